@@ -1,0 +1,306 @@
+"""The kinds of entry that speak of departures, and the strict reading of each (`counting.md`, Entries).
+
+Pure. Every refusal names the field, the problem and the mend.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Collection, Mapping
+from datetime import date
+from typing import Any, NamedTuple
+
+import orjson
+import pycountry
+
+from wayfare.departures.rules import EVIDENCE
+from wayfare.ledger.rules import EARLIEST_US, Entry, Kind, Refused, canonical, digest, instant_us
+
+COUNTRIES = frozenset(country.alpha_3 for country in pycountry.countries)
+NATIONALITIES = COUNTRIES | {"XXA", "XXB", "XXX", "UNK"}
+"""ISO 3166-1 alpha-3, with stateless, refugee and unspecified as ICAO 9303 part 3 section 5 codes them, and unknown."""
+ASSISTANCE = ("cash", "in_kind_before", "reintegration")
+SEXES = frozenset({0, 1, 2, 9})
+"""ISO 5218."""
+TEXT_LIMIT = 500
+LINE_LIMIT = 1 << 20
+"""The longest JSON text of one entry, in bytes."""
+
+_UUID = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}", re.ASCII)
+_SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}", re.ASCII)
+_BIRTH = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d))?)?", re.ASCII)
+_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_PLACE = re.compile(r"[A-Z]{3}|[A-Z]{2}[A-Z2-9]{3}", re.ASCII)
+
+Check = Callable[[Any], Any]
+
+
+def _uuid(value: Any) -> str:
+    if not isinstance(value, str) or not _UUID.fullmatch(value):
+        raise ValueError("is not a UUID; write it as 8-4-4-4-12 hexadecimal digits")
+    return value.lower()
+
+
+def _slug(value: Any) -> str:
+    if not isinstance(value, str) or not _SLUG.fullmatch(value):
+        raise ValueError("is not a slug; use letters, digits, hyphen and underscore, at most 100")
+    return value
+
+
+def _country(value: Any) -> str:
+    if not isinstance(value, str) or value not in NATIONALITIES:
+        raise ValueError("is not an ISO 3166-1 alpha-3 code in capitals, nor XXA, XXB, XXX or UNK")
+    return value
+
+
+def _sex(value: Any) -> int:
+    if type(value) is not int or value not in SEXES:
+        raise ValueError("is not an ISO 5218 code; send 0, 1, 2 or 9 as a whole number")
+    return value
+
+
+def _birth_date(value: Any) -> str | None:
+    if value is None:
+        return None
+    match = _BIRTH.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError("is not a birth date; write YYYY, YYYY-MM or YYYY-MM-DD, or null when unknown")
+    year, month, day = match.groups()
+    try:
+        date(int(year), int(month or 1), int(day or 1))
+    except ValueError:
+        raise ValueError("is not a date of the calendar; leave out the part that is not known") from None
+    return str(value)
+
+
+def _assistance(value: Any) -> list[str]:
+    if not isinstance(value, list) or any(not isinstance(x, str) or x not in ASSISTANCE for x in value):
+        raise ValueError("is not a list of in_kind_before, cash, reintegration; send [] for none")
+    if len(set(value)) != len(value):
+        raise ValueError("names the same assistance twice; name each once")
+    return value
+
+
+def _planned_on(value: Any) -> str:
+    try:
+        if not isinstance(value, str) or not _DAY.fullmatch(value):
+            raise ValueError
+        date.fromisoformat(value)
+    except ValueError:
+        raise ValueError("is not a day; write YYYY-MM-DD, or leave the field out") from None
+    return value
+
+
+def _evidence(value: Any) -> str:
+    if not isinstance(value, str) or value not in EVIDENCE:
+        raise ValueError("is not a kind of evidence; one of " + ", ".join(EVIDENCE))
+    return value
+
+
+def _place(value: Any) -> str:
+    if not isinstance(value, str) or not _PLACE.fullmatch(value):
+        raise ValueError("is not a UN/LOCODE (FRCDG) or IATA code (CDG) in capitals; leave it out when unknown")
+    return value
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or not value.strip() or len(value) > TEXT_LIMIT:
+        raise ValueError(f"is not a text of 1 to {TEXT_LIMIT} characters")
+    if any(ord(char) < 32 or 0xD800 <= ord(char) <= 0xDFFF or ord(char) == 127 for char in value):
+        raise ValueError("holds a control character or half a character; send plain text on one line")
+    return value
+
+
+def _persons(value: Any) -> list[str]:
+    if not isinstance(value, list) or len(value) != 2:
+        raise ValueError("is not a list of two person ids")
+    pair = [_uuid(person) for person in value]
+    if pair[0] == pair[1]:
+        raise ValueError("names one person twice; a link needs two ids")
+    return pair
+
+
+def _facts(checks: Mapping[str, Check]) -> Check:
+    def check(value: Any) -> dict[str, Any]:
+        if not isinstance(value, dict) or not value:
+            raise ValueError("is not an object with at least one of " + ", ".join(checks))
+        clean = {}
+        for name, fact in value.items():
+            if name not in checks:
+                raise Refused(f"facts.{name}", "is not a fact of this kind; it takes " + ", ".join(checks))
+            try:
+                clean[name] = checks[name](fact)
+            except ValueError as problem:
+                raise Refused(f"facts.{name}", str(problem)) from None
+        return clean
+
+    return check
+
+
+PERSON_FACTS: dict[str, Check] = {"nationality": _country, "sex": _sex, "birth_date": _birth_date}
+DEPARTURE_FACTS: dict[str, Check] = {"destination": _country, "assistance": _assistance, "planned_on": _planned_on}
+
+
+class Form(NamedTuple):
+    """The fields of one kind beyond the common ones, each with its check."""
+
+    kind: Kind
+    required: dict[str, Check]
+    optional: dict[str, Check] = {}  # noqa: RUF012 - never changed
+
+
+FORMS: dict[str, Form] = {
+    form.kind.name: form
+    for form in (
+        Form(Kind("enrolled", "person"), {"person": _uuid, "programme": _slug, **PERSON_FACTS}),
+        Form(Kind("facts_corrected", "person"), {"person": _uuid, "facts": _facts(PERSON_FACTS)}),
+        Form(
+            Kind("departure_registered", "departure", "person"),
+            {
+                "departure": _uuid,
+                "person": _uuid,
+                "programme": _slug,
+                "destination": _country,
+                "assistance": _assistance,
+            },
+            {"planned_on": _planned_on},
+        ),
+        Form(Kind("departure_corrected", "departure"), {"departure": _uuid, "facts": _facts(DEPARTURE_FACTS)}),
+        Form(Kind("departure_withdrawn", "departure"), {"departure": _uuid}, {"reason": _text}),
+        Form(
+            Kind("departure_confirmed", "departure", can_be_named=True),
+            {"departure": _uuid, "evidence": _evidence},
+            {"place": _place},
+        ),
+        Form(
+            Kind("confirmation_retracted", "confirmation", names_entry=True),
+            {"confirmation": _uuid, "reason": _text},
+        ),
+        Form(Kind("returned", "person"), {"person": _uuid}),
+        Form(Kind("persons_linked", "persons", "persons", can_be_named=True), {"persons": _persons}),
+        Form(Kind("persons_unlinked", "link", names_entry=True), {"link": _uuid, "reason": _text}),
+    )
+}
+KINDS: dict[str, Kind] = {name: form.kind for name, form in FORMS.items()}
+_COMMON = frozenset({"entry_id", "kind", "occurred_at", "source"})
+_FIELDS = {name: _COMMON | form.required.keys() | form.optional.keys() for name, form in FORMS.items()}
+_CHECKS = {
+    name: [("entry_id", _uuid), ("source", _slug), *form.required.items()] for name, form in FORMS.items()
+}
+
+
+def _shape(raw: dict[str, Any], kind: str) -> None:
+    """Refuse missing and unknown fields by name."""
+    for name in ("entry_id", "occurred_at", "source", *FORMS[kind].required):
+        if name not in raw:
+            raise Refused(name, f"is missing; {kind} needs it")
+    for name in raw:
+        if name not in _FIELDS[kind]:
+            raise Refused(name[:100], f"is not a field of {kind}; leave it out")
+
+
+def parse(raw: object, *, programmes: Collection[str], latest_us: int) -> Entry:
+    """Read one decoded JSON value strictly as an entry.
+
+    `programmes`: the keys that are configured. `latest_us`: the latest `occurred_at` taken, in microseconds
+    since 1970 (24 hours ahead of the clock of whoever asks).
+    Raises: Refused, with the field, the problem and the mend; nothing is guessed.
+    Source: `counting.md`, Entries.
+    """
+    if not isinstance(raw, dict):
+        raise Refused("entry", "is not a JSON object; send one object an entry")
+    kind = raw.get("kind")
+    form = FORMS.get(kind) if isinstance(kind, str) else None
+    try:
+        if form is None or not isinstance(kind, str):
+            problem = "is missing" if "kind" not in raw else "is not a kind of entry"
+            raise Refused("kind", f"{problem}; one of " + ", ".join(FORMS))
+        return _read(raw, kind, form, programmes, latest_us)
+    except Refused as refusal:
+        given = raw.get("entry_id")
+        if isinstance(given, str) and _UUID.fullmatch(given):
+            refusal.entry_id = given.lower()
+        raise
+
+
+def _read(
+    raw: dict[str, Any], kind: str, form: Form, programmes: Collection[str], latest_us: int
+) -> Entry:
+    clean = dict(raw)
+    name = ""
+    try:
+        for name, check in _CHECKS[kind]:
+            clean[name] = check(raw[name])
+        name = "occurred_at"
+        at = instant_us(raw["occurred_at"])
+        if len(raw) != len(form.required) + 4:
+            _shape(raw, kind)
+            for name, check in form.optional.items():
+                if name in raw:
+                    clean[name] = check(raw[name])
+    except KeyError:
+        _shape(raw, kind)
+        raise
+    except Refused:
+        raise
+    except ValueError as problem:
+        _shape(raw, kind)
+        raise Refused(name, str(problem)) from None
+    if at > latest_us:
+        raise Refused("occurred_at", "is more than 24 hours in the future; check the sender's clock")
+    if at < EARLIEST_US:
+        raise Refused("occurred_at", "is before 1900; check the year")
+    if "programme" in clean and clean["programme"] not in programmes:
+        raise Refused("programme", "is not configured here; add it with `wayfare programme add`, or correct the key")
+    if kind == "persons_linked":
+        subject, other = clean["persons"]
+    else:
+        subject = clean[form.kind.subject]
+        other = clean[form.kind.object] if form.kind.object else None
+    body = canonical(clean)
+    return Entry(clean["entry_id"], kind, at, clean["source"], subject, other, body, digest(body), clean)
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    names = [name for name, _ in pairs]
+    for name in names:
+        if names.count(name) > 1:
+            raise Refused(name[:100], "stands twice in one object; name each field once")
+    return dict(pairs)
+
+
+def _look_closely(line: bytes) -> None:
+    try:
+        json.loads(line, object_pairs_hook=_once)
+    except Refused:
+        raise
+    except (ValueError, RecursionError):
+        raise Refused("entry", "is not plain JSON; check its numbers and its nesting") from None
+
+
+def decode(line: bytes) -> object:
+    """Decode one JSON text; refuses bad UTF-8, malformed JSON, a field named twice (RFC 8785 section 3.1).
+
+    Raises: Refused.
+    """
+    if len(line) > LINE_LIMIT:
+        raise Refused("entry", f"is longer than {LINE_LIMIT:,} bytes; an entry is a few hundred")
+    try:
+        value = orjson.loads(line)
+    except orjson.JSONDecodeError as problem:
+        try:
+            line.decode()
+        except UnicodeDecodeError:
+            raise Refused("entry", "is not UTF-8 text; export it as UTF-8") from None
+        raise Refused("entry", f"is not JSON ({problem.msg}, character {problem.pos + 1})") from None
+    if isinstance(value, dict):
+        names = len(value) + (len(value["facts"]) if isinstance(value.get("facts"), dict) else 0)
+        if line.count(b'":') != names:  # a field named twice, or merely spaces or quotation marks: look closely
+            _look_closely(line)
+    return value
+
+
+def parse_line(line: bytes, *, programmes: Collection[str], latest_us: int) -> Entry:
+    """Read one JSON text as an entry: `decode`, then `parse`. Raises: Refused."""
+    return parse(decode(line), programmes=programmes, latest_us=latest_us)

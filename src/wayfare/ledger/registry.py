@@ -1,0 +1,23 @@
+"""What the rooms above tell the ledger: their kinds of entry, and what to keep in step with it.
+
+The ledger is the lowest floor, so it cannot import those who use it; they register when they start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from wayfare.ledger.rules import Entry, Kind
+
+Projector = Callable[[Sequence[tuple[int, Entry]]], None]
+"""Called inside the append's transaction, before the new entries are written, with (position, entry) pairs."""
+
+kinds: dict[str, Kind] = {}
+projectors: list[Projector] = []
+
+
+def register(new_kinds: dict[str, Kind], projector: Projector) -> None:
+    """Make kinds known to the ledger and keep a projection in step with it; twice is as once."""
+    kinds.update(new_kinds)
+    if projector not in projectors:
+        projectors.append(projector)

@@ -1,0 +1,134 @@
+"""What an entry is, whatever it speaks of: identity, canonical form, digest, and the names of its refusals.
+
+Pure: no clock, no database. The ledger knows nothing of migration; the rooms above declare their kinds
+(`Kind`) and parse what comes in (`Entry`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+import orjson
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+
+# RFC 3339, section 5.6; a leap second is named apart, so that its refusal can say what to send instead.
+_INSTANT = re.compile(
+    r"(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d:\d\d)(?:\.(\d{1,12}))?([Zz]|[+-](?:[01]\d|2[0-3]):[0-5]\d)", re.ASCII
+)
+EARLIEST_US = (datetime(1900, 1, 1, tzinfo=UTC) - EPOCH) // MICROSECOND
+"""Before 1900 civil time was local mean time almost everywhere; no departure is that old."""
+
+
+class Refused(ValueError):
+    """An entry that the ledger does not take: `field` names the place, `reason` the problem and the mend."""
+
+    def __init__(self, field: str, reason: str, entry_id: str | None = None) -> None:
+        super().__init__(f"{field}: {reason}")
+        self.field = field
+        self.reason = reason
+        self.entry_id = entry_id
+
+    def __reduce__(self) -> tuple[type[Refused], tuple[str, str, str | None]]:
+        return Refused, (self.field, self.reason, self.entry_id)
+
+
+class Entry(NamedTuple):
+    """One entry, parsed and normalised; what the ledger stores and the projectors read."""
+
+    entry_id: str
+    kind: str
+    at: int
+    """`occurred_at` as microseconds since 1970-01-01T00:00Z."""
+    source: str
+    subject: str
+    """The UUID this entry speaks of: the thing, or for a retraction the entry."""
+    object: str | None
+    """The second UUID it speaks of, if any."""
+    body: bytes
+    """Canonical JSON (RFC 8785) of the entry as accepted, `occurred_at` with the offset it came with."""
+    digest: bytes
+    """SHA-256 of `body`."""
+    data: dict[str, Any]
+
+
+class Kind(NamedTuple):
+    """What the ledger needs to know of a kind of entry to follow its references."""
+
+    name: str
+    subject: str
+    """The field that holds the subject's UUID."""
+    object: str | None = None
+    names_entry: bool = False
+    """The subject is another entry's `entry_id`."""
+    can_be_named: bool = False
+    """Other entries may name this one's `entry_id`."""
+
+
+class Result(NamedTuple):
+    """What became of one entry: `status` is accepted, duplicate, conflict or rejected."""
+
+    entry_id: str | None
+    status: str
+    position: int | None = None
+    field: str | None = None
+    reason: str | None = None
+
+
+def canonical(data: dict[str, Any]) -> bytes:
+    """Return the JSON Canonicalization Scheme form (RFC 8785) of an entry's fields.
+
+    Entries hold ASCII field names, text, lists, small whole numbers and null only; for these orjson's sorted
+    output is the canonical form (a test holds it against an independent implementation).
+    """
+    return orjson.dumps(data, option=orjson.OPT_SORT_KEYS)
+
+
+def digest(body: bytes) -> bytes:
+    """Return the SHA-256 of an entry's canonical form (32 bytes)."""
+    return hashlib.sha256(body).digest()
+
+
+def instant_us(text: object) -> int:
+    """Return an RFC 3339 date-time with offset as microseconds since 1970, finer digits cut off.
+
+    Raises: ValueError with the problem and the mend.
+    """
+    match = _INSTANT.fullmatch(text) if isinstance(text, str) else None
+    if match is None:
+        raise ValueError("is not an RFC 3339 date and time with an offset; write 2026-07-01T14:30:00+02:00")
+    day, time, fraction, offset = match.groups()
+    if time.endswith("60"):
+        raise ValueError("names a leap second; write second 59 instead")
+    micro = (fraction or "")[:6].ljust(6, "0")
+    zone = "+00:00" if offset in "Zz" else offset
+    try:
+        at = datetime.fromisoformat(f"{day}T{time}.{micro}{zone}")
+    except ValueError:
+        raise ValueError("is not a moment that exists in the calendar; check day, hour and minute") from None
+    return (at - EPOCH) // MICROSECOND
+
+
+def datetime_of(us: int) -> datetime:
+    """Return the UTC date-time of an instant in microseconds since 1970."""
+    return EPOCH + timedelta(microseconds=us)
+
+
+def same_content(stored: bytes, sent: bytes) -> bool:
+    """Tell whether two canonical forms under one `entry_id` say the same thing.
+
+    Instants compare as instants (`counting.md`, Entries): an entry read out in UTC and sent in again is the
+    same entry, though its digest differs.
+    """
+    if stored == sent:
+        return True
+    one, other = orjson.loads(stored), orjson.loads(sent)
+    try:
+        one["occurred_at"], other["occurred_at"] = instant_us(one["occurred_at"]), instant_us(other["occurred_at"])
+    except (KeyError, ValueError):
+        return False
+    return bool(one == other)
