@@ -48,6 +48,11 @@ def _slug(value: Any) -> str:
     return value
 
 
+def is_slug(value: str) -> bool:
+    """Tell whether a text is a slug as sources and programmes have it."""
+    return _SLUG.fullmatch(value) is not None
+
+
 def _country(value: Any) -> str:
     if not isinstance(value, str) or value not in NATIONALITIES:
         raise ValueError("is not an ISO 3166-1 alpha-3 code in capitals, nor XXA, XXB, XXX or UNK")
@@ -100,7 +105,9 @@ def _evidence(value: Any) -> str:
 
 def _place(value: Any) -> str:
     if not isinstance(value, str) or not _PLACE.fullmatch(value):
-        raise ValueError("is not a UN/LOCODE (FRCDG) or IATA code (CDG) in capitals; leave it out when unknown")
+        raise ValueError(
+            "is not a UN/LOCODE (FRCDG) or IATA code (CDG) in capitals; leave it out when unknown"
+        )
     return value
 
 
@@ -139,7 +146,11 @@ def _facts(checks: Mapping[str, Check]) -> Check:
 
 
 PERSON_FACTS: dict[str, Check] = {"nationality": _country, "sex": _sex, "birth_date": _birth_date}
-DEPARTURE_FACTS: dict[str, Check] = {"destination": _country, "assistance": _assistance, "planned_on": _planned_on}
+DEPARTURE_FACTS: dict[str, Check] = {
+    "destination": _country,
+    "assistance": _assistance,
+    "planned_on": _planned_on,
+}
 
 
 class Form(NamedTuple):
@@ -166,7 +177,9 @@ FORMS: dict[str, Form] = {
             },
             {"planned_on": _planned_on},
         ),
-        Form(Kind("departure_corrected", "departure"), {"departure": _uuid, "facts": _facts(DEPARTURE_FACTS)}),
+        Form(
+            Kind("departure_corrected", "departure"), {"departure": _uuid, "facts": _facts(DEPARTURE_FACTS)}
+        ),
         Form(Kind("departure_withdrawn", "departure"), {"departure": _uuid}, {"reason": _text}),
         Form(
             Kind("departure_confirmed", "departure", can_be_named=True),
@@ -224,9 +237,7 @@ def parse(raw: object, *, programmes: Collection[str], latest_us: int) -> Entry:
         raise
 
 
-def _read(
-    raw: dict[str, Any], kind: str, form: Form, programmes: Collection[str], latest_us: int
-) -> Entry:
+def _read(raw: dict[str, Any], kind: str, form: Form, programmes: Collection[str], latest_us: int) -> Entry:
     clean = dict(raw)
     name = ""
     try:
@@ -252,7 +263,9 @@ def _read(
     if at < EARLIEST_US:
         raise Refused("occurred_at", "is before 1900; check the year")
     if "programme" in clean and clean["programme"] not in programmes:
-        raise Refused("programme", "is not configured here; add it with `wayfare programme add`, or correct the key")
+        raise Refused(
+            "programme", "is not configured here; add it with `wayfare programme add`, or correct the key"
+        )
     if kind == "persons_linked":
         subject, other = clean["persons"]
     else:
@@ -296,7 +309,9 @@ def decode(line: bytes) -> object:
         raise Refused("entry", f"is not JSON ({problem.msg}, character {problem.pos + 1})") from None
     if isinstance(value, dict):
         names = len(value) + (len(value["facts"]) if isinstance(value.get("facts"), dict) else 0)
-        if line.count(b'":') != names:  # a field named twice, or merely spaces or quotation marks: look closely
+        if (
+            line.count(b'":') != names
+        ):  # a field named twice, or merely spaces or quotation marks: look closely
             _look_closely(line)
     return value
 

@@ -55,7 +55,7 @@ def _row(position: int, entry: Entry, recorded_us: int) -> bytes:
     )
 
 
-def _open() -> tuple[int, int]:
+def open_for_writing() -> tuple[int, int]:
     """Take the writers' lock; return the head and the database's clock in microseconds since 1970."""
     with connection.cursor() as cursor:
         cursor.execute("select pg_advisory_xact_lock(%s)", [LOCK])
@@ -126,7 +126,7 @@ def append(entries: Sequence[Entry | Refused], *, at: datetime | None = None) ->
     database's clock). Returns one result an entry.
     """
     with transaction.atomic():
-        position, now_us = _open()
+        position, now_us = open_for_writing()
         recorded_us = now_us if at is None else (at - EPOCH) // MICROSECOND
         fresh, results = _sort(entries, _known(entries), position)
         if fresh:
@@ -134,3 +134,13 @@ def append(entries: Sequence[Entry | Refused], *, at: datetime | None = None) ->
                 project(fresh)
             _write(fresh, recorded_us)
     return results
+
+
+def recount_tally() -> None:
+    """Count the entries of each kind anew; the caller holds the writers' lock (`open_for_writing`)."""
+    with connection.cursor() as cursor:
+        cursor.execute("update ledger_tally set entries = 0")
+        cursor.execute(
+            "insert into ledger_tally (kind, entries) select kind, count(*) from ledger_entry group by kind"
+            " on conflict (kind) do update set entries = excluded.entries"
+        )

@@ -118,3 +118,24 @@ def connected(things: Set[str], named: Set[str], nameable: Set[str]) -> dict[str
         named = next_named - seen_named
         nameable = next_nameable - seen_nameable
     return found
+
+
+def references(after: int, upto: int) -> tuple[set[str], set[str], set[str]]:
+    """Return what the entries with `after` < position ≤ `upto` refer to, as `connected` takes it."""
+    things: set[str] = set()
+    named: set[str] = set()
+    nameable: set[str] = set()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select entry_id::text, kind, subject::text, object::text from ledger_entry"
+            " where position > %s and position <= %s",
+            [after, upto],
+        )
+        for entry_id, name, subject, other in cursor.fetchall():
+            kind = registry.kinds[name]
+            (named if kind.names_entry else things).add(subject)
+            if other is not None:
+                things.add(other)
+            if kind.can_be_named:
+                nameable.add(entry_id)
+    return things, named, nameable

@@ -128,7 +128,10 @@ def same_content(stored: bytes, sent: bytes) -> bool:
         return True
     one, other = orjson.loads(stored), orjson.loads(sent)
     try:
-        one["occurred_at"], other["occurred_at"] = instant_us(one["occurred_at"]), instant_us(other["occurred_at"])
+        one["occurred_at"], other["occurred_at"] = (
+            instant_us(one["occurred_at"]),
+            instant_us(other["occurred_at"]),
+        )
     except (KeyError, ValueError):
         return False
     return bool(one == other)

@@ -1,0 +1,113 @@
+"""Commands: programmes, the ledger's status, and rebuilding what follows from it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+import orjson
+from django.db import transaction
+
+from wayfare.departures import operations, queries
+from wayfare.departures.rules import EVIDENCE
+from wayfare.ledger.rules import Refused
+
+PROGRAMME_FIELDS = {"key", "title", "country", "timezone", "counts_from"}
+
+
+@click.command()
+@click.option("--key", required=True, help="A short name: letters, digits, hyphens.")
+@click.option("--title", required=True)
+@click.option("--country", required=True, help="The country people depart from, ISO 3166-1 alpha-3.")
+@click.option("--timezone", required=True, help="An IANA time zone, such as Europe/Paris.")
+@click.option(
+    "--counts-from",
+    default="boarding_pass",
+    show_default=True,
+    type=click.Choice(EVIDENCE),
+    help="The weakest evidence that counts.",
+)
+def add(key: str, title: str, country: str, timezone: str, counts_from: str) -> None:
+    """Configure a programme. The same again changes nothing."""
+    try:
+        new = operations.add_programme(key, title, country, timezone, counts_from)
+    except Refused as refusal:
+        raise click.UsageError(str(refusal)) from None
+    click.echo(f"Programme {key} {'added' if new else 'was there already; nothing changed'}.")
+
+
+@click.command(name="list")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on the last line.")
+def list_(as_json: bool) -> None:
+    """List the configured programmes."""
+    programmes = [programme._asdict() for programme in queries.programmes().values()]
+    if as_json:
+        click.echo(json.dumps({"programmes": programmes}, ensure_ascii=False))
+        return
+    for one in programmes:
+        click.echo(f"{one['key']}\t{one['country']}\t{one['timezone']}\t{one['counts_from']}\t{one['title']}")
+
+
+def _read_programmes(file: Path) -> list[dict[str, Any]]:
+    try:
+        rows = orjson.loads(file.read_bytes().removeprefix(b"\xef\xbb\xbf"))
+    except OSError as problem:
+        raise click.UsageError(f"{file}: {problem.strerror}; name a readable JSON file") from None
+    except orjson.JSONDecodeError as problem:
+        raise click.UsageError(
+            f"{file}: is not JSON ({problem}); it should hold a list of programmes"
+        ) from None
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise click.UsageError(f'{file}: is not a list of objects; write [{{"key": …}}, …]')
+    for number, row in enumerate(rows, 1):
+        for name in ("key", "title", "country", "timezone"):
+            if not isinstance(row.get(name), str):
+                raise click.UsageError(f"{file}: programme {number}: {name}: is missing or not text")
+        for name in row.keys() - PROGRAMME_FIELDS:
+            raise click.UsageError(
+                f"{file}: programme {number}: {name}: is not a field of a programme; leave it out"
+            )
+    return rows
+
+
+@click.command(name="import")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on the last line.")
+def import_(file: Path, as_json: bool) -> None:
+    """Configure the programmes of a JSON list, all or none. The same again changes nothing."""
+    rows = _read_programmes(file)
+    try:
+        with transaction.atomic():
+            added = sum(operations.add_programme(**row) for row in rows)
+    except Refused as refusal:
+        raise click.UsageError(f"{file}: {refusal}") from None
+    if as_json:
+        click.echo(json.dumps({"read": len(rows), "added": added}))
+    else:
+        click.echo(f"{len(rows)} programmes read, {added} added.")
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on the last line.")
+def status(as_json: bool) -> None:
+    """Show where the ledger stands, and what waits or does not fit."""
+    found = queries.status()
+    if as_json:
+        click.echo(json.dumps(found))
+        return
+    click.echo(f"The ledger stands at position {found['position']:,}.")
+    for kind, number in found["entries"].items():
+        click.echo(f"  {kind:<24}{number:>14,}")
+    click.echo(f"Waiting for something they refer to: {found['pending']:,}")
+    for kind, number in (found["anomalies"] | found["not_counted"]).items():
+        click.echo(f"  {kind:<24}{number:>14,}")
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on the last line.")
+def rebuild(as_json: bool) -> None:
+    """Make the projections anew from the ledger."""
+    position = operations.rebuild()
+    click.echo(json.dumps({"position": position}) if as_json else f"Rebuilt as of position {position:,}.")

@@ -1,0 +1,109 @@
+"""Programmes, and the projections that follow from the ledger (all can be thrown away and rebuilt)."""
+
+from __future__ import annotations
+
+from django.db import models
+
+
+class ProgrammeRow(models.Model):
+    """A programme's configuration. Never changed once entries may rest on it: the same position, the same bytes."""
+
+    id = models.SmallAutoField(primary_key=True)
+    key = models.TextField(unique=True)
+    title = models.TextField()
+    country = models.TextField()
+    timezone = models.TextField()
+    counts_from = models.TextField()
+
+    class Meta:
+        db_table = "departures_programme"
+
+
+class CountedDeparture(models.Model):
+    """One counted departure as the rule has it now."""
+
+    departure = models.UUIDField(primary_key=True)
+    programme = models.ForeignKey(ProgrammeRow, on_delete=models.PROTECT, db_constraint=False, db_index=False)
+    cluster = models.UUIDField()
+    exited_at = models.DateTimeField()
+    day = models.DateField()
+    nationality = models.TextField(db_collation="C")
+    sex = models.SmallIntegerField()
+    age = models.TextField(db_collation="C")
+    destination = models.TextField(db_collation="C")
+    evidence = models.TextField(db_collation="C")
+    assistance = models.TextField(db_collation="C")
+    repeats = models.BooleanField()
+    """This human being has more than one counted departure."""
+
+    class Meta:
+        db_table = "departures_counted"
+        indexes = (
+            models.Index(fields=["programme", "day"], name="departures_counted_day"),
+            models.Index(
+                fields=["programme", "day"],
+                name="departures_counted_repeats",
+                condition=models.Q(repeats=True),
+            ),
+        )
+
+
+class MonthCell(models.Model):
+    """Counted departures by month and every dimension but the day."""
+
+    pk = models.CompositePrimaryKey(
+        "programme", "month", "nationality", "sex", "age", "destination", "evidence", "assistance"
+    )
+    programme = models.ForeignKey(ProgrammeRow, on_delete=models.PROTECT, db_constraint=False, db_index=False)
+    month = models.DateField()
+    nationality = models.TextField(db_collation="C")
+    sex = models.SmallIntegerField()
+    age = models.TextField(db_collation="C")
+    destination = models.TextField(db_collation="C")
+    evidence = models.TextField(db_collation="C")
+    assistance = models.TextField(db_collation="C")
+    departures = models.IntegerField()
+
+    class Meta:
+        db_table = "departures_monthcell"
+        indexes = (
+            models.Index(
+                fields=["programme"], name="departures_monthcell_empty", condition=models.Q(departures=0)
+            ),
+        )
+
+
+class DayCell(models.Model):
+    """Counted departures by day, destination and evidence: what the live page shows."""
+
+    pk = models.CompositePrimaryKey("programme", "day", "destination", "evidence")
+    programme = models.ForeignKey(ProgrammeRow, on_delete=models.PROTECT, db_constraint=False, db_index=False)
+    day = models.DateField()
+    destination = models.TextField(db_collation="C")
+    evidence = models.TextField(db_collation="C")
+    departures = models.IntegerField()
+
+    class Meta:
+        db_table = "departures_daycell"
+        indexes = (
+            models.Index(
+                fields=["programme"], name="departures_daycell_empty", condition=models.Q(departures=0)
+            ),
+        )
+
+
+class FindingRow(models.Model):
+    """What does not count, and why."""
+
+    pk = models.CompositePrimaryKey("subject", "kind")
+    subject = models.UUIDField()
+    kind = models.TextField(db_collation="C")
+    programme = models.ForeignKey(
+        ProgrammeRow, on_delete=models.PROTECT, db_constraint=False, db_index=False, null=True
+    )
+    at = models.DateTimeField()
+    position = models.BigIntegerField()
+
+    class Meta:
+        db_table = "departures_finding"
+        indexes = (models.Index(fields=["kind", "programme"], name="departures_finding_kind"),)

@@ -1,0 +1,85 @@
+"""What one does with departures: configure a programme, record what happened."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from zoneinfo import available_timezones
+
+from django.db import connection, transaction
+
+from wayfare.departures import kinds, projection, queries
+from wayfare.departures.rules import EVIDENCE, Programme
+from wayfare.ledger import operations as ledger
+from wayfare.ledger.rules import EPOCH, MICROSECOND, Entry, Refused, Result
+
+HORIZON = timedelta(hours=24)
+"""How far ahead of the clock an entry may have happened: clocks differ, plans are not departures."""
+
+
+def latest_us(now: datetime) -> int:
+    """Return the latest `occurred_at` that is taken at a moment, in microseconds since 1970."""
+    return (now + HORIZON - EPOCH) // MICROSECOND
+
+
+def record(raws: Iterable[object], *, now: datetime | None = None) -> list[Result]:
+    """Read decoded JSON values strictly and append those that are entries, in order, in one transaction.
+
+    `now` is the clock that "more than 24 hours in the future" is held against (default: the database's).
+    Returns one result a value; what is refused leaves no trace.
+    """
+    if now is None:
+        with connection.cursor() as cursor:
+            cursor.execute("select clock_timestamp()")
+            now = cursor.fetchone()[0]
+    known = frozenset(queries.programmes())
+    latest = latest_us(now)
+    return ledger.append([_read(raw, known, latest) for raw in raws])
+
+
+def _read(raw: object, known: frozenset[str], latest: int) -> Entry | Refused:
+    try:
+        return kinds.parse(raw, programmes=known, latest_us=latest)
+    except Refused as refusal:
+        return refusal
+
+
+def add_programme(
+    key: str, title: str, country: str, timezone: str, counts_from: str = "boarding_pass"
+) -> bool:
+    """Configure a programme; return whether it is new.
+
+    The same again changes nothing. Raises: Refused, when a value is bad, or when the key is configured
+    otherwise already: a table as of a position must keep its bytes, so a programme never changes.
+    """
+    if not kinds.is_slug(key):
+        raise Refused("key", f"{key!r} is not a slug; use letters, digits, hyphen and underscore")
+    if not title.strip() or len(title) > kinds.TEXT_LIMIT:
+        raise Refused("title", f"is not a text of 1 to {kinds.TEXT_LIMIT} characters")
+    if country not in kinds.NATIONALITIES:
+        raise Refused("country", f"{country!r} is not an ISO 3166-1 alpha-3 code in capitals")
+    if timezone not in available_timezones():
+        raise Refused("timezone", f"{timezone!r} is not an IANA time zone such as Europe/Paris")
+    if counts_from not in EVIDENCE:
+        raise Refused(
+            "counts_from", f"{counts_from!r} is not a kind of evidence; one of " + ", ".join(EVIDENCE)
+        )
+    wanted = Programme(key, country, timezone, counts_from, title)
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            "insert into departures_programme (key, title, country, timezone, counts_from)"
+            " values (%s, %s, %s, %s, %s) on conflict (key) do nothing",
+            [key, title, country, timezone, counts_from],
+        )
+        if cursor.rowcount == 1:
+            return True
+        if queries.programmes()[key] != wanted:
+            raise Refused(
+                "key", f"{key!r} is configured otherwise already; a programme never changes, choose a new key"
+            )
+    return False
+
+
+def rebuild() -> int:
+    """Throw the projections away and make them anew from the ledger; return the position they stand at."""
+    return projection.rebuild()

@@ -1,0 +1,11 @@
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class LedgerConfig(AppConfig):
+    """Append, positions, references; knows nothing of migration."""
+
+    name = "wayfare.ledger"
+    label = "ledger"
+    default_auto_field = "django.db.models.BigAutoField"
