@@ -18,7 +18,7 @@ from django.db import connection, transaction
 from wayfare.departures import queries, rules
 from wayfare.departures.kinds import KINDS
 from wayfare.ledger import operations as ledger
-from wayfare.ledger.queries import Connected, connected, references
+from wayfare.ledger.queries import Connected, array, connected, references
 from wayfare.ledger.rules import Entry, datetime_of, instant_us
 
 CountedRow = tuple[str, int, str, datetime, date, str, int, str, str, str, str, bool]
@@ -85,7 +85,7 @@ def _counted_before(departures: Iterable[str]) -> dict[str, CountedRow]:
             "select departure::text, programme_id, cluster::text, exited_at, day, nationality, sex, age, destination,"
             " evidence, assistance, repeats from departures_counted c"
             " join unnest(%s::uuid[]) as d(id) on c.departure = d.id",
-            [list(departures)],
+            [array(departures)],
         )
         return {row[0]: row for row in cursor.fetchall()}
 
@@ -95,20 +95,27 @@ def _found_before(subjects: Iterable[str]) -> dict[FindingKey, FindingRest]:
         cursor.execute(
             "select subject::text, kind, programme_id, at from departures_finding f"
             " join unnest(%s::uuid[]) as s(id) on f.subject = s.id",
-            [list(subjects)],
+            [array(subjects)],
         )
         return {(subject, kind): (programme, at) for subject, kind, programme, at in cursor.fetchall()}
 
 
-def _columns(rows: Sequence[Sequence[Any]]) -> list[list[Any]]:
-    return [list(column) for column in zip(*rows, strict=True)]
+def _text(value: Any) -> str:
+    if value is None:
+        return "null"
+    return value.isoformat() if isinstance(value, date) else str(value)
+
+
+def _columns(rows: Sequence[Sequence[Any]]) -> list[str]:
+    return [array(map(_text, column)) for column in zip(*rows, strict=True)]
 
 
 def _write_counted(gone: list[CountedRow], come: list[CountedRow]) -> None:
     with connection.cursor() as cursor:
         if gone:
             cursor.execute(
-                "delete from departures_counted where departure = any(%s::uuid[])", [[row[0] for row in gone]]
+                "delete from departures_counted where departure = any(%s::uuid[])",
+                [array(row[0] for row in gone)],
             )
         if come:
             cursor.execute(

@@ -10,6 +10,7 @@ from datetime import datetime
 from django.db import connection, transaction
 
 from wayfare.ledger import registry
+from wayfare.ledger.queries import array
 from wayfare.ledger.rules import EPOCH, MICROSECOND, Entry, Refused, Result, same_content
 
 LOCK = 0x57415946  # "WAYF": the advisory lock under which positions are given, one writer at a time
@@ -71,7 +72,7 @@ def _known(entries: Sequence[Entry | Refused]) -> dict[str, tuple[int, bytes]]:
         cursor.execute(
             "select e.entry_id::text, e.position, e.body from ledger_entry e"
             " join unnest(%s::uuid[]) as sent(id) on e.entry_id = sent.id",
-            [ids],
+            [array(ids)],
         )
         return {entry_id: (position, body.encode()) for entry_id, position, body in cursor.fetchall()}
 

@@ -11,6 +11,15 @@ from django.db import connection
 from wayfare.ledger import registry
 
 
+def array(values: Iterable[object]) -> str:
+    """Return ids, codes or numbers as PostgreSQL's array literal, for a cast such as `%s::uuid[]`.
+
+    Much faster to write than adapting each element; so only for values without quotation marks, commas, braces
+    or spaces, which ids and codes never hold.
+    """
+    return "{" + ",".join(map(str, values)) + "}"
+
+
 class StoredEntry(NamedTuple):
     """One row of the ledger; `body` is the canonical JSON text, ids are lower-case text."""
 
@@ -75,7 +84,7 @@ _BY_ID = """select position, entry_id::text, kind, subject::text, object::text, 
 
 def _found(column: str, ids: Iterable[str]) -> list[Connected]:
     with connection.cursor() as cursor:
-        cursor.execute(_BY_ID.format(column=column), [list(ids)])
+        cursor.execute(_BY_ID.format(column=column), [array(ids)])
         return [Connected(*row) for row in cursor.fetchall()]
 
 
