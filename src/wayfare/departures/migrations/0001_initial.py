@@ -5,95 +5,178 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='ProgrammeRow',
+            name="ProgrammeRow",
             fields=[
-                ('id', models.SmallAutoField(primary_key=True, serialize=False)),
-                ('key', models.TextField(unique=True)),
-                ('title', models.TextField()),
-                ('country', models.TextField()),
-                ('timezone', models.TextField()),
-                ('counts_from', models.TextField()),
+                ("id", models.SmallAutoField(primary_key=True, serialize=False)),
+                ("key", models.TextField(unique=True)),
+                ("title", models.TextField()),
+                ("country", models.TextField()),
+                ("timezone", models.TextField()),
+                ("counts_from", models.TextField()),
             ],
             options={
-                'db_table': 'departures_programme',
+                "db_table": "departures_programme",
             },
         ),
         migrations.CreateModel(
-            name='MonthCell',
+            name="MonthCell",
             fields=[
-                ('pk', models.CompositePrimaryKey('programme', 'month', 'nationality', 'sex', 'age', 'destination', 'evidence', 'assistance', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('month', models.DateField()),
-                ('nationality', models.TextField(db_collation='C')),
-                ('sex', models.SmallIntegerField()),
-                ('age', models.TextField(db_collation='C')),
-                ('destination', models.TextField(db_collation='C')),
-                ('evidence', models.TextField(db_collation='C')),
-                ('assistance', models.TextField(db_collation='C')),
-                ('departures', models.IntegerField()),
-                ('programme', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, to='departures.programmerow')),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "programme",
+                        "month",
+                        "nationality",
+                        "sex",
+                        "age",
+                        "destination",
+                        "evidence",
+                        "assistance",
+                        blank=True,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("month", models.DateField()),
+                ("nationality", models.TextField(db_collation="C")),
+                ("sex", models.SmallIntegerField()),
+                ("age", models.TextField(db_collation="C")),
+                ("destination", models.TextField(db_collation="C")),
+                ("evidence", models.TextField(db_collation="C")),
+                ("assistance", models.TextField(db_collation="C")),
+                ("departures", models.IntegerField()),
+                (
+                    "programme",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        to="departures.programmerow",
+                    ),
+                ),
             ],
             options={
-                'db_table': 'departures_monthcell',
-                'indexes': [models.Index(condition=models.Q(('departures', 0)), fields=['programme'], name='departures_monthcell_empty')],
+                "db_table": "departures_monthcell",
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("departures", 0)),
+                        fields=["programme"],
+                        name="departures_monthcell_empty",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='FindingRow',
+            name="FindingRow",
             fields=[
-                ('pk', models.CompositePrimaryKey('subject', 'kind', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('subject', models.UUIDField()),
-                ('kind', models.TextField(db_collation='C')),
-                ('at', models.DateTimeField()),
-                ('position', models.BigIntegerField()),
-                ('programme', models.ForeignKey(db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, to='departures.programmerow')),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "subject", "kind", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("subject", models.UUIDField()),
+                ("kind", models.TextField(db_collation="C")),
+                ("at", models.DateTimeField()),
+                ("position", models.BigIntegerField()),
+                (
+                    "programme",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        to="departures.programmerow",
+                    ),
+                ),
             ],
             options={
-                'db_table': 'departures_finding',
-                'indexes': [models.Index(fields=['kind', 'programme'], name='departures_finding_kind')],
+                "db_table": "departures_finding",
+                "indexes": [models.Index(fields=["kind", "programme"], name="departures_finding_kind")],
             },
         ),
         migrations.CreateModel(
-            name='DayCell',
+            name="DayCell",
             fields=[
-                ('pk', models.CompositePrimaryKey('programme', 'day', 'destination', 'evidence', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('day', models.DateField()),
-                ('destination', models.TextField(db_collation='C')),
-                ('evidence', models.TextField(db_collation='C')),
-                ('departures', models.IntegerField()),
-                ('programme', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, to='departures.programmerow')),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "programme",
+                        "day",
+                        "destination",
+                        "evidence",
+                        blank=True,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("day", models.DateField()),
+                ("destination", models.TextField(db_collation="C")),
+                ("evidence", models.TextField(db_collation="C")),
+                ("departures", models.IntegerField()),
+                (
+                    "programme",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        to="departures.programmerow",
+                    ),
+                ),
             ],
             options={
-                'db_table': 'departures_daycell',
-                'indexes': [models.Index(condition=models.Q(('departures', 0)), fields=['programme'], name='departures_daycell_empty')],
+                "db_table": "departures_daycell",
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("departures", 0)),
+                        fields=["programme"],
+                        name="departures_daycell_empty",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='CountedDeparture',
+            name="CountedDeparture",
             fields=[
-                ('departure', models.UUIDField(primary_key=True, serialize=False)),
-                ('cluster', models.UUIDField()),
-                ('exited_at', models.DateTimeField()),
-                ('day', models.DateField()),
-                ('nationality', models.TextField(db_collation='C')),
-                ('sex', models.SmallIntegerField()),
-                ('age', models.TextField(db_collation='C')),
-                ('destination', models.TextField(db_collation='C')),
-                ('evidence', models.TextField(db_collation='C')),
-                ('assistance', models.TextField(db_collation='C')),
-                ('repeats', models.BooleanField()),
-                ('programme', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, to='departures.programmerow')),
+                ("departure", models.UUIDField(primary_key=True, serialize=False)),
+                ("cluster", models.UUIDField()),
+                ("exited_at", models.DateTimeField()),
+                ("day", models.DateField()),
+                ("nationality", models.TextField(db_collation="C")),
+                ("sex", models.SmallIntegerField()),
+                ("age", models.TextField(db_collation="C")),
+                ("destination", models.TextField(db_collation="C")),
+                ("evidence", models.TextField(db_collation="C")),
+                ("assistance", models.TextField(db_collation="C")),
+                ("repeats", models.BooleanField()),
+                (
+                    "programme",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        to="departures.programmerow",
+                    ),
+                ),
             ],
             options={
-                'db_table': 'departures_counted',
-                'indexes': [models.Index(fields=['programme', 'day'], name='departures_counted_day'), models.Index(condition=models.Q(('repeats', True)), fields=['programme', 'day'], name='departures_counted_repeats')],
+                "db_table": "departures_counted",
+                "indexes": [
+                    models.Index(fields=["programme", "day"], name="departures_counted_day"),
+                    models.Index(
+                        condition=models.Q(("repeats", True)),
+                        fields=["programme", "day"],
+                        name="departures_counted_repeats",
+                    ),
+                ],
             },
         ),
     ]

@@ -1,0 +1,131 @@
+"""The command `wayfare`: which command lives in which room."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+import sys
+from typing import Any, NamedTuple
+
+import click
+import psycopg
+
+
+class Entry(NamedTuple):
+    """Where a command lives, and whether it uses the database."""
+
+    target: str
+    help: str
+    database: bool = True
+
+
+COMMANDS: dict[str, dict[str, Entry]] = {
+    "": {
+        "demo": Entry("wayfare.site.up:demo", "A living example programme in a home of its own.", False),
+        "up": Entry("wayfare.site.up:up", "Run database, web and live updates until stopped."),
+        "check": Entry("wayfare.site.check:check", "Say whether this installation is well."),
+        "test": Entry("wayfare.site.testing:test", "Run the project's checks and tests.", False),
+        "simulate": Entry(
+            "wayfare.departures.simulate_cli:simulate", "Make departure histories with known truth.", False
+        ),
+    },
+    "programme": {
+        "add": Entry("wayfare.departures.cli:add", "Configure a programme."),
+        "list": Entry("wayfare.departures.cli:list_", "List the configured programmes."),
+        "import": Entry("wayfare.departures.cli:import_", "Configure the programmes of a JSON list."),
+    },
+    "ledger": {
+        "import": Entry("wayfare.departures.files_cli:import_", "Append the entries of files."),
+        "export": Entry("wayfare.departures.files_cli:export", "Write entries to a file."),
+        "status": Entry("wayfare.departures.cli:status", "Show where the ledger stands."),
+        "rebuild": Entry("wayfare.departures.cli:rebuild", "Make the projections anew from the ledger."),
+        "verify": Entry("wayfare.statistics.cli:verify", "Recount everything another way and compare."),
+    },
+    "stats": {"table": Entry("wayfare.statistics.cli:table", "Count departures or persons by dimensions.")},
+    "token": {
+        "add": Entry("wayfare.access.cli:add", "Make a token for a source."),
+        "list": Entry("wayfare.access.cli:list_", "List the tokens."),
+        "revoke": Entry("wayfare.access.cli:revoke", "End a token."),
+    },
+}
+GROUPS = {
+    "programme": "Programmes: what is counted where.",
+    "ledger": "The ledger: what happened.",
+    "stats": "Tables.",
+    "token": "Tokens for other systems.",
+}
+
+
+class Lazy(click.Group):
+    """A group whose commands are imported when they are asked for."""
+
+    def __init__(self, path: str, **kwargs: Any) -> None:
+        super().__init__(name=path or "wayfare", **kwargs)
+        self.path = path
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the commands of this group, and at the root the groups."""
+        return sorted([*COMMANDS[self.path], *(GROUPS if not self.path else ())])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command, with the database up if it will be run and needs it."""
+        if not self.path and cmd_name in GROUPS:
+            return Lazy(cmd_name, help=GROUPS[cmd_name])
+        entry = COMMANDS[self.path].get(cmd_name)
+        if entry is None:
+            return None
+        from wayfare.site import runtime
+
+        runtime.set_up_django()
+        if entry.database and not ctx.resilient_parsing and "--help" not in sys.argv:
+            runtime.bring_up()
+        module, _, name = entry.target.partition(":")
+        command = getattr(importlib.import_module(module), name)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing them."""
+        rows = [(name, entry.help) for name, entry in COMMANDS[self.path].items()]
+        rows += GROUPS.items() if not self.path else []
+        with formatter.section("Commands"):
+            formatter.write_dl(sorted(rows))
+
+
+root = Lazy(
+    "", help="Every step on time, every departure counted once, every file open to the person it is about."
+)
+
+
+def main() -> None:
+    """Run the command line; one clear line for what is the operator's to mend."""
+    from wayfare.site.embedded import EmbeddedError
+
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    try:
+        root(prog_name="wayfare")
+    except EmbeddedError as problem:
+        _fail(str(problem))
+    except psycopg.OperationalError as problem:
+        _fail(f"The database does not answer: {problem}")
+    except Exception as problem:
+        from django.core.exceptions import ImproperlyConfigured
+        from django.db import OperationalError
+
+        from wayfare.ledger.rules import Refused
+
+        named = type(problem).__name__ == "SettingError"
+        if named or isinstance(problem, ImproperlyConfigured | OperationalError | Refused):
+            _fail(str(problem))
+        raise
+
+
+def _fail(text: str) -> None:
+    click.echo(f"wayfare: {text.strip()}", err=True)
+    sys.stderr.flush()
+    os._exit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,94 @@
+"""Bringing the installation up for one command: database, Django, migrations."""
+
+from __future__ import annotations
+
+import os
+from typing import IO, Any
+
+import psycopg
+
+from wayfare.site import embedded
+
+_MIGRATIONS_LOCK = 0x57415947
+_held: list[IO[bytes]] = []
+
+
+def set_up_django() -> None:
+    """Load the settings and the rooms; touches no database. Raises: SettingError."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "wayfare.site.settings")
+    import django
+
+    django.setup()
+
+
+def _roles_apart(settings: Any) -> None:
+    """On a server of the operator's own, make the application's role if we may, and use it from the next start."""
+    mark = settings.WAYFARE_HOME / "keys" / "database-roles-apart"
+    if mark.exists():
+        return
+    owner = settings.DATABASES["owner"]
+    with psycopg.connect(
+        host=owner["HOST"] or None,
+        port=owner["PORT"] or None,
+        user=owner["USER"] or None,
+        password=owner["PASSWORD"] or None,
+        dbname=owner["NAME"],
+        autocommit=True,
+    ) as connection:
+        may = connection.execute(
+            "select rolsuper or rolcreaterole from pg_roles where rolname = current_user"
+        ).fetchone()
+        if not may or not may[0]:
+            return
+        roles = ("wayfare_app", "wayfare_reader")
+        passwords = {role: settings.kept_secret(settings.WAYFARE_HOME, f"database-{role}") for role in roles}
+        try:
+            embedded.make_roles(connection, passwords)
+            psycopg.connect(
+                host=owner["HOST"] or None,
+                port=owner["PORT"] or None,
+                user="wayfare_app",
+                password=passwords["wayfare_app"],
+                dbname=owner["NAME"],
+            ).close()
+        except psycopg.Error:
+            return
+    mark.touch(mode=0o600)
+    settings.DATABASES["default"].update(USER="wayfare_app", PASSWORD=passwords["wayfare_app"])
+
+
+def migrate() -> None:
+    """Bring the schema up to date, as owner, one command at a time; quick when nothing is to do."""
+    from django.core.management import call_command
+    from django.db import connections
+    from django.db.migrations.executor import MigrationExecutor
+
+    owner = connections["owner"]
+    try:
+        executor = MigrationExecutor(owner)
+        if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+            with owner.cursor() as cursor:
+                cursor.execute("select pg_advisory_lock(%s)", [_MIGRATIONS_LOCK])
+                try:
+                    call_command("migrate", database="owner", verbosity=0, interactive=False)
+                finally:
+                    cursor.execute("select pg_advisory_unlock(%s)", [_MIGRATIONS_LOCK])
+    finally:
+        owner.close()
+        owner.close_pool()  # type: ignore[attr-defined]
+
+
+def bring_up() -> None:
+    """Start the embedded server if it is ours to start, load Django, migrate.
+
+    The server stays up for as long as this process lives. Raises: SettingError, EmbeddedError,
+    django.db.OperationalError.
+    """
+    from wayfare.site import settings
+
+    if settings.EMBEDDED and not _held:
+        _held.append(embedded.use(settings.WAYFARE_HOME))
+    elif not settings.EMBEDDED:
+        _roles_apart(settings)
+    set_up_django()
+    migrate()

@@ -1,0 +1,178 @@
+"""Every setting, read once, typed, with a bad value refused by name. Also Django's settings module.
+
+| variable | default | meaning |
+| --- | --- | --- |
+| `WAYFARE_HOME` | `./.wayfare` | the folder of the embedded database, keys, columnar copy |
+| `DATABASE_URL` | none | a PostgreSQL 15 to 18 to use instead of the embedded one, as its owner |
+| `WAYFARE_SECRET_KEY`, `WAYFARE_SECRET_KEY_FILE` | made in the home | signs cookies |
+| `WAYFARE_ALLOWED_HOSTS` | `localhost,127.0.0.1,[::1]` | host names this installation answers to |
+| `WAYFARE_DEBUG` | `no` | pages with tracebacks, for development only |
+| `WAYFARE_PORT` | `8000` | where `up` and `demo` listen |
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from wayfare.site import embedded
+
+
+class SettingError(ValueError):
+    """A setting has a bad value; the text names it and the mend."""
+
+
+def _flag(name: str, default: bool = False) -> bool:
+    value = os.environ.get(name, "yes" if default else "no").lower()
+    if value not in ("yes", "no"):
+        raise SettingError(f"{name}={value!r} is neither yes nor no; write one of them")
+    return value == "yes"
+
+
+def _number(name: str, default: int, low: int, high: int) -> int:
+    value = os.environ.get(name, str(default))
+    if not value.isascii() or not value.isdigit() or not low <= int(value) <= high:
+        raise SettingError(f"{name}={value!r} is not a whole number from {low} to {high}")
+    return int(value)
+
+
+def _secret_key(home: Path) -> str:
+    if value := os.environ.get("WAYFARE_SECRET_KEY"):
+        return value
+    if file := os.environ.get("WAYFARE_SECRET_KEY_FILE"):
+        try:
+            return Path(file).read_text().strip()
+        except OSError as problem:
+            raise SettingError(
+                f"WAYFARE_SECRET_KEY_FILE={file!r}: {problem.strerror}; name a readable file"
+            ) from None
+    return kept_secret(home, "cookies")
+
+
+def kept_secret(home: Path, name: str) -> str:
+    """Return a random secret of this home, made with tight permissions at first use."""
+    folder = home / "keys"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = folder / name
+    if not path.exists():
+        partial = folder / f"{name}.{os.getpid()}"
+        partial.touch(mode=0o600)
+        partial.write_text(secrets.token_urlsafe(48))
+        try:
+            os.link(partial, path)
+        except FileExistsError:
+            pass
+        finally:
+            partial.unlink()
+    return path.read_text()
+
+
+def _postgres(**parameters: Any) -> dict[str, Any]:
+    options: dict[str, Any] = parameters.pop("OPTIONS", {})
+    pool = {"min_size": 1, "max_size": 8, "timeout": 30}
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": {"pool": pool, **options},
+        **parameters,
+    }
+
+
+def _databases(home: Path) -> dict[str, dict[str, Any]]:
+    """Return the application's connection (`default`) and the owner's (`owner`), which only migrates."""
+    if url := os.environ.get("DATABASE_URL"):
+        parts = urlsplit(url)
+        try:
+            port = parts.port
+        except ValueError:
+            raise SettingError("DATABASE_URL: the port is not a number") from None
+        if parts.scheme not in ("postgres", "postgresql") or not parts.path.strip("/"):
+            raise SettingError(
+                "DATABASE_URL is not postgresql://user:password@host:port/database; write it so"
+            )
+        query = dict(parse_qsl(parts.query))
+        there: dict[str, Any] = {
+            "NAME": unquote(parts.path.strip("/")),
+            "HOST": query.pop("host", None) or unquote(parts.hostname or ""),
+            "PORT": query.pop("port", None) or str(port or ""),
+        }
+        owner = {"USER": unquote(parts.username or ""), "PASSWORD": unquote(parts.password or "")}
+        apart = (home / "keys" / "database-roles-apart").exists()
+        app = (
+            {"USER": "wayfare_app", "PASSWORD": kept_secret(home, "database-wayfare_app")} if apart else owner
+        )
+        return {
+            "default": _postgres(**there, **app, OPTIONS=query),
+            "owner": _postgres(**there, **owner, OPTIONS=query),
+        }
+    here = embedded.Home(home)
+    here.make()
+    there = {"NAME": embedded.DATABASE, "HOST": str(here.sockets), "PORT": ""}
+    return {
+        alias: _postgres(**there, USER=role, PASSWORD=here.password(role))
+        for alias, role in (("default", "wayfare_app"), ("owner", "wayfare_owner"))
+    }
+
+
+WAYFARE_HOME = Path(os.environ.get("WAYFARE_HOME", ".wayfare")).absolute()
+WAYFARE_PORT = _number("WAYFARE_PORT", 8000, 1, 65535)
+EMBEDDED = not os.environ.get("DATABASE_URL")
+
+DEBUG = _flag("WAYFARE_DEBUG")
+SECRET_KEY = _secret_key(WAYFARE_HOME)
+ALLOWED_HOSTS = [
+    host.strip() for host in os.environ.get("WAYFARE_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]").split(",")
+]
+INSTALLED_APPS = [
+    "wayfare.ledger",
+    "wayfare.departures",
+    "wayfare.statistics",
+    "wayfare.site",
+]
+DATABASES = _databases(WAYFARE_HOME)
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "wayfare.site.middleware.content_security_policy",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "wayfare.site.urls"
+WSGI_APPLICATION = "wayfare.site.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.template.context_processors.i18n",
+            ]
+        },
+    }
+]
+USE_TZ = True
+TIME_ZONE = "UTC"
+USE_I18N = True
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("fr", "Français"), ("es", "Español"), ("ar", "العربية")]
+LANGUAGE_COOKIE_NAME = "language"
+LANGUAGE_COOKIE_HTTPONLY = True
+LANGUAGE_COOKIE_SAMESITE = "Lax"
+LOCALE_PATHS = [Path(__file__).parent / "locale"]
+STATIC_URL = "/static/"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+DATA_UPLOAD_MAX_MEMORY_SIZE = 32 * 1024 * 1024
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": "WARNING"},
+}
