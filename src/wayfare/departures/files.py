@@ -1,0 +1,235 @@
+"""Importing entries from files, and exporting the ledger to one (`contracts.md`, Command line and files)."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+import orjson
+from django.db import connection
+
+from wayfare.departures import queries
+from wayfare.departures.operations import latest_us
+from wayfare.departures.reading import (
+    NULLS,
+    BadFile,
+    Chunk,
+    Source,
+    feed,
+    guess_format,
+    open_bytes,
+    require_text,
+    whole,
+)
+from wayfare.departures.screening import screen
+from wayfare.ledger import operations as ledger
+from wayfare.ledger import queries as stored
+from wayfare.ledger.queries import StoredEntry
+from wayfare.ledger.rules import Result
+
+
+class ImportStopped(Exception):  # noqa: N818 - says what happened
+    """The import ended half-way; what is in stays, and the same import again goes on from there."""
+
+
+class Imported(NamedTuple):
+    """What an import came to; `pending` and `position` are of the whole ledger, after it."""
+
+    read: int
+    accepted: int
+    duplicate: int
+    conflict: int
+    rejected: int
+    pending: int
+    position: int
+
+
+def _spool(stream: BinaryIO, kept: ExitStack) -> str:
+    """Keep what can be read only once in a temporary file (in TMPDIR), since a file is gone through twice."""
+    copy = kept.enter_context(tempfile.NamedTemporaryFile(prefix="wayfare-import-"))  # noqa: SIM115 - kept
+    shutil.copyfileobj(stream, copy, 1 << 20)
+    copy.flush()
+    return copy.name
+
+
+def _source(name: str, format_: str | None, kept: ExitStack) -> Source:
+    path = name
+    if name == "-":
+        path = _spool(sys.stdin.buffer, kept)
+    elif Path(name).is_dir():
+        raise BadFile(name, "is a directory; name the files in it")
+    elif not os.path.lexists(name):
+        raise BadFile(name, "does not exist; check the path")
+    source = Source(path, name, "", 0)
+    if not Path(path).is_file():
+        with open_bytes(source) as stream:
+            path = _spool(stream, kept)
+            source = Source(path, name, "", 0)
+    with open_bytes(source) as file:
+        beginning = file.read(4096)
+        source = Source(path, name, format_ or guess_format(name, beginning), file.seek(0, os.SEEK_END))
+    require_text(source, beginning)
+    return source
+
+
+@contextmanager
+def open_sources(names: Sequence[str], format_: str | None) -> Iterator[list[Source]]:
+    """Make ready the named files to be read, `-` being standard input; nothing is taken in if one cannot be.
+
+    Raises: BadFile, with the file's name and the mend.
+    """
+    with ExitStack() as kept:
+        sources = [_source(name, format_, kept) for name in names]
+        screen(sources)
+        yield sources
+
+
+def _chunks(sources: Sequence[Source]) -> Iterator[Chunk]:
+    """Yield the chunks that a process of its own reads and checks, one ahead of us."""
+    with connection.cursor() as cursor:
+        cursor.execute("select clock_timestamp()")
+        latest = latest_us(cursor.fetchone()[0])
+    context = get_context("spawn")
+    ours, theirs = context.Pipe(duplex=False)
+    reader = context.Process(
+        target=feed, args=(sources, frozenset(queries.programmes()), latest, theirs), daemon=True
+    )
+    reader.start()
+    theirs.close()
+    try:
+        while (chunk := ours.recv()) is not None:
+            if isinstance(chunk, BadFile):
+                raise chunk
+            yield chunk
+    except EOFError:
+        reader.join(5)
+        raise ImportStopped(
+            f"the process that reads the files ended early (exit code {reader.exitcode})"
+        ) from None
+    finally:
+        ours.close()
+        reader.terminate()
+        reader.join()
+
+
+def _refusal(result: Result, line: int, entry: bytes, file: str | None) -> bytes:
+    refused: dict[str, Any] = {
+        "line": line,
+        "entry_id": result.entry_id,
+        "status": result.status,
+        "field": result.field,
+        "reason": result.reason,
+        "entry": orjson.Fragment(entry),
+    }
+    if file is not None:
+        refused["file"] = file
+    return orjson.dumps(refused, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def import_sources(
+    sources: Sequence[Source],
+    rejects: BinaryIO | None = None,
+    progress: Callable[[int], object] | None = None,
+) -> Imported:
+    """Append the entries of files, in their order, and write what is refused to `rejects` as JSON lines.
+
+    Each chunk is one transaction, so an import that is killed and run again ends as if it had run once.
+    `progress` is told the bytes read so far. Raises: ImportStopped, BadFile, django.db.Error, OSError.
+    """
+    tally = dict.fromkeys(("accepted", "duplicate", "conflict", "rejected"), 0)
+    several = len(sources) > 1
+    before = [sum(source.size for source in sources[:i]) for i in range(len(sources))]
+    for chunk in _chunks(sources):
+        results = ledger.append([whole(item) for item in chunk.items]) if chunk.items else []
+        for index, result in enumerate(results):
+            tally[result.status] += 1
+            if rejects is not None and result.status in ("conflict", "rejected"):
+                entry = chunk.shown.get(index)
+                if entry is None:
+                    entry = chunk.items[index][6]  # type: ignore[index]  # not refused when it was read
+                name = sources[chunk.source].name if several else None
+                rejects.write(_refusal(result, chunk.lines[index], entry, name))
+        if rejects is not None:
+            rejects.flush()
+        if progress is not None:
+            progress(before[chunk.source] + chunk.done_bytes)
+    return Imported(sum(tally.values()), **tally, pending=queries.pending(), position=stored.head())
+
+
+def _instant(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def _write_jsonl(batches: Iterator[list[StoredEntry]], out: BinaryIO) -> int:
+    count = 0
+    for batch in batches:
+        out.write(
+            b"".join(
+                b'{"position":%d,"recorded_at":"%s",%s\n'
+                % (entry.position, _instant(entry.recorded_at).encode(), entry.body[1:].encode())
+                for entry in batch
+            )
+        )
+        count += len(batch)
+    out.flush()
+    return count
+
+
+_TEXTS = (
+    *("entry_id", "kind", "occurred_at", "source", "person", "programme", "nationality", "birth_date"),
+    *("departure", "destination", "assistance", "planned_on", "evidence", "place", "confirmation", "persons"),
+    *("link", "reason", "facts.nationality", "facts.birth_date", "facts.destination", "facts.assistance"),
+    "facts.planned_on",
+)
+_NUMBERS = ("sex", "facts.sex")
+
+
+def _row(entry: StoredEntry) -> dict[str, Any]:
+    """Return an entry as one row of the table that `reading.unfold` reads back."""
+    data = orjson.loads(entry.body)
+    facts = data.pop("facts", {})
+    row = data | {f"facts.{name}": value for name, value in facts.items() if value is not None}
+    row = {name: ";".join(value) if isinstance(value, list) else value for name, value in row.items()}
+    if nulls := [name for name, value in facts.items() if value is None]:
+        row[NULLS] = ";".join(nulls)
+    return row | {"position": entry.position, "recorded_at": entry.recorded_at}
+
+
+def _write_parquet(batches: Iterator[list[StoredEntry]], out: BinaryIO) -> int:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    schema = pa.schema(
+        [
+            ("position", pa.int64()),
+            ("recorded_at", pa.timestamp("us", tz="UTC")),
+            *((name, pa.string()) for name in _TEXTS),
+            *((name, pa.int8()) for name in _NUMBERS),
+            (NULLS, pa.string()),
+        ]
+    )
+    count = 0
+    with pq.ParquetWriter(out, schema, compression="zstd") as writer:
+        for batch in batches:
+            writer.write_table(pa.Table.from_pylist([_row(entry) for entry in batch], schema=schema))
+            count += len(batch)
+    out.flush()
+    return count
+
+
+def export_entries(out: BinaryIO, format_: str, *, first: int = 1, last: int | None = None) -> int:
+    """Write the entries from position `first` to `last` (default: the head now) and return how many.
+
+    `format_`: jsonl or parquet. What `import_sources` reads, with `position` and `recorded_at`.
+    """
+    upto = stored.head() if last is None else min(last, stored.head())
+    batches = stored.walk(first - 1, upto)
+    return (_write_parquet if format_ == "parquet" else _write_jsonl)(batches, out)

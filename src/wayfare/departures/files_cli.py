@@ -1,0 +1,146 @@
+"""`wayfare ledger import` and `wayfare ledger export`."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import BinaryIO, NoReturn
+
+import click
+import orjson
+import psycopg
+from django.db import Error as DatabaseError
+from tqdm import tqdm
+
+from wayfare.departures.files import ImportStopped, export_entries, import_sources, open_sources
+from wayfare.departures.reading import BadFile, Source
+
+REFUSED, UNREADABLE, STOPPED = 1, 2, 3
+AGAIN = "Entries of whole chunks before it are in; run the same import again and it goes on from there."
+
+
+def _fail(problem: str, code: int) -> NoReturn:
+    click.echo(f"wayfare: {problem}", err=True)
+    sys.exit(code)
+
+
+def _open_rejects(path: str, names: tuple[str, ...]) -> BinaryIO:
+    for name in names:
+        if name != "-" and os.path.exists(path) and os.path.exists(name) and os.path.samefile(path, name):
+            _fail(f"{path}: is a file to import; name another one for --rejects", UNREADABLE)
+    try:
+        return open(path, "wb")
+    except OSError as problem:
+        _fail(f"{path}: cannot be written ({problem.strerror}); name another file for --rejects", UNREADABLE)
+
+
+def _why(problem: Exception) -> str:
+    """Return in plain words why an import ended half-way."""
+    cause = problem.__cause__ or problem
+    if isinstance(cause, psycopg.errors.DiskFull):
+        return "the database's disk is full; make room"
+    if isinstance(problem, OSError) and problem.errno == errno.ENOSPC:
+        return f"the disk is full ({problem.filename or 'temporary files, rejects'}); make room"
+    return " ".join(str(problem).split())
+
+
+@contextmanager
+def _bar(sources: list[Source]) -> Iterator[tqdm[NoReturn]]:
+    total = sum(source.size for source in sources)
+    with tqdm(total=total, unit="B", unit_scale=True, disable=not sys.stderr.isatty(), desc="import") as bar:
+        yield bar
+
+
+@click.command(name="import")
+@click.argument("files", nargs=-1, required=True, metavar="FILE…")
+@click.option(
+    "--format", "format_", type=click.Choice(["jsonl", "csv", "parquet"]), help="Else by the suffix."
+)
+@click.option("--rejects", type=click.Path(), help="Where refused lines go, as JSON lines.")
+@click.option("--json", "as_json", is_flag=True, help="End with one JSON object.")
+def import_(files: tuple[str, ...], format_: str | None, rejects: str | None, as_json: bool) -> None:
+    """Append the entries of files; - is standard input.
+
+    Run again after any interruption, it ends as if it had run once. Exit 0: nothing was refused; 1: some
+    entries were, the others are in; 2: a file cannot be read, nothing is in; 3: stopped half-way.
+    """
+    try:
+        with open_sources(files, format_) as sources:
+            refused = _open_rejects(rejects, files) if rejects else None
+            with refused or nullcontext(), _bar(sources) as bar:
+                done = import_sources(sources, refused, lambda at: bar.update(at - bar.n))
+    except BadFile as problem:
+        _fail(str(problem), UNREADABLE)
+    except BrokenPipeError:
+        raise
+    except (ImportStopped, DatabaseError, OSError) as problem:
+        _fail(f"the import stopped: {_why(problem)}. {AGAIN}", STOPPED)
+    if as_json:
+        click.echo(orjson.dumps(done._asdict()).decode())
+    else:
+        click.echo(
+            f"{done.read:,} read: {done.accepted:,} accepted, {done.duplicate:,} duplicate, "
+            f"{done.conflict:,} in conflict, {done.rejected:,} rejected. "
+            f"{done.pending:,} pending. The ledger is at position {done.position:,}."
+        )
+        if (done.conflict or done.rejected) and not rejects:
+            click.echo("Add --rejects FILE to see each refused line with the reason.", err=True)
+    if done.conflict or done.rejected:
+        sys.exit(REFUSED)
+
+
+@contextmanager
+def _target(file: str) -> Iterator[BinaryIO]:
+    """Open where an export goes: a new file appears whole or not at all."""
+    path = Path(file)
+    if file == "-":
+        yield sys.stdout.buffer
+        return
+    if path.exists() and not stat.S_ISREG(path.stat().st_mode):
+        with open(path, "wb") as out:
+            yield out
+        return
+    part = tempfile.NamedTemporaryFile(  # noqa: SIM115 - renamed once whole
+        dir=path.absolute().parent, prefix=f".{path.name}.", delete=False
+    )
+    try:
+        with part:
+            yield part  # type: ignore[misc]  # a binary file in all but name
+            part.flush()
+            os.fsync(part.fileno())
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(part.name, 0o666 & ~umask)
+        os.replace(part.name, path)
+    except BaseException:
+        os.unlink(part.name)
+        raise
+
+
+@click.command(name="export")
+@click.argument("file", metavar="FILE")
+@click.option("--from", "first", type=click.IntRange(min=1), default=1, help="The first position.")
+@click.option("--to", "last", type=click.IntRange(min=0), help="The last position; else the head.")
+@click.option(
+    "--format", "format_", type=click.Choice(["jsonl", "parquet"]), help="Else by the suffix, or jsonl."
+)
+def export(file: str, first: int, last: int | None, format_: str | None) -> None:
+    """Write entries in position order to a file; - is standard output."""
+    chosen = format_ or ("parquet" if Path(file).suffix.lower() in (".parquet", ".pq") else "jsonl")
+    try:
+        with _target(file) as out:
+            count = export_entries(out, chosen, first=first, last=last)
+    except BrokenPipeError:  # whoever reads has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(REFUSED)
+    except OSError as problem:
+        full = problem.errno == errno.ENOSPC
+        mend = "the disk is full; make room" if full else f"cannot be written ({problem.strerror or problem})"
+        _fail(f"{file}: {mend}. Nothing was left there", UNREADABLE)
+    click.echo(f"{count:,} entries written.", err=file == "-")
