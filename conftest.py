@@ -2,24 +2,61 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
-from collections.abc import Iterator
-from pathlib import Path
+import uuid
+from collections.abc import Callable, Iterator
 
 import pytest
 
-_folder = tempfile.TemporaryDirectory(prefix="wayfare-test-")
-os.environ["WAYFARE_HOME"] = str(Path(_folder.name) / "home")
-os.environ.setdefault("WAYFARE_SHARED_BUFFERS", "128MB")
-os.environ.pop("DATABASE_URL", None)
-
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_blocker: pytest.FixtureRequest) -> Iterator[None]:
+def django_db_setup(django_db_blocker) -> None:
     """Bring the session's database up; tests that write stay in transactions that are rolled back."""
     from wayfare.site import runtime
 
-    with django_db_blocker.unblock():  # type: ignore[attr-defined]
+    with django_db_blocker.unblock():
         runtime.bring_up()
-    yield
+        _as_superuser(
+            "select pg_terminate_backend(pid) from pg_stat_activity where datname = 'wayfare'",
+            "create database pristine template wayfare owner wayfare_owner",
+        )
+
+
+def _as_superuser(*statements: str) -> None:
+    import psycopg
+    from django.conf import settings
+
+    from wayfare.site import embedded
+
+    home = embedded.Home(settings.WAYFARE_HOME)
+    with psycopg.connect(home.conninfo("postgres", "postgres"), autocommit=True) as connection:
+        for statement in statements:
+            connection.execute(statement)
+
+
+@pytest.fixture
+def fresh_database(django_db_setup, django_db_blocker) -> Iterator[Callable[[str], str]]:
+    """A database of the test's own, for what must really commit; gives a function role → connection string."""
+    from django.conf import settings
+    from django.db import connections
+
+    from wayfare.site import embedded
+
+    name = f"test_{uuid.uuid4().hex}"
+    _as_superuser(f"create database {name} template pristine owner wayfare_owner")
+    old = {alias: connections.settings[alias]["NAME"] for alias in ("default", "owner")}
+
+    def point_at(names: dict[str, str]) -> None:
+        for alias, database in names.items():
+            connections[alias].close()
+            connections[alias].close_pool()
+            connections.settings[alias]["NAME"] = database
+            connections[alias].settings_dict["NAME"] = database
+
+    with django_db_blocker.unblock():
+        point_at(dict.fromkeys(old, name))
+        home = embedded.Home(settings.WAYFARE_HOME)
+        try:
+            yield lambda role: home.conninfo(role, name)
+        finally:
+            point_at(old)
+            _as_superuser(f"drop database {name} with (force)")

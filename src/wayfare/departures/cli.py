@@ -56,9 +56,7 @@ def _read_programmes(file: Path) -> list[dict[str, Any]]:
     except OSError as problem:
         raise click.UsageError(f"{file}: {problem.strerror}; name a readable JSON file") from None
     except orjson.JSONDecodeError as problem:
-        raise click.UsageError(
-            f"{file}: is not JSON ({problem}); it should hold a list of programmes"
-        ) from None
+        raise click.UsageError(f"{file}: is not JSON ({problem}); it should hold a list of programmes") from None
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise click.UsageError(f'{file}: is not a list of objects; write [{{"key": …}}, …]')
     for number, row in enumerate(rows, 1):
@@ -66,9 +64,7 @@ def _read_programmes(file: Path) -> list[dict[str, Any]]:
             if not isinstance(row.get(name), str):
                 raise click.UsageError(f"{file}: programme {number}: {name}: is missing or not text")
         for name in row.keys() - PROGRAMME_FIELDS:
-            raise click.UsageError(
-                f"{file}: programme {number}: {name}: is not a field of a programme; leave it out"
-            )
+            raise click.UsageError(f"{file}: programme {number}: {name}: is not a field of a programme; leave it out")
     return rows
 
 

@@ -105,9 +105,7 @@ def _evidence(value: Any) -> str:
 
 def _place(value: Any) -> str:
     if not isinstance(value, str) or not _PLACE.fullmatch(value):
-        raise ValueError(
-            "is not a UN/LOCODE (FRCDG) or IATA code (CDG) in capitals; leave it out when unknown"
-        )
+        raise ValueError("is not a UN/LOCODE (FRCDG) or IATA code (CDG) in capitals; leave it out when unknown")
     return value
 
 
@@ -177,9 +175,7 @@ FORMS: dict[str, Form] = {
             },
             {"planned_on": _planned_on},
         ),
-        Form(
-            Kind("departure_corrected", "departure"), {"departure": _uuid, "facts": _facts(DEPARTURE_FACTS)}
-        ),
+        Form(Kind("departure_corrected", "departure"), {"departure": _uuid, "facts": _facts(DEPARTURE_FACTS)}),
         Form(Kind("departure_withdrawn", "departure"), {"departure": _uuid}, {"reason": _text}),
         Form(
             Kind("departure_confirmed", "departure", can_be_named=True),
@@ -198,9 +194,7 @@ FORMS: dict[str, Form] = {
 KINDS: dict[str, Kind] = {name: form.kind for name, form in FORMS.items()}
 _COMMON = frozenset({"entry_id", "kind", "occurred_at", "source"})
 _FIELDS = {name: _COMMON | form.required.keys() | form.optional.keys() for name, form in FORMS.items()}
-_CHECKS = {
-    name: [("entry_id", _uuid), ("source", _slug), *form.required.items()] for name, form in FORMS.items()
-}
+_CHECKS = {name: [("entry_id", _uuid), ("source", _slug), *form.required.items()] for name, form in FORMS.items()}
 
 
 def _shape(raw: dict[str, Any], kind: str) -> None:
@@ -263,9 +257,7 @@ def _read(raw: dict[str, Any], kind: str, form: Form, programmes: Collection[str
     if at < EARLIEST_US:
         raise Refused("occurred_at", "is before 1900; check the year")
     if "programme" in clean and clean["programme"] not in programmes:
-        raise Refused(
-            "programme", "is not configured here; add it with `wayfare programme add`, or correct the key"
-        )
+        raise Refused("programme", "is not configured here; add it with `wayfare programme add`, or correct the key")
     if kind == "persons_linked":
         subject, other = clean["persons"]
     else:
@@ -309,9 +301,7 @@ def decode(line: bytes) -> object:
         raise Refused("entry", f"is not JSON ({problem.msg}, character {problem.pos + 1})") from None
     if isinstance(value, dict):
         names = len(value) + (len(value["facts"]) if isinstance(value.get("facts"), dict) else 0)
-        if (
-            line.count(b'":') != names
-        ):  # a field named twice, or merely spaces or quotation marks: look closely
+        if line.count(b'":') != names:  # a field named twice, or merely spaces or quotation marks: look closely
             _look_closely(line)
     return value
 

@@ -67,9 +67,7 @@ class MonthCell(models.Model):
     class Meta:
         db_table = "departures_monthcell"
         indexes = (
-            models.Index(
-                fields=["programme"], name="departures_monthcell_empty", condition=models.Q(departures=0)
-            ),
+            models.Index(fields=["programme"], name="departures_monthcell_empty", condition=models.Q(departures=0)),
         )
 
 
@@ -86,9 +84,7 @@ class DayCell(models.Model):
     class Meta:
         db_table = "departures_daycell"
         indexes = (
-            models.Index(
-                fields=["programme"], name="departures_daycell_empty", condition=models.Q(departures=0)
-            ),
+            models.Index(fields=["programme"], name="departures_daycell_empty", condition=models.Q(departures=0)),
         )
 
 

@@ -44,9 +44,7 @@ def _read(raw: object, known: frozenset[str], latest: int) -> Entry | Refused:
         return refusal
 
 
-def add_programme(
-    key: str, title: str, country: str, timezone: str, counts_from: str = "boarding_pass"
-) -> bool:
+def add_programme(key: str, title: str, country: str, timezone: str, counts_from: str = "boarding_pass") -> bool:
     """Configure a programme; return whether it is new.
 
     The same again changes nothing. Raises: Refused, when a value is bad, or when the key is configured
@@ -61,9 +59,7 @@ def add_programme(
     if timezone not in available_timezones():
         raise Refused("timezone", f"{timezone!r} is not an IANA time zone such as Europe/Paris")
     if counts_from not in EVIDENCE:
-        raise Refused(
-            "counts_from", f"{counts_from!r} is not a kind of evidence; one of " + ", ".join(EVIDENCE)
-        )
+        raise Refused("counts_from", f"{counts_from!r} is not a kind of evidence; one of " + ", ".join(EVIDENCE))
     wanted = Programme(key, country, timezone, counts_from, title)
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(

@@ -161,9 +161,7 @@ def _write_cells(gone: Iterable[CountedRow], come: Iterable[CountedRow]) -> None
             cursor.execute("delete from departures_daycell where departures = 0")
 
 
-def _write_findings(
-    before: dict[FindingKey, FindingRest], after: dict[FindingKey, FindingRest], position: int
-) -> None:
+def _write_findings(before: dict[FindingKey, FindingRest], after: dict[FindingKey, FindingRest], position: int) -> None:
     gone = [key for key, rest in before.items() if after.get(key) != rest]
     come = [(*key, *rest, position) for key, rest in after.items() if before.get(key) != rest]
     with connection.cursor() as cursor:
@@ -196,8 +194,7 @@ def _store(
         _write_counted(gone, come)
         _write_cells(gone, come)
     findings = {
-        (f.subject, f.kind): (ids[f.programme] if f.programme else None, datetime_of(f.at))
-        for f in outcome.findings
+        (f.subject, f.kind): (ids[f.programme] if f.programme else None, datetime_of(f.at)) for f in outcome.findings
     }
     if findings or found_before:
         _write_findings(found_before, findings, position)

@@ -12,9 +12,7 @@ from wayfare.ledger import queries as ledger
 
 def _load() -> dict[str, tuple[int, Programme]]:
     with connection.cursor() as cursor:
-        cursor.execute(
-            "select id, key, title, country, timezone, counts_from from departures_programme order by key"
-        )
+        cursor.execute("select id, key, title, country, timezone, counts_from from departures_programme order by key")
         return {
             key: (id_, Programme(key, country, timezone, counts_from, title))
             for id_, key, title, country, timezone, counts_from in cursor.fetchall()

@@ -23,9 +23,7 @@ class LedgerEntry(models.Model):
         db_table = "ledger_entry"
         indexes = (
             models.Index(fields=["subject"], name="ledger_entry_subject"),
-            models.Index(
-                fields=["object"], name="ledger_entry_object", condition=models.Q(object__isnull=False)
-            ),
+            models.Index(fields=["object"], name="ledger_entry_object", condition=models.Q(object__isnull=False)),
         )
 
 

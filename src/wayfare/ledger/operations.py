@@ -56,10 +56,16 @@ def _row(position: int, entry: Entry, recorded_us: int) -> bytes:
     )
 
 
-def open_for_writing() -> tuple[int, int]:
-    """Take the writers' lock; return the head and the database's clock in microseconds since 1970."""
+def _take_turn() -> None:
+    """Wait for every other writer's commit, and make the next ones wait for ours."""
     with connection.cursor() as cursor:
         cursor.execute("select pg_advisory_xact_lock(%s)", [LOCK])
+
+
+def open_for_writing() -> tuple[int, int]:
+    """Take the writers' lock; return the head and the database's clock in microseconds since 1970."""
+    _take_turn()
+    with connection.cursor() as cursor:
         cursor.execute("select coalesce(max(position), 0), clock_timestamp() from ledger_entry")
         position, now = cursor.fetchone()
     return int(position), (now - EPOCH) // MICROSECOND

@@ -93,9 +93,7 @@ class Lazy(click.Group):
             formatter.write_dl(sorted(rows))
 
 
-root = Lazy(
-    "", help="Every step on time, every departure counted once, every file open to the person it is about."
-)
+root = Lazy("", help="Every step on time, every departure counted once, every file open to the person it is about.")
 
 
 def main() -> None:

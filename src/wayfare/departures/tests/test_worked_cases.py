@@ -28,7 +28,7 @@ class World:
     def say(self, kind: str, at: str, **fields: Any) -> str:
         entry = {"entry_id": str(uuid.uuid4()), "kind": kind, "occurred_at": at, "source": "desk", **fields}
         self.send(entry)
-        return entry["entry_id"]
+        return str(entry["entry_id"])
 
     def send(self, entry: dict[str, Any]) -> None:
         (result,) = operations.record([entry], now=NOW)

@@ -1,0 +1,19 @@
+"""A pytest plugin that is loaded before Django's: a home of the session's own, before any setting is read."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+import hypothesis
+
+folder = tempfile.TemporaryDirectory(prefix="wayfare-test-")
+os.environ["WAYFARE_HOME"] = str(Path(folder.name) / "home")
+os.environ.setdefault("WAYFARE_SHARED_BUFFERS", "128MB")
+os.environ.pop("DATABASE_URL", None)
+
+hypothesis.settings.register_profile(
+    "shared-machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("shared-machine")
