@@ -1,0 +1,53 @@
+"""`wayfare test`: what everybody runs before a commit, and continuous integration after it."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+
+CHECKS = (
+    ("format", ("-m", "ruff", "format", "--check", "--quiet", ".")),
+    ("lint", ("-m", "ruff", "check", "--quiet", ".")),
+    ("types", ("-m", "mypy")),
+    ("floors", ("-c", "from importlinter.cli import lint_imports_command; lint_imports_command()")),
+)
+
+
+def _skipped() -> list[str]:
+    missing = []
+    if shutil.which("chromium") is None:
+        missing.append("browser tests: Chromium is not installed (Debian: apt-get install chromium)")
+    if shutil.which("java") is None or importlib.util.find_spec("pyspark") is None:
+        missing.append("Spark tests: Java or the extra 'spark' (pyspark) is not installed")
+    return missing
+
+
+@click.command(context_settings={"ignore_unknown_options": True})
+@click.option("--slow", is_flag=True, help="Also the long proofs.")
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def test(slow: bool, arguments: tuple[str, ...]) -> None:
+    """Run format, lint, types, floors, migrations and the tests; ARGUMENTS go to pytest, which then runs alone."""
+    root = Path(__file__).resolve().parents[3]
+    environment = {**os.environ, "PYTHONPATH": str(root / "src")}
+    environment.pop("DJANGO_SETTINGS_MODULE", None)
+    failed = []
+    for name, command in () if arguments else CHECKS:
+        click.echo(f"wayfare test: {name}", err=True)
+        if subprocess.run([sys.executable, *command], cwd=root, env=environment, check=False).returncode:  # noqa: S603
+            failed.append(name)
+    selection = [] if slow or arguments else ["-m", "not slow"]
+    click.echo("wayfare test: tests", err=True)
+    tests = [sys.executable, "-m", "pytest", "-q", *selection, *arguments]
+    if subprocess.run(tests, cwd=root, env=environment, check=False).returncode:  # noqa: S603
+        failed.append("tests")
+    for line in _skipped():
+        click.echo(f"wayfare test: skipped {line}", err=True)
+    if failed:
+        click.echo(f"wayfare test: failed: {', '.join(failed)}", err=True)
+        sys.exit(1)
