@@ -77,7 +77,8 @@ class Lazy(click.Group):
             return None
         from wayfare.site import runtime
 
-        runtime.set_up_django()
+        if cmd_name != "demo":  # which chooses its home before any setting is read
+            runtime.set_up_django()
         if entry.database and not ctx.resilient_parsing and "--help" not in sys.argv:
             runtime.bring_up()
         module, _, name = entry.target.partition(":")

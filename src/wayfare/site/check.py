@@ -1,0 +1,114 @@
+"""`wayfare check`: is this installation well?"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import stat
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+from django.conf import settings
+from django.db import connection, connections
+from django.db.migrations.executor import MigrationExecutor
+
+CLOCK_SECONDS = 5
+FREE_BYTES = 2 * 1024**3
+
+
+def _database() -> str:
+    with connection.cursor() as cursor:
+        cursor.execute("show server_version_num")
+        version = int(cursor.fetchone()[0]) // 10_000
+        cursor.execute("show fsync")
+        if cursor.fetchone()[0] != "on":
+            return "fsync is off: an acknowledged entry may be lost; set fsync = on"
+    return "" if 15 <= version <= 18 else f"PostgreSQL {version} is not one of 15 to 18; use one of them"
+
+
+def _migrations() -> str:
+    executor = MigrationExecutor(connections["owner"])
+    waiting = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    return f"{len(waiting)} migrations are not applied; run wayfare up" if waiting else ""
+
+
+def _roles() -> str:
+    with connection.cursor() as cursor:
+        cursor.execute("select has_table_privilege('ledger_entry', 'update, delete, truncate'), current_user")
+        may, user = cursor.fetchone()
+    if may:
+        return f"{user} may change the ledger; give DATABASE_URL a user that may create roles, and the app gets its own"
+    return ""
+
+
+def _keys() -> str:
+    for path in (settings.WAYFARE_HOME / "keys").iterdir():
+        if stat.S_IMODE(path.stat().st_mode) & 0o077:
+            return f"{path} can be read by others; chmod 600 it"
+    return ""
+
+
+def _clock() -> str:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select clock_timestamp(), (select max(recorded_at) from (select recorded_at from ledger_entry"
+            " order by position desc limit 1) last)"
+        )
+        there, last = cursor.fetchone()
+    apart = abs((datetime.now(UTC) - there).total_seconds())
+    if apart > CLOCK_SECONDS:
+        return f"the database's clock and this machine's are {apart:.0f} s apart; set both by NTP"
+    if last is not None and (last - there).total_seconds() > CLOCK_SECONDS:
+        return "the last entry was recorded in the future: a clock has jumped back; set it by NTP"
+    return ""
+
+
+def _disk() -> str:
+    free = shutil.disk_usage(Path(settings.WAYFARE_HOME)).free
+    return "" if free > FREE_BYTES else f"only {free / 1e9:.1f} GB are free at {settings.WAYFARE_HOME}; make room"
+
+
+def _ledger() -> str:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select coalesce((select sum(entries) from ledger_tally), 0), coalesce(max(position), 0) from ledger_entry"
+        )
+        tally, head = cursor.fetchone()
+        cursor.execute(
+            "select (select count(*) from departures_counted),"
+            " (select coalesce(sum(departures), 0) from departures_monthcell),"
+            " (select coalesce(sum(departures), 0) from departures_daycell)"
+        )
+        counted, months, days = cursor.fetchone()
+    if tally != head:
+        return f"{head} positions but {tally} entries tallied; run wayfare ledger rebuild"
+    if not counted == months == days:
+        return f"{counted} counted, {months} in cells by month, {days} by day; run wayfare ledger rebuild"
+    return ""
+
+
+CHECKS: dict[str, Callable[[], str]] = {
+    "database": _database,
+    "migrations": _migrations,
+    "roles": _roles,
+    "keys": _keys,
+    "clock": _clock,
+    "disk": _disk,
+    "projections": _ledger,
+}
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on the last line.")
+def check(as_json: bool) -> None:
+    """Say whether this installation is well; exit 0 only if all is."""
+    found = {name: look() for name, look in CHECKS.items()}
+    if as_json:
+        click.echo(json.dumps({"well": not any(found.values()), "problems": {k: v for k, v in found.items() if v}}))
+    else:
+        for name, problem in found.items():
+            click.echo(f"{name:<12} {problem or 'well'}")
+    sys.exit(1 if any(found.values()) else 0)

@@ -1,0 +1,156 @@
+"""`wayfare up` and `wayfare demo`: one supervisor over the processes of an installation."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import click
+
+_PR_SET_PDEATHSIG = 1
+RESTART_SECONDS = 0.3
+STOP_SECONDS = 10.0
+
+
+class Part(NamedTuple):
+    """One process that the supervisor keeps running."""
+
+    name: str
+    command: list[str]
+
+
+def _dies_with_us() -> Callable[[], None]:
+    libc = ctypes.CDLL(None)
+
+    def child() -> None:
+        os.setpgid(0, 0)  # Ctrl-C is for the supervisor, who then stops everything in order
+        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+
+    return child
+
+
+def _start(part: Part) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(part.command, stdin=subprocess.DEVNULL, preexec_fn=_dies_with_us())  # noqa: S603
+
+
+def supervise(parts: list[Part], after_start: Callable[[], None] = lambda: None) -> None:
+    """Run parts until told to stop; start again whatever dies, the sooner the longer it had lived."""
+    stopping: list[int] = []
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda received, _: stopping.append(received))
+    running = {part: _start(part) for part in parts}
+    after_start()
+    started = dict.fromkeys(parts, time.monotonic())
+    while not stopping:
+        time.sleep(0.1)
+        for part, process in running.items():
+            if process.poll() is not None and time.monotonic() - started[part] > RESTART_SECONDS:
+                click.echo(f"wayfare: {part.name} ended ({process.returncode}); starting it again", err=True)
+                started[part] = time.monotonic()
+                running[part] = _start(part)
+    for process in running.values():
+        process.terminate()
+    until = time.monotonic() + STOP_SECONDS
+    for process in running.values():
+        try:
+            process.wait(max(0.1, until - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def web(port: int, host: str) -> Part:
+    """Return the web process: pages, API and live updates on one port."""
+    command = [sys.executable, "-m", "granian", "--interface", "asgi", "--host", host, "--port", str(port)]
+    command += ["--workers", "2", "--respawn-failed-workers", "--log-level", "warning", "--no-ws"]
+    return Part("web", [*command, "wayfare.site.asgi:application"])
+
+
+def _free(port: int, host: str) -> None:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as problem:
+            raise click.UsageError(
+                f"--port {port}: {problem.strerror}; is another Wayfare up? Stop it, or choose another --port"
+            ) from None
+
+
+def _wait_and_tell(port: int, host: str, lines: list[str]) -> Callable[[], None]:
+    def tell() -> None:
+        until = time.monotonic() + 60
+        while time.monotonic() < until:
+            try:
+                socket.create_connection((host, port), timeout=1).close()
+                break
+            except OSError:
+                time.sleep(0.05)
+        click.echo("\n".join(lines))
+        sys.stdout.flush()
+
+    return tell
+
+
+@click.command()
+@click.option("--port", type=click.IntRange(1, 65535), default=None, help="Where to listen (default: WAYFARE_PORT).")
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen at.")
+def up(port: int | None, host: str) -> None:
+    """Run database, web and live updates until stopped (Ctrl-C)."""
+    from django.conf import settings
+
+    port = port or settings.WAYFARE_PORT
+    _free(port, host)
+    supervise([web(port, host)], _wait_and_tell(port, host, [f"Wayfare is up at http://{host}:{port}/"]))
+
+
+def _wayfare(*arguments: str) -> None:
+    subprocess.run([sys.executable, "-m", "wayfare.site.cli", *arguments], check=True)  # noqa: S603
+
+
+def _demo_programme(home: Path) -> None:
+    """Fill an empty demo home with a small history of known truth."""
+    done = home / "demo-is-filled"
+    if done.exists():
+        return
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    history, programmes = home / "demo.jsonl", home / "demo-programmes.json"
+    click.echo("wayfare: making a small history from published figures", err=True)
+    _wayfare("simulate", "--out", str(history), "--programmes-out", str(programmes), "--trouble", "0.5", "--seed", "1")
+    click.echo(f"wayfare: importing it for {len(json.loads(programmes.read_bytes()))} programmes", err=True)
+    _wayfare("programme", "import", str(programmes))
+    _wayfare("ledger", "import", str(history))
+    done.touch()
+
+
+@click.command()
+@click.option("--port", type=click.IntRange(1, 65535), default=None, help="Where to listen (default: WAYFARE_PORT).")
+def demo(port: int | None) -> None:
+    """Run a living example: published figures made into histories, and departures that arrive as you watch."""
+    home = Path(os.environ.setdefault("WAYFARE_HOME", ".wayfare-demo")).absolute()
+    os.environ["WAYFARE_HOME"] = str(home)
+    port = port or int(os.environ.get("WAYFARE_PORT", "8000"))
+    _free(port, "127.0.0.1")
+    _demo_programme(home)
+    from wayfare.site import runtime
+
+    runtime.bring_up()
+    feed = Part("feed", [sys.executable, "-m", "wayfare.departures.feed"])
+    lines = [
+        f"Wayfare's example is up at http://127.0.0.1:{port}/",
+        "  Departures arrive every second or two; watch the figures move.",
+        "  The figures before this year are UNHCR's (CC BY 4.0); the people are invented.",
+        f"  Try: WAYFARE_HOME={home} ./wayfare stats table --by year,destination",
+        f"       WAYFARE_HOME={home} ./wayfare ledger verify",
+        "  Ctrl-C stops it; what it holds stays.",
+    ]
+    supervise([web(port, "127.0.0.1"), feed], _wait_and_tell(port, "127.0.0.1", lines))
