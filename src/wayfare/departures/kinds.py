@@ -53,6 +53,11 @@ def is_slug(value: str) -> bool:
     return _SLUG.fullmatch(value) is not None
 
 
+def is_uuid(value: str) -> bool:
+    """Tell whether a text is a UUID as entries have it."""
+    return _UUID.fullmatch(value) is not None
+
+
 def _country(value: Any) -> str:
     if not isinstance(value, str) or value not in NATIONALITIES:
         raise ValueError("is not an ISO 3166-1 alpha-3 code in capitals, nor XXA, XXB, XXX or UNK")
@@ -268,10 +273,11 @@ def _read(raw: dict[str, Any], kind: str, form: Form, programmes: Collection[str
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    names = [name for name, _ in pairs]
-    for name in names:
-        if names.count(name) > 1:
+    seen: set[str] = set()
+    for name, _ in pairs:
+        if name in seen:
             raise Refused(name[:100], "stands twice in one object; name each field once")
+        seen.add(name)
     return dict(pairs)
 
 

@@ -22,9 +22,12 @@ def latest_us(now: datetime) -> int:
     return (now + HORIZON - EPOCH) // MICROSECOND
 
 
-def record(raws: Iterable[object], *, now: datetime | None = None) -> list[Result]:
+def record(
+    raws: Iterable[object], *, now: datetime | None = None, writer: str | None = None
+) -> list[Result]:
     """Read decoded JSON values strictly and append those that are entries, in order, in one transaction.
 
+    A Refused among them stays in its place. `writer`: the only source that may be named, if there is but one.
     `now` is the clock that "more than 24 hours in the future" is held against (default: the database's).
     Returns one result a value; what is refused leaves no trace.
     """
@@ -34,14 +37,19 @@ def record(raws: Iterable[object], *, now: datetime | None = None) -> list[Resul
             now = cursor.fetchone()[0]
     known = frozenset(queries.programmes())
     latest = latest_us(now)
-    return ledger.append([_read(raw, known, latest) for raw in raws])
+    return ledger.append([_read(raw, known, latest, writer) for raw in raws])
 
 
-def _read(raw: object, known: frozenset[str], latest: int) -> Entry | Refused:
+def _read(raw: object, known: frozenset[str], latest: int, writer: str | None) -> Entry | Refused:
+    if isinstance(raw, Refused):
+        return raw
     try:
-        return kinds.parse(raw, programmes=known, latest_us=latest)
+        entry = kinds.parse(raw, programmes=known, latest_us=latest)
     except Refused as refusal:
         return refusal
+    if writer is not None and entry.source != writer:
+        return Refused("source", f"is not yours; this token writes as {writer}", entry.entry_id)
+    return entry
 
 
 def add_programme(key: str, title: str, country: str, timezone: str, counts_from: str = "boarding_pass") -> bool:

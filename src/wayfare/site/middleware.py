@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
 
+from wayfare.access.problems import MEDIA_TYPE, Problem
+
 POLICY = (
     "default-src 'self'; style-src 'self'; script-src 'self'; img-src 'self' data:; object-src 'none';"
     " base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
@@ -20,6 +22,37 @@ def content_security_policy(
     def respond(request: HttpRequest) -> HttpResponse:
         response = get_response(request)
         response.headers.setdefault("Content-Security-Policy", POLICY)
+        return response
+
+    return respond
+
+
+_BY_STATUS = {
+    400: ("bad_request", "The request cannot be read; check its host name, headers and address."),
+    404: ("not_found", "Nothing is here, or nothing for this token."),
+    405: ("method_not_allowed", "The header `Allow` names what is done here."),
+    413: ("body_too_large", "Divide the list."),
+    503: ("unavailable", "Send the same again later."),
+}
+_KEPT = ("Allow", "Retry-After", "WWW-Authenticate")
+
+
+def problems(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
+    """Make every refusal below `/api/` problem details, whoever refused: never HTML, never a stack trace."""
+
+    def respond(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
+        if not request.path.startswith("/api/"):
+            return response
+        if response.status_code >= 400 and response.headers.get("Content-Type") != MEDIA_TYPE:
+            code, detail = _BY_STATUS.get(
+                response.status_code, ("internal", "It was logged; nothing of this request was stored.")
+            )
+            kept = {name: response.headers[name] for name in _KEPT if name in response.headers}
+            response = Problem(code, detail, headers=kept).response()
+        response.headers.setdefault("Cache-Control", "no-store")
+        if request.method == "HEAD":
+            response.content = b""
         return response
 
     return respond

@@ -8,6 +8,8 @@
 | `WAYFARE_ALLOWED_HOSTS` | `localhost,127.0.0.1,[::1]` | host names this installation answers to |
 | `WAYFARE_DEBUG` | `no` | pages with tracebacks, for development only |
 | `WAYFARE_PORT` | `8000` | where `up` and `demo` listen |
+| `WAYFARE_TOKEN_RATE` | `500` | API requests a second that one token may make of one web worker; 5 s of them at once |
+| `WAYFARE_OPEN_RATE` | `50` | the same for one address without a valid token; 10 s of them at once |
 """
 
 from __future__ import annotations
@@ -113,6 +115,8 @@ def _databases(home: Path) -> dict[str, dict[str, Any]]:
 
 WAYFARE_HOME = Path(os.environ.get("WAYFARE_HOME", ".wayfare")).absolute()
 WAYFARE_PORT = _number("WAYFARE_PORT", 8000, 1, 65535)
+TOKEN_REQUESTS_PER_SECOND = _number("WAYFARE_TOKEN_RATE", 500, 1, 1_000_000)
+OPEN_REQUESTS_PER_SECOND = _number("WAYFARE_OPEN_RATE", 50, 1, 1_000_000)
 EMBEDDED = not os.environ.get("DATABASE_URL")
 
 DEBUG = _flag("WAYFARE_DEBUG")
@@ -122,6 +126,7 @@ ALLOWED_HOSTS = [
 ]
 INSTALLED_APPS = [
     "wayfare.ledger",
+    "wayfare.access",
     "wayfare.departures",
     "wayfare.statistics",
     "wayfare.site",
@@ -129,6 +134,7 @@ INSTALLED_APPS = [
 DATABASES = _databases(WAYFARE_HOME)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 MIDDLEWARE = [
+    "wayfare.site.middleware.problems",
     "django.middleware.security.SecurityMiddleware",
     "wayfare.site.middleware.content_security_policy",
     "django.middleware.locale.LocaleMiddleware",

@@ -1,0 +1,101 @@
+"""What a token is, what it allows, and how often one may knock. Pure: no clock, no database."""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import re
+import threading
+from collections.abc import Callable
+from datetime import datetime
+from typing import NamedTuple
+
+SCOPES = ("read", "write")
+_PRESENTED = re.compile(r"wayfare_([0-9a-f]{16})_([A-Za-z0-9_-]{43})", re.ASCII)
+
+
+class Token(NamedTuple):
+    """A token as it may be shown: never with its secret."""
+
+    id: str
+    source: str
+    """The only source that this token may write as."""
+    scopes: tuple[str, ...]
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    last_used_at: datetime | None
+    """To the minute: written at most once a minute."""
+
+
+def write_secret(token_id: str, secret: str) -> str:
+    """Return the text that a client presents: a mark that scanners find, the public id, the secret."""
+    return f"wayfare_{token_id}_{secret}"
+
+
+def read_secret(text: str) -> tuple[str, str] | None:
+    """Return public id and secret of a presented text, None if it does not have the form of one."""
+    match = _PRESENTED.fullmatch(text)
+    return (match[1], match[2]) if match else None
+
+
+def secret_hash(secret: str) -> bytes:
+    """Return the SHA-256 of a secret. One round is enough: the secret is 256 random bits, no password."""
+    return hashlib.sha256(secret.encode()).digest()
+
+
+def state(token: Token, now: datetime) -> str:
+    """Return valid, revoked or expired. A token ends at the instant of `expires_at`."""
+    if token.revoked_at is not None:
+        return "revoked"
+    if token.expires_at is not None and token.expires_at <= now:
+        return "expired"
+    return "valid"
+
+
+def address_key(address: str) -> str:
+    """Return whom an address stands for: an IPv4 address itself, of IPv6 the /64 that one customer holds."""
+    try:
+        parsed = ipaddress.ip_address(address.split("%")[0])
+    except ValueError:
+        return "unknown"
+    if isinstance(parsed, ipaddress.IPv6Address):
+        if parsed.ipv4_mapped is not None:
+            return str(parsed.ipv4_mapped)
+        return str(ipaddress.ip_network((parsed, 64), strict=False))
+    return str(parsed)
+
+
+class Limiter:
+    """At most so many requests a second for each key, with a burst: the generic cell rate algorithm.
+
+    In the memory of one process: nothing is written for a request, and a limit is that of one web worker. It
+    protects the machine from a runaway client; it is not an account of use. Source: ATM Forum, Traffic
+    Management 4.0, section 4.4.2, in its virtual scheduling form.
+    """
+
+    def __init__(self, per_second: float, burst: int, keys_max: int = 10_000) -> None:
+        self._step = 1.0 / per_second
+        self._ahead = burst * self._step
+        self._keys_max = keys_max
+        self._due: dict[str, float] = {}
+        self._lock = threading.Lock()
+
+    def wait_seconds(self, key: str, clock: Callable[[], float]) -> float:
+        """Take one request for a key; return 0 if it may pass, else the seconds until one may (none is taken)."""
+        with self._lock:
+            now = clock()
+            due = max(self._due.get(key, now), now) + self._step
+            if due - now > self._ahead + self._step / 2:
+                return due - now - self._ahead
+            self._due[key] = due
+            if len(self._due) > self._keys_max:
+                self._forget(now)
+            return 0.0
+
+    def _forget(self, now: float) -> None:
+        """Drop the keys that are as good as new; if all are in use, those nearest to it."""
+        self._due = {key: due for key, due in self._due.items() if due > now}
+        if len(self._due) > self._keys_max:
+            latest = sorted(self._due.items(), key=lambda pair: pair[1])[self._keys_max // 2 :]
+            self._due = dict(latest)

@@ -1,0 +1,115 @@
+"""Tokens in the database, and the commands."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from click.testing import CliRunner
+from django.db import Error, connection, transaction
+
+from wayfare.access import cli, operations, queries
+from wayfare.access.rules import write_secret
+from wayfare.ledger.rules import Refused
+
+pytestmark = pytest.mark.django_db
+NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
+
+
+def issue(**other):
+    return operations.issue_token(**({"source": "office", "scopes": ["write"], "at": NOW} | other))
+
+
+def test_the_secret_opens_and_is_not_kept():
+    token, secret = issue()
+    assert queries.token_presented(secret, now=NOW) == token
+    with connection.cursor() as cursor:
+        cursor.execute("select * from access_token")
+        row = cursor.fetchone()
+    assert secret.split("_")[2] not in repr(row)
+    assert len({issue()[1] for _ in range(100)}) == 100
+
+
+def test_a_wrong_secret_does_not_open():
+    token, _ = issue()
+    assert queries.token_presented(write_secret(token.id, "A" * 43), now=NOW) is None
+    assert queries.token_presented(write_secret("0" * 16, "A" * 43), now=NOW) is None
+
+
+def test_expiry_and_revocation_close_at_once():
+    token, secret = issue(days=1)
+    assert queries.token_presented(secret, now=NOW + timedelta(hours=23)) is not None
+    assert queries.token_presented(secret, now=NOW + timedelta(days=1)) is None
+    assert operations.revoke_token(token.id, at=NOW)
+    assert not operations.revoke_token(token.id, at=NOW)
+    assert queries.token_presented(secret, now=NOW) is None
+
+
+@pytest.mark.parametrize(
+    ("other", "field"),
+    [
+        ({"source": "two words"}, "source"),
+        ({"source": ""}, "source"),
+        ({"scopes": []}, "scope"),
+        ({"scopes": ["admin"]}, "scope"),
+        ({"days": 0}, "expires"),
+        ({"days": 40_000}, "expires"),
+    ],
+)
+def test_refusals(other, field):
+    with pytest.raises(Refused) as refusal:
+        issue(**other)
+    assert refusal.value.field == field
+
+
+def test_revoking_what_is_not_there():
+    with pytest.raises(Refused):
+        operations.revoke_token("0" * 16, at=NOW)
+
+
+def test_use_is_noted_to_the_minute():
+    token, secret = issue()
+    operations.note_use(token, at=NOW)
+    used = queries.token_presented(secret, now=NOW)
+    assert used.last_used_at == NOW
+    operations.note_use(used, at=NOW + timedelta(seconds=30))
+    assert queries.tokens()[0].last_used_at == NOW
+    operations.note_use(used, at=NOW + timedelta(seconds=60))
+    assert queries.tokens()[0].last_used_at == NOW + timedelta(seconds=60)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "update access_token set source = 'other'",
+        "update access_token set scopes = 'read write'",
+        "update access_token set expires_at = null",
+        "delete from access_token",
+    ],
+)
+def test_the_application_cannot_widen_a_token(statement):
+    issue()
+    with pytest.raises(Error, match="permission denied"), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(statement)
+
+
+def run(command, *arguments):
+    return CliRunner().invoke(command, arguments)
+
+
+def test_commands():
+    added = run(cli.add, "--source", "scanner-1", "--scope", "write", "--scope", "read", "--expires", "30", "--json")
+    assert added.exit_code == 0
+    told = json.loads(added.stdout.splitlines()[-1])
+    assert told["scopes"] == ["read", "write"]
+    assert told["source"] == "scanner-1"
+    assert queries.token_presented(told["token"], now=datetime.now(UTC)).id == told["id"]
+    listed = run(cli.list_, "--json")
+    assert told["token"].split("_")[2] not in listed.output
+    assert [row["state"] for row in json.loads(listed.stdout)["tokens"]] == ["valid"]
+    assert run(cli.revoke, told["id"]).exit_code == 0
+    assert "revoked" in run(cli.list_).stdout
+    assert run(cli.revoke, "0" * 16).exit_code == 2
+    assert run(cli.add, "--source", "a b", "--scope", "read").exit_code == 2
+    assert run(cli.add, "--source", "plain", "--scope", "read").stdout.startswith("wayfare_")
