@@ -22,22 +22,17 @@ def latest_us(now: datetime) -> int:
     return (now + HORIZON - EPOCH) // MICROSECOND
 
 
-def record(
-    raws: Iterable[object], *, now: datetime | None = None, writer: str | None = None
-) -> list[Result]:
+def record(raws: Iterable[object], *, now: datetime | None = None, writer: str | None = None) -> list[Result]:
     """Read decoded JSON values strictly and append those that are entries, in order, in one transaction.
 
     A Refused among them stays in its place. `writer`: the only source that may be named, if there is but one.
     `now` is the clock that "more than 24 hours in the future" is held against (default: the database's).
     Returns one result a value; what is refused leaves no trace.
     """
-    if now is None:
-        with connection.cursor() as cursor:
-            cursor.execute("select clock_timestamp()")
-            now = cursor.fetchone()[0]
+    now = now or queries.clock()
     known = frozenset(queries.programmes())
     latest = latest_us(now)
-    return ledger.append([_read(raw, known, latest, writer) for raw in raws])
+    return ledger.append_together([_read(raw, known, latest, writer) for raw in raws])
 
 
 def _read(raw: object, known: frozenset[str], latest: int, writer: str | None) -> Entry | Refused:

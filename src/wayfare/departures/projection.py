@@ -181,12 +181,12 @@ def _write_findings(before: dict[FindingKey, FindingRest], after: dict[FindingKe
 
 def _store(
     outcome: rules.Outcome,
+    ids: Mapping[str, int],
     position: int,
     before: dict[str, CountedRow],
     found_before: dict[FindingKey, FindingRest],
 ) -> None:
     """Write what differs between the outcome of some components and what stood for them before."""
-    ids = queries.programme_ids()
     after = counted_rows(outcome.counted, ids)
     gone = [row for departure, row in before.items() if after.get(departure) != row]
     come = [row for departure, row in after.items() if before.get(departure) != row]
@@ -204,14 +204,15 @@ def project(fresh: Sequence[tuple[int, Entry]]) -> None:
     """Bring the projections into step with new entries, before they are written (a ledger projector)."""
     stored = _stored_component(entry for _, entry in fresh)
     new = [entry for _, entry in fresh]
-    outcome = rules.count([*stored, *new], queries.programmes())
+    programmes, ids = queries.programmes_and_ids()
+    outcome = rules.count([*stored, *new], programmes)
     before: dict[str, CountedRow] = {}
     found_before: dict[FindingKey, FindingRest] = {}
     if stored:
         departures = {one.data["departure"] for one in stored if "departure" in one.data}
         before = _counted_before(departures)
         found_before = _found_before(departures | {one.entry_id for one in stored})
-    _store(outcome, fresh[-1][0], before, found_before)
+    _store(outcome, ids, fresh[-1][0], before, found_before)
 
 
 class _Components:
@@ -257,7 +258,7 @@ def rebuild(step: int = 20_000) -> int:
             for table in ("counted", "monthcell", "daycell", "finding"):
                 cursor.execute(f"delete from departures_{table}")  # noqa: S608 - fixed names
         ledger.recount_tally()
-        programmes = queries.programmes()
+        programmes, programme_ids = queries.programmes_and_ids()
         for after in range(0, head, step):
             upto = min(after + step, head)
             found = connected(*references(after, upto))
@@ -268,5 +269,5 @@ def rebuild(step: int = 20_000) -> int:
                 for row in group
             ]
             if facts:
-                _store(rules.count(facts, programmes), head, {}, {})
+                _store(rules.count(facts, programmes), programme_ids, head, {}, {})
     return head

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django.db import connection
 
 from wayfare.departures.rules import ANOMALIES, Programme
 from wayfare.ledger import queries as ledger
+
+
+def clock() -> datetime:
+    """Return the database's clock, the one that every process of an installation shares."""
+    with connection.cursor() as cursor:
+        cursor.execute("select clock_timestamp()")
+        moment = cursor.fetchone()[0]
+        assert isinstance(moment, datetime)
+        return moment
 
 
 def _load() -> dict[str, tuple[int, Programme]]:
@@ -17,6 +27,12 @@ def _load() -> dict[str, tuple[int, Programme]]:
             key: (id_, Programme(key, country, timezone, counts_from, title))
             for id_, key, title, country, timezone, counts_from in cursor.fetchall()
         }
+
+
+def programmes_and_ids() -> tuple[dict[str, Programme], dict[str, int]]:
+    """Return the configured programmes, and their row ids, by key."""
+    rows = _load()
+    return {key: row[1] for key, row in rows.items()}, {key: row[0] for key, row in rows.items()}
 
 
 def programmes() -> dict[str, Programme]:

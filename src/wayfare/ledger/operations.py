@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import struct
-from collections import Counter
+import threading
+from collections import Counter, deque
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -141,6 +143,67 @@ def append(entries: Sequence[Entry | Refused], *, at: datetime | None = None) ->
                 project(fresh)
             _write(fresh, recorded_us)
     return results
+
+
+class _Request:
+    """One writer's entries, waiting to be appended together with others'."""
+
+    def __init__(self, entries: Sequence[Entry | Refused]) -> None:
+        self.entries = entries
+        self.results: list[Result] | None = None
+        self.error: Exception | None = None
+
+    def serve(self) -> None:
+        try:
+            self.results = append(self.entries)
+        except Exception as error:  # noqa: BLE001 - handed to the writer whose entries these are
+            self.error = error
+
+
+_waiting: deque[_Request] = deque()
+_turn = threading.Lock()
+TOGETHER = 5_000
+"""No more entries than this in one shared transaction."""
+
+
+def _serve_waiting() -> None:
+    """Append what waits in one transaction; if that fails, each request in one of its own."""
+    requests: list[_Request] = []
+    entries: list[Entry | Refused] = []
+    while _waiting and len(entries) < TOGETHER:
+        requests.append(_waiting.popleft())
+        entries.extend(requests[-1].entries)
+    if len(requests) > 1:
+        try:
+            results = iter(append(entries))
+        except Exception:
+            logging.getLogger(__name__).warning("a shared append failed; appending one by one", exc_info=True)
+        else:
+            for request in requests:
+                request.results = [next(results) for _ in request.entries]
+            return
+    for request in requests:
+        request.serve()
+
+
+def append_together(entries: Sequence[Entry | Refused]) -> list[Result]:
+    """Append as `append` does, sharing one transaction and one commit with other threads that write just now.
+
+    For writers with nothing else in their transaction; inside one, it is `append`. Returns when the entries are
+    committed. Raises what `append` raises.
+    """
+    if connection.in_atomic_block:
+        return append(entries)
+    request = _Request(entries)
+    _waiting.append(request)
+    while request.results is None and request.error is None:
+        with _turn:
+            if request.results is None and request.error is None:
+                _serve_waiting()
+    if request.error is not None:
+        raise request.error
+    assert request.results is not None
+    return request.results
 
 
 def recount_tally() -> None:
