@@ -19,6 +19,7 @@ from django.db import connection
 from wayfare.departures import queries
 from wayfare.departures.operations import latest_us
 from wayfare.departures.reading import (
+    CHUNK,
     NULLS,
     BadFile,
     Chunk,
@@ -36,7 +37,7 @@ from wayfare.ledger.queries import StoredEntry
 from wayfare.ledger.rules import Result
 
 
-class ImportStopped(Exception):  # noqa: N818 - says what happened
+class ImportStopped(Exception):
     """The import ended half-way; what is in stays, and the same import again goes on from there."""
 
 
@@ -92,7 +93,7 @@ def open_sources(names: Sequence[str], format_: str | None) -> Iterator[list[Sou
         yield sources
 
 
-def _chunks(sources: Sequence[Source]) -> Iterator[Chunk]:
+def _chunks(sources: Sequence[Source], most: int) -> Iterator[Chunk]:
     """Yield the chunks that a process of its own reads and checks, one ahead of us."""
     with connection.cursor() as cursor:
         cursor.execute("select clock_timestamp()")
@@ -100,7 +101,7 @@ def _chunks(sources: Sequence[Source]) -> Iterator[Chunk]:
     context = get_context("spawn")
     ours, theirs = context.Pipe(duplex=False)
     reader = context.Process(
-        target=feed, args=(sources, frozenset(queries.programmes()), latest, theirs), daemon=True
+        target=feed, args=(sources, frozenset(queries.programmes()), latest, most, theirs), daemon=True
     )
     reader.start()
     theirs.close()
@@ -111,9 +112,7 @@ def _chunks(sources: Sequence[Source]) -> Iterator[Chunk]:
             yield chunk
     except EOFError:
         reader.join(5)
-        raise ImportStopped(
-            f"the process that reads the files ended early (exit code {reader.exitcode})"
-        ) from None
+        raise ImportStopped(f"the process that reads the files ended early (exit code {reader.exitcode})") from None
     finally:
         ours.close()
         reader.terminate()
@@ -138,16 +137,18 @@ def import_sources(
     sources: Sequence[Source],
     rejects: BinaryIO | None = None,
     progress: Callable[[int], object] | None = None,
+    *,
+    chunk_entries: int = CHUNK,
 ) -> Imported:
     """Append the entries of files, in their order, and write what is refused to `rejects` as JSON lines.
 
-    Each chunk is one transaction, so an import that is killed and run again ends as if it had run once.
-    `progress` is told the bytes read so far. Raises: ImportStopped, BadFile, django.db.Error, OSError.
+    Each chunk (`chunk_entries` at most) is one transaction, so an import that is killed and run again ends as if
+    it had run once. `progress` is told the bytes read so far. Raises: ImportStopped, BadFile, django.db.Error, OSError.
     """
     tally = dict.fromkeys(("accepted", "duplicate", "conflict", "rejected"), 0)
     several = len(sources) > 1
     before = [sum(source.size for source in sources[:i]) for i in range(len(sources))]
-    for chunk in _chunks(sources):
+    for chunk in _chunks(sources, chunk_entries):
         results = ledger.append([whole(item) for item in chunk.items]) if chunk.items else []
         for index, result in enumerate(results):
             tally[result.status] += 1

@@ -19,7 +19,7 @@ from django.db import Error as DatabaseError
 from tqdm import tqdm
 
 from wayfare.departures.files import ImportStopped, export_entries, import_sources, open_sources
-from wayfare.departures.reading import BadFile, Source
+from wayfare.departures.reading import CHUNK, BadFile, Source
 
 REFUSED, UNREADABLE, STOPPED = 1, 2, 3
 AGAIN = "Entries of whole chunks before it are in; run the same import again and it goes on from there."
@@ -59,12 +59,11 @@ def _bar(sources: list[Source]) -> Iterator[tqdm[NoReturn]]:
 
 @click.command(name="import")
 @click.argument("files", nargs=-1, required=True, metavar="FILE…")
-@click.option(
-    "--format", "format_", type=click.Choice(["jsonl", "csv", "parquet"]), help="Else by the suffix."
-)
+@click.option("--format", "format_", type=click.Choice(["jsonl", "csv", "parquet"]), help="Else by the suffix.")
 @click.option("--rejects", type=click.Path(), help="Where refused lines go, as JSON lines.")
 @click.option("--json", "as_json", is_flag=True, help="End with one JSON object.")
-def import_(files: tuple[str, ...], format_: str | None, rejects: str | None, as_json: bool) -> None:
+@click.option("--chunk", type=click.IntRange(1, 100_000), default=CHUNK, help="Entries in one transaction.")
+def import_(files: tuple[str, ...], format_: str | None, rejects: str | None, as_json: bool, chunk: int) -> None:
     """Append the entries of files; - is standard input.
 
     Run again after any interruption, it ends as if it had run once. Exit 0: nothing was refused; 1: some
@@ -74,7 +73,7 @@ def import_(files: tuple[str, ...], format_: str | None, rejects: str | None, as
         with open_sources(files, format_) as sources:
             refused = _open_rejects(rejects, files) if rejects else None
             with refused or nullcontext(), _bar(sources) as bar:
-                done = import_sources(sources, refused, lambda at: bar.update(at - bar.n))
+                done = import_sources(sources, refused, lambda at: bar.update(at - bar.n), chunk_entries=chunk)
     except BadFile as problem:
         _fail(str(problem), UNREADABLE)
     except BrokenPipeError:
@@ -127,9 +126,7 @@ def _target(file: str) -> Iterator[BinaryIO]:
 @click.argument("file", metavar="FILE")
 @click.option("--from", "first", type=click.IntRange(min=1), default=1, help="The first position.")
 @click.option("--to", "last", type=click.IntRange(min=0), help="The last position; else the head.")
-@click.option(
-    "--format", "format_", type=click.Choice(["jsonl", "parquet"]), help="Else by the suffix, or jsonl."
-)
+@click.option("--format", "format_", type=click.Choice(["jsonl", "parquet"]), help="Else by the suffix, or jsonl.")
 def export(file: str, first: int, last: int | None, format_: str | None) -> None:
     """Write entries in position order to a file; - is standard output."""
     chosen = format_ or ("parquet" if Path(file).suffix.lower() in (".parquet", ".pq") else "jsonl")

@@ -23,6 +23,7 @@ from wayfare.departures import kinds
 from wayfare.ledger.rules import Entry, Refused
 
 CHUNK = 20_000
+"""Entries in one transaction."""
 CHUNK_BYTES = 8 << 20
 ASIDE = frozenset({"position", "recorded_at"})
 """What an export adds; another ledger gives its own."""
@@ -38,7 +39,7 @@ _NOT_TEXT = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16", b"\x1f\x8b": "gzip", 
 BOM = b"\xef\xbb\xbf"
 
 
-class BadFile(Exception):  # noqa: N818 - a file, not a fault of the program
+class BadFile(Exception):
     """A file that cannot be read as entries at all; says which, and the mend."""
 
     def __init__(self, name: str, problem: str) -> None:
@@ -230,9 +231,7 @@ def open_parquet(source: Source) -> Any:
         return pq.ParquetFile(source.path, memory_map=False)
     except (pa.ArrowException, OSError, ValueError) as problem:
         first = str(problem).split("\n")[0][:200]
-        raise BadFile(
-            source.name, f"is not a Parquet file that can be read ({first}); write it again"
-        ) from None
+        raise BadFile(source.name, f"is not a Parquet file that can be read ({first}); write it again") from None
 
 
 def _cells_of_row(row: dict[str, Any]) -> dict[str, Any]:
@@ -284,8 +283,10 @@ def _shown(one: Read) -> bytes:
     return orjson.dumps(beginning.decode(errors="backslashreplace"))
 
 
-def chunks(source: Source, index: int, *, programmes: frozenset[str], latest_us: int) -> Iterator[Chunk]:
-    """Read and check a source's entries, `CHUNK` at a time (fewer when they are long)."""
+def chunks(
+    source: Source, index: int, *, programmes: frozenset[str], latest_us: int, most: int = CHUNK
+) -> Iterator[Chunk]:
+    """Read and check a source's entries, `most` at a time (fewer when they are long)."""
     numbers: list[int] = []
     items: list[tuple[Any, ...] | Refused] = []
     shown: dict[int, bytes] = {}
@@ -303,7 +304,7 @@ def chunks(source: Source, index: int, *, programmes: frozenset[str], latest_us:
         numbers.append(one.line)
         items.append(item)
         size += len(one.text or b"")
-        if len(items) == CHUNK or size > CHUNK_BYTES:
+        if len(items) == most or size > CHUNK_BYTES:
             yield Chunk(index, done(), numbers, items, shown)
             numbers, items, shown, size = [], [], {}, 0
     yield Chunk(index, source.size, numbers, items, shown)
@@ -314,7 +315,7 @@ def whole(item: tuple[Any, ...] | Refused) -> Entry | Refused:
     return item if isinstance(item, Refused) else Entry._make((*item, orjson.loads(item[6])))
 
 
-def feed(sources: Sequence[Source], programmes: frozenset[str], latest_us: int, pipe: Connection) -> None:
+def feed(sources: Sequence[Source], programmes: frozenset[str], latest_us: int, most: int, pipe: Connection) -> None:
     """Read sources and send their chunks, then None; a BadFile is sent in place of what cannot be read.
 
     The main function of the reading process. The pipe holds it back when the other end is slower.
@@ -324,7 +325,7 @@ def feed(sources: Sequence[Source], programmes: frozenset[str], latest_us: int, 
     try:
         for index, source in enumerate(sources):
             try:
-                for chunk in chunks(source, index, programmes=programmes, latest_us=latest_us):
+                for chunk in chunks(source, index, programmes=programmes, latest_us=latest_us, most=most):
                     pipe.send(chunk)
             except BrokenPipeError:
                 raise

@@ -28,7 +28,7 @@ _OVERLAP = 4_096
 _WORTH_SHARING = 64 << 20
 
 
-class _Found(Exception):  # noqa: N818 - a finding, not a fault
+class _Found(Exception):
     """A field that is not taken in."""
 
     def __init__(self, name: str, reason: str) -> None:
@@ -146,9 +146,7 @@ def _screen_parquet(source: Source) -> None:
         _judge(name)
     missing = [name for name in NEEDED if name not in table.schema_arrow.names]
     if missing:
-        raise BadFile(
-            source.name, f"has no column {missing[0]}; a Parquet of entries has a column for each field"
-        )
+        raise BadFile(source.name, f"has no column {missing[0]}; a Parquet of entries has a column for each field")
     try:
         for _ in table.iter_batches(batch_size=10_000):
             pass
@@ -173,7 +171,5 @@ def screen(sources: Sequence[Source]) -> None:
                 raise _Found(*found)
         except _Found as found_here:
             name = json.dumps(found_here.name[:100], ensure_ascii=False)
-            problem = (
-                f"has a field {name}: {found_here.reason}. Nothing is in; remove the field and import again"
-            )
+            problem = f"has a field {name}: {found_here.reason}. Nothing is in; remove the field and import again"
             raise BadFile(source.name, problem) from None

@@ -84,7 +84,7 @@ def run(*arguments: object, stdin: bytes | None = None, code: int = 0) -> dict[s
     if code == 2:
         assert result.stderr.count("\n") == 1, "one clear line"
         return {"error": result.stderr}
-    return json.loads(result.stdout.splitlines()[-1])
+    return dict(json.loads(result.stdout.splitlines()[-1]))
 
 
 def bodies() -> list[dict[str, Any]]:
@@ -94,7 +94,7 @@ def bodies() -> list[dict[str, Any]]:
 def cells() -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute("select * from departures_monthcell order by 2, 3, 4, 5, 6, 7, 8, 9")
-        return cursor.fetchall()
+        return list(cursor.fetchall())
 
 
 def rejected(path: Path) -> list[dict[str, Any]]:
