@@ -49,8 +49,7 @@ BANS: tuple[Ban, ...] = (
         " facialrecognition irisscan iriscode irisimage retinascan palmprint voiceprint mugshot",
     ),
     _ban(
-        "a location trail or a way of following someone; Wayfare knows a departure's place, not a"
-        " person's path",
+        "a location trail or a way of following someone; Wayfare knows a departure's place, not a person's path",
         "gps gpx latitude longitude lat lon lng geolocation geo geohash geofence geojson geotag"
         " coordinate coord"
         " trajectory whereabouts waypoint breadcrumb trackpoint imsi imei imeisv msisdn bssid ssid"
@@ -117,9 +116,7 @@ def _given_away(words: list[str], ban: Ban) -> bool:
             if together in ban.phrases or together in ban.words or together.removesuffix("s") in ban.phrases:
                 return True
     joined = "".join(words)
-    return any(joined in (phrase, phrase + "s") for phrase in ban.phrases) or any(
-        stem in joined for stem in ban.stems
-    )
+    return any(joined in (phrase, phrase + "s") for phrase in ban.phrases) or any(stem in joined for stem in ban.stems)
 
 
 @lru_cache(maxsize=10_000)
