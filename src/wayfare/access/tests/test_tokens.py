@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -17,8 +18,8 @@ pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
 
 
-def issue(**other):
-    return operations.issue_token(**({"source": "office", "scopes": ["write"], "at": NOW} | other))
+def issue(**other: Any):
+    return operations.issue_token(**{"source": "office", "scopes": ["write"], "at": NOW, **other})
 
 
 def test_the_secret_opens_and_is_not_kept():
@@ -72,6 +73,7 @@ def test_use_is_noted_to_the_minute():
     token, secret = issue()
     operations.note_use(token, at=NOW)
     used = queries.token_presented(secret, now=NOW)
+    assert used is not None
     assert used.last_used_at == NOW
     operations.note_use(used, at=NOW + timedelta(seconds=30))
     assert queries.tokens()[0].last_used_at == NOW
@@ -104,7 +106,9 @@ def test_commands():
     told = json.loads(added.stdout.splitlines()[-1])
     assert told["scopes"] == ["read", "write"]
     assert told["source"] == "scanner-1"
-    assert queries.token_presented(told["token"], now=datetime.now(UTC)).id == told["id"]
+    found = queries.token_presented(told["token"], now=datetime.now(UTC))
+    assert found is not None
+    assert found.id == told["id"]
     listed = run(cli.list_, "--json")
     assert told["token"].split("_")[2] not in listed.output
     assert [row["state"] for row in json.loads(listed.stdout)["tokens"]] == ["valid"]

@@ -1,0 +1,200 @@
+"""Sending entries in over HTTP: decode, hand on to the one verb, tell what became of each."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any, NoReturn
+
+import orjson
+from django.core.exceptions import RequestDataTooBig
+from django.http import HttpRequest, HttpResponse
+from django.http.request import UnreadablePostError
+from ninja import Schema
+
+from wayfare.access.api import Scope
+from wayfare.access.problems import Problem
+from wayfare.access.rules import Token
+from wayfare.departures import kinds, operations
+from wayfare.departures.rules import EVIDENCE
+from wayfare.ledger.api import router
+from wayfare.ledger.rules import Refused
+
+__all__ = ["append_entries", "router"]
+ENTRIES_MAX = 10_000
+BODY_MAX = 16 * 1024 * 1024
+
+_UUID = {"type": "string", "format": "uuid"}
+_SLUG = {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$"}
+_COUNTRY = {
+    "type": "string",
+    "pattern": "^[A-Z]{3}$",
+    "description": "ISO 3166-1 alpha-3, or XXA stateless, XXB refugee, XXX unspecified, UNK unknown",
+}
+_SEX = {"enum": sorted(kinds.SEXES), "description": "ISO 5218"}
+_BIRTH = {"type": ["string", "null"], "pattern": "^[0-9]{4}(-[0-9]{2}(-[0-9]{2})?)?$"}
+_ASSISTANCE = {"type": "array", "items": {"enum": list(kinds.ASSISTANCE)}, "uniqueItems": True}
+_DAY = {"type": "string", "format": "date"}
+_FIELDS: dict[str, dict[str, Any]] = {
+    "person": _UUID,
+    "departure": _UUID,
+    "confirmation": {**_UUID, "description": "the entry_id of the confirmation"},
+    "link": {**_UUID, "description": "the entry_id of the persons_linked"},
+    "persons": {"type": "array", "items": _UUID, "minItems": 2, "maxItems": 2, "uniqueItems": True},
+    "programme": _SLUG,
+    "nationality": _COUNTRY,
+    "sex": _SEX,
+    "birth_date": _BIRTH,
+    "destination": _COUNTRY,
+    "assistance": _ASSISTANCE,
+    "planned_on": _DAY,
+    "evidence": {"enum": list(EVIDENCE)},
+    "place": {"type": "string", "pattern": "^([A-Z]{3}|[A-Z]{2}[A-Z2-9]{3})$", "description": "UN/LOCODE or IATA"},
+    "reason": {"type": "string", "minLength": 1, "maxLength": kinds.TEXT_LIMIT},
+}
+
+
+def _facts(names: Iterable[str]) -> dict[str, Any]:
+    properties = {name: _FIELDS[name] for name in names}
+    return {"type": "object", "properties": properties, "minProperties": 1, "additionalProperties": False}
+
+
+def _form(name: str, form: kinds.Form) -> dict[str, Any]:
+    """Return the JSON Schema of one kind of entry."""
+    facts = _facts(kinds.PERSON_FACTS if form.kind.subject == "person" else kinds.DEPARTURE_FACTS)
+    own = {field: facts if field == "facts" else _FIELDS[field] for field in (*form.required, *form.optional)}
+    common = {
+        "entry_id": {**_UUID, "description": "chosen by you; the same id again has no effect"},
+        "kind": {"const": name},
+        "occurred_at": {"type": "string", "format": "date-time", "description": "with its offset"},
+        "source": {**_SLUG, "description": "your token's"},
+    }
+    return {
+        "type": "object",
+        "title": name,
+        "properties": common | own,
+        "required": [*common, *form.required],
+        "additionalProperties": False,
+    }
+
+
+ENTRY = {
+    "oneOf": [_form(name, form) for name, form in kinds.FORMS.items()],
+    "discriminator": {"propertyName": "kind"},
+}
+_BODY = {
+    "requestBody": {
+        "required": True,
+        "description": "An entry, or a list of entries. One that is not right is `rejected` in its place;"
+        " the others are in.",
+        "content": {
+            "application/json": {
+                "schema": {"anyOf": [ENTRY, {"type": "array", "items": ENTRY, "maxItems": ENTRIES_MAX}]}
+            }
+        },
+    }
+}
+
+
+class ResultOut(Schema):
+    """What became of one entry: `status` is accepted, duplicate, conflict or rejected."""
+
+    entry_id: str | None
+    status: str
+    position: int | None
+    field: str | None
+    reason: str | None
+
+
+def _too_large() -> NoReturn:
+    raise Problem("body_too_large", f"Send at most {BODY_MAX:,} bytes in one request; divide the list.")
+
+
+def _body(request: HttpRequest) -> bytes:
+    """Return the body. Raises: Problem, before reading it if its headers say enough."""
+    if request.content_type != "application/json" or request.headers.get("Content-Encoding", "identity") != "identity":
+        raise Problem("media_type_unsupported", "Send plain JSON with the header `Content-Type: application/json`.")
+    try:
+        if int(request.META.get("CONTENT_LENGTH") or 0) > BODY_MAX:
+            _too_large()
+        body = request.body
+    except RequestDataTooBig:
+        _too_large()
+    except (ValueError, UnreadablePostError):
+        raise Problem("bad_request", "The body did not arrive whole; send it again.") from None
+    if len(body) > BODY_MAX:
+        _too_large()
+    return body
+
+
+class _Twice:
+    """Stands for a JSON object that names a field twice."""
+
+    def __init__(self, name: str, entry_id: object) -> None:
+        self.refusal = Refused(name[:100], "stands twice in one object; name each field once")
+        if isinstance(entry_id, str) and kinds.is_uuid(entry_id):
+            self.refusal.entry_id = entry_id.lower()
+
+
+def _once(pairs: list[tuple[str, Any]]) -> object:
+    """Build a JSON object, or say that it names a field twice, or holds one that does (RFC 8785, section 3.1)."""
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        seen: set[str] = set()
+        for name, _ in pairs:
+            if name in seen:
+                return _Twice(name, value.get("entry_id"))
+            seen.add(name)
+    for name, inner in pairs:
+        if isinstance(inner, _Twice):
+            return _Twice(f"{name}.{inner.refusal.field}", value.get("entry_id"))
+    return value
+
+
+def _names(value: object) -> int:
+    """Count the names of an entry's fields, its facts' included."""
+    if not isinstance(value, dict):
+        return 0
+    facts = value.get("facts")
+    return len(value) + (len(facts) if isinstance(facts, dict) else 0)
+
+
+def decode(body: bytes) -> list[object]:
+    """Return the entries of a body; a Refused stands for one that names a field twice. Raises: Problem."""
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError as problem:
+        detail = f"{problem.msg}, line {problem.lineno} column {problem.colno}." if body else "The body is empty."
+        raise Problem("malformed_json", detail) from None
+    if not isinstance(value, dict | list):
+        raise Problem("invalid", "Send an entry, or a list of entries.")
+    values: list[object] = value if isinstance(value, list) else [value]
+    if len(values) > ENTRIES_MAX:
+        raise Problem("too_many_entries", f"Send at most {ENTRIES_MAX:,} entries in one request; divide the list.")
+    if body.count(b'":') == sum(map(_names, values)):
+        return values
+    # A field named twice, or merely spaces or quotation marks: look closely.
+    try:
+        value = json.loads(body, object_pairs_hook=_once)
+    except (ValueError, RecursionError):
+        raise Problem("malformed_json", "Check the numbers and how deep the lists are.") from None
+    values = value if isinstance(value, list) else [value]
+    return [one.refusal if isinstance(one, _Twice) else one for one in values]
+
+
+@router.post(  # the ledger's router, so that one address has both verbs
+    "/entries",
+    auth=Scope("write"),
+    response=list[ResultOut],
+    operation_id="append_entries",
+    summary="Append one entry or a list of up to 10,000",
+    openapi_extra=_BODY,
+)
+def append_entries(request: HttpRequest) -> HttpResponse:
+    """Append entries in order, in one transaction; the answer has a result per entry, in the same order.
+
+    Sending the same again is safe: what is in already is a `duplicate`. A source may write only as itself.
+    """
+    writer: Token = request.auth  # type: ignore[attr-defined]
+    results = operations.record(decode(_body(request)), writer=writer.source)
+    return HttpResponse(orjson.dumps([result._asdict() for result in results]), content_type="application/json")
