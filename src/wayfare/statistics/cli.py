@@ -1,0 +1,64 @@
+"""Commands: tables, and the recount that holds them to account."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from wayfare.ledger.rules import Refused
+from wayfare.statistics import queries
+from wayfare.statistics.verify import differences
+
+
+@click.command()
+@click.option("--programme", "programmes", multiple=True, help="A programme's key; may be repeated. Default: all.")
+@click.option("--by", default="", help="Dimensions joined by commas: " + ", ".join(queries.DIMENSIONS) + ".")
+@click.option("--measure", default="departures", show_default=True, help="departures or persons.")
+@click.option("--as-of", type=int, default=None, help="A ledger position. Default: now.")
+@click.option("--engine", default="live", show_default=True, help="live, duckdb or spark: the same bytes from each.")
+@click.option("--format", "form", default="csv", show_default=True, help=", ".join(queries.FORMATS) + ".")
+@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), default=None, help="A file. Default: here.")
+def table(
+    programmes: tuple[str, ...],
+    by: str,
+    measure: str,
+    as_of: int | None,
+    engine: str,
+    form: str,
+    output: Path | None,
+) -> None:
+    """Count departures or persons by dimensions, as of a ledger position."""
+    names = [name.strip() for name in by.split(",")] if by.strip() else []
+    try:
+        if form not in queries.FORMATS:
+            raise Refused("format", f"{form!r} is not a format; one of " + ", ".join(queries.FORMATS))
+        found = queries.table(programmes=programmes, by=names, measure=measure, as_of=as_of, engine=engine)
+        content = queries.render(found, form)
+    except Refused as refusal:
+        raise click.UsageError(str(refusal)) from None
+    if output is None:
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+    else:
+        try:
+            output.write_bytes(content)
+        except OSError as problem:
+            raise click.UsageError(f"--output {output}: {problem.strerror}") from None
+    click.echo(f"As of ledger position {found.position}.", err=True)
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on the last line.")
+def verify(as_json: bool) -> None:
+    """Recount everything by the other implementation and compare; exit 1 and name each difference."""
+    position, found = differences()
+    for line in found:
+        click.echo(line, err=as_json)
+    if as_json:
+        click.echo(json.dumps({"position": position, "differences": found}))
+    elif not found:
+        click.echo(f"As of position {position:,} both readings of the rule and the ledger agree.")
+    sys.exit(1 if found else 0)

@@ -1,0 +1,219 @@
+"""Tables: counted departures, or human beings, by dimensions, as of a ledger position; one result on each engine."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import ibis
+import pyarrow as pa
+import pyarrow.parquet as pq
+from django.conf import settings
+from django.db import connection, transaction
+
+from wayfare.departures import queries as departures
+from wayfare.departures.rules import Programme
+from wayfare.ledger import queries as ledger
+from wayfare.ledger.rules import Refused
+from wayfare.statistics import columns
+from wayfare.statistics.recount import Recount, recount
+
+DIMENSIONS = (
+    *("year", "quarter", "month", "day", "nationality", "sex", "age", "destination", "evidence", "assistance"),
+    "programme",
+)
+MEASURES = ("departures", "persons")
+ENGINES = ("live", "duckdb", "spark")
+FORMATS = ("csv", "json", "parquet", "sdmx-csv")
+PERIODS = {"year": "YYYY", "quarter": 'YYYY"-Q"Q', "month": "YYYY-MM", "day": "YYYY-MM-DD"}
+_DAYCELL = {"year", "quarter", "month", "day", "destination", "evidence", "programme"}
+
+
+class Table(NamedTuple):
+    """A table and the ledger position it stands at; each row is the dimensions as text, then the number."""
+
+    by: tuple[str, ...]
+    measure: str
+    position: int
+    rows: list[tuple[Any, ...]]
+
+
+def _checked(programmes: Sequence[str] | None, by: Sequence[str], measure: str, engine: str) -> dict[str, Programme]:
+    for name in by:
+        if name not in DIMENSIONS:
+            raise Refused("by", f"{name!r} is not a dimension; any of " + ", ".join(DIMENSIONS))
+        if list(by).count(name) > 1:
+            raise Refused("by", f"{name!r} stands twice; name each dimension once")
+    if measure not in MEASURES:
+        raise Refused("measure", f"{measure!r} is not a measure; departures or persons")
+    if engine not in ENGINES:
+        raise Refused("engine", f"{engine!r} is not an engine; one of " + ", ".join(ENGINES))
+    configured = departures.programmes()
+    for key in programmes or ():
+        if key not in configured:
+            raise Refused("programme", f"{key!r} is not configured here; see `wayfare programme list`")
+    return {key: configured[key] for key in programmes} if programmes else configured
+
+
+def _at(as_of: int | None) -> int:
+    head = ledger.head()
+    if as_of is None:
+        return head
+    if not 0 <= as_of <= head:
+        raise Refused("as_of", f"{as_of} is not a position of this ledger; from 0 to {head}")
+    return as_of
+
+
+def _live(programmes: dict[str, Programme], by: Sequence[str], measure: str) -> list[tuple[Any, ...]]:
+    """Read the live projections; every name put into SQL is one of ours."""
+    if "day" not in by:
+        source, period = "departures_monthcell", "month"
+    else:
+        source, period = ("departures_daycell" if set(by) <= _DAYCELL else "departures_counted"), "day"
+    ids = departures.programme_ids()
+    wanted = [ids[key] for key in programmes]
+
+    def columns_of(day: str) -> list[str]:
+        texts = {name: f"to_char({day}, '{form}')" for name, form in PERIODS.items()}
+        return [texts.get(name, "p.key" if name == "programme" else f"{name}::text") for name in by]
+
+    number = "count(*)" if source == "departures_counted" else "sum(departures)"
+    places = ", ".join(str(n + 1) for n in range(len(by)))
+    grouped = f" group by {places}" if by else ""
+    join = "join departures_programme p on p.id = programme_id where programme_id = any(%s)"
+    with connection.cursor() as cursor:
+        select = ", ".join([*columns_of(period), number])
+        cursor.execute(f"select {select} from {source} {join}{grouped}", [wanted])  # noqa: S608
+        cells = {tuple(row[:-1]): int(row[-1] or 0) for row in cursor.fetchall()}
+        if measure == "persons":
+            select = ", ".join([*columns_of("day"), "count(*) - count(distinct cluster)"])
+            cursor.execute(
+                f"select {select} from departures_counted {join} and repeats{grouped}",  # noqa: S608
+                [wanted],
+            )
+            for row in cursor.fetchall():
+                cells[tuple(row[:-1])] -= int(row[-1])
+    return [(*cell, n) for cell, n in cells.items() if n]
+
+
+def _backend(engine: str) -> Any:
+    if engine == "duckdb":
+        backend = ibis.duckdb.connect()
+        backend.raw_sql("set memory_limit = '6GB'; set preserve_insertion_order = false")
+        return backend
+    try:
+        from pyspark.sql import SparkSession
+    except ImportError:
+        raise Refused("engine", "spark is not installed; install the extra `wayfare[spark]` and Java") from None
+    session = (
+        SparkSession.builder.master("local[2]")
+        .appName("wayfare")
+        .config("spark.ui.enabled", "false")
+        .config("spark.sql.session.timeZone", "UTC")
+        .config("spark.sql.shuffle.partitions", "8")
+        .getOrCreate()
+    )
+    return ibis.pyspark.connect(session)
+
+
+def columns_folder() -> Path:
+    """Return the folder of the columnar copy."""
+    return Path(settings.WAYFARE_HOME) / "columns"
+
+
+def recounted(position: int, engine: str = "duckdb") -> tuple[Any, Recount]:
+    """Return an engine and the whole recount as of a position, from the columnar copy, extended as needed."""
+    paths = columns.extend(columns_folder(), position)
+    backend = _backend(engine)
+    stored = backend.read_parquet([str(path) for path in paths]) if paths else ibis.memtable(columns.arrow([]))
+    return backend, recount(stored, departures.programmes(), position)
+
+
+def _columnar(
+    programmes: dict[str, Programme], by: Sequence[str], measure: str, position: int, engine: str
+) -> list[tuple[Any, ...]]:
+    _, found = recounted(position, engine)
+    return tabulate(found.counted, list(programmes), by, measure)
+
+
+def tabulate(counted: ibis.Table, programmes: Sequence[str], by: Sequence[str], measure: str) -> list[tuple[Any, ...]]:
+    """Return the rows of a table from counted departures on a columnar engine."""
+    counted = counted.filter(counted.programme.isin(list(programmes))) if programmes else counted.limit(0)
+    month = counted.day.substr(5, 2).cast("int32")
+    quarter = ((month + 2) / 3).floor().cast("int32").cast("string")
+    texts = {
+        "year": counted.day.substr(0, 4),
+        "quarter": counted.day.substr(0, 4) + ibis.literal("-Q") + quarter,
+        "month": counted.day.substr(0, 7),
+        "sex": counted.sex.cast("string"),
+    }
+    dimensions = {name: texts[name] if name in texts else counted[name] for name in by}
+    number = counted.count() if measure == "departures" else counted.cluster.nunique()
+    result = counted.group_by(**dimensions).agg(number=number) if by else counted.agg(number=number)
+    table = result.to_pyarrow()
+    lists = [table[name].to_pylist() for name in (*by, "number")]
+    return [row for row in zip(*lists, strict=True) if row[-1]]
+
+
+def table(
+    *,
+    programmes: Sequence[str] | None = None,
+    by: Sequence[str] = (),
+    measure: str = "departures",
+    as_of: int | None = None,
+    engine: str = "live",
+) -> Table:
+    """Return a table of the counted departures of some programmes (None: all) as of a ledger position (None: now).
+
+    The live engine stands at the head; for an earlier position the columnar engine answers in its place.
+    Raises: Refused, naming the argument. Source: `docs/counting.md`.
+    """
+    chosen = _checked(programmes, by, measure, engine)
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            if not connection.savepoint_ids:
+                cursor.execute("set transaction isolation level repeatable read, read only")
+        position = _at(as_of)
+        live = engine == "live" and position == ledger.head()
+        rows = _live(chosen, by, measure) if live else None
+    if rows is None:
+        rows = _columnar(chosen, by, measure, position, "duckdb" if engine == "live" else engine)
+    return Table(tuple(by), measure, position, sorted(rows))
+
+
+def _csv(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> bytes:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    return text.getvalue().encode()
+
+
+def render(found: Table, form: str) -> bytes:
+    """Return a table as csv, json, parquet or sdmx-csv; each but csv cites the ledger position.
+
+    Raises: Refused for another format.
+    """
+    if form == "csv":
+        return _csv([*found.by, found.measure], found.rows)
+    if form == "json":
+        rows = [dict(zip([*found.by, found.measure], row, strict=True)) for row in found.rows]
+        whole = {"by": list(found.by), "measure": found.measure, "position": found.position, "rows": rows}
+        return json.dumps(whole, ensure_ascii=False).encode() + b"\n"
+    if form == "sdmx-csv":  # SDMX-CSV 2.0: structure columns first, then dimensions, measure, attributes
+        header = ["STRUCTURE", "STRUCTURE_ID", "ACTION", *(n.upper() for n in found.by), "OBS_VALUE", "LEDGER_POSITION"]
+        flow = f"WAYFARE:{found.measure.upper()}(1.0)"
+        return _csv(header, [("dataflow", flow, "R", *row, found.position) for row in found.rows])
+    if form == "parquet":
+        types = [*(pa.string() for _ in found.by), pa.int64()]
+        lists = list(zip(*found.rows, strict=True)) if found.rows else [() for _ in types]
+        names = [*found.by, found.measure]
+        whole_table = pa.table([pa.array(c, t) for c, t in zip(lists, types, strict=True)], names=names)
+        sink = io.BytesIO()
+        pq.write_table(whole_table.replace_schema_metadata({"position": str(found.position)}), sink)
+        return sink.getvalue()
+    raise Refused("format", f"{form!r} is not a format; one of " + ", ".join(FORMATS))
