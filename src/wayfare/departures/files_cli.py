@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import stat
 import sys
 import tempfile
@@ -53,7 +54,9 @@ def _why(problem: Exception) -> str:
 @contextmanager
 def _bar(sources: list[Source]) -> Iterator[tqdm[NoReturn]]:
     total = sum(source.size for source in sources)
-    with tqdm(total=total, unit="B", unit_scale=True, disable=not sys.stderr.isatty(), desc="import") as bar:
+    width, height = shutil.get_terminal_size()  # a terminal that knows no size still gets a bar
+    hidden = not sys.stderr.isatty()
+    with tqdm(desc="import", total=total, unit="B", unit_scale=True, disable=hidden, ncols=width, nrows=height) as bar:
         yield bar
 
 

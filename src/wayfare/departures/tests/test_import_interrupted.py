@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import random
 import signal
 import subprocess
@@ -12,6 +13,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -207,3 +209,22 @@ def test_output_closed_early_is_no_noise(home, file):
     running.stdout.close()
     assert running.stderr.read() == ""
     running.wait(60)
+
+
+def test_progress_is_shown_on_a_terminal_only(home, file):
+    ours, theirs = pty.openpty()
+    env = home.env
+    running = subprocess.Popen(
+        [*WAYFARE, "ledger", "import", str(file)], env=env, stdout=subprocess.PIPE, stderr=theirs, text=True
+    )
+    os.close(theirs)
+    shown = b""
+    with suppress(OSError):  # Linux' way of saying that the other end is closed
+        while part := os.read(ours, 4096):
+            shown += part
+    os.close(ours)
+    out, _ = running.communicate(timeout=60)
+    assert b"import: 100%" in shown
+    assert "20,000 accepted" in out
+    quiet = home.start("ledger", "import", file)
+    assert quiet.communicate(timeout=60)[1] == ""
