@@ -25,6 +25,7 @@ from wayfare.departures import operations
 from wayfare.departures.kinds import FORMS
 from wayfare.ledger.rules import Refused
 from wayfare.site.api import api, description
+from wayfare.statistics import api as statistics_api
 
 ENTRIES = "/api/v1/ledger/entries"
 TABLE = "/api/v1/programmes/fra/table"
@@ -278,6 +279,12 @@ def test_health_and_description_are_open(client):
 def test_the_committed_description_is_current():
     committed = Path(__file__).parents[1] / "docs" / "openapi.json"
     assert committed.read_bytes() == description(), "write docs/openapi.json anew; docs/api.md says how"
+
+
+def test_every_dimension_is_described():
+    from wayfare.statistics import queries
+
+    assert all(name in statistics_api._BY for name in queries.DIMENSIONS)
 
 
 def test_every_field_of_every_kind_is_described():

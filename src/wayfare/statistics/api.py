@@ -55,8 +55,8 @@ def negotiate(accept: str) -> str:
 
 
 _BY = (
-    "Dimensions in the order wanted, divided by commas: year, quarter, month, day, nationality, sex, age,"
-    " destination, evidence, assistance, programme."
+    "Dimensions in the order wanted, each once, divided by commas; none for the whole: year, quarter, month, day,"
+    " nationality, sex, age, destination, evidence, assistance, programme."
 )
 _AS_OF = "A ledger position; the same one gives the same bytes for ever."
 _DESCRIPTIONS = {

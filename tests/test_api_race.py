@@ -1,0 +1,155 @@
+"""Many clients at once against the real server, with replies lost: nothing is lost, nothing counts twice, no 500."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import random
+import socket
+import subprocess
+import sys
+import time
+import uuid
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+CLIENTS = 64
+PREPARE = """
+import json, sys, subprocess
+from datetime import UTC, datetime
+from wayfare.site import runtime
+runtime.bring_up()
+from wayfare.access.operations import issue_token
+from wayfare.departures.operations import add_programme
+add_programme("fra", "France", "FRA", "Europe/Paris")
+print(issue_token(source="office", scopes=["read", "write"], at=datetime.now(UTC))[1], flush=True)
+web = subprocess.Popen([sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port",
+    sys.argv[1], "--workers", "2", "--blocking-threads", "1", "--log-level", "warning", "wayfare.site.wsgi:application"])
+sys.stdin.read()
+web.terminate()
+web.wait()
+"""
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """A server of its own, because what is committed to a ledger stays; gives its port and a token."""
+    port = free_port()
+    env = {**os.environ, "WAYFARE_HOME": str(tmp_path_factory.mktemp("race")), "WAYFARE_TOKEN_RATE": "100000"}
+    process = subprocess.Popen(
+        [sys.executable, "-c", PREPARE, str(port)], env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    token = process.stdout.readline().strip()
+    for _ in range(600):
+        try:
+            if ask(port, token, "GET", "/api/v1/health")[0] == 200:
+                break
+        except OSError:
+            time.sleep(0.1)
+    yield port, token
+    process.communicate("")
+
+
+def ask(port, token, method, path, body=None, listen=True, accept="*/*"):
+    """Send one request on a connection of its own; hang up without listening if so told."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=300)
+    try:
+        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json", "Accept": accept}
+        connection.request(method, path, body, headers)
+        if not listen:
+            return None, None
+        response = connection.getresponse()
+        return response.status, response.read()
+    finally:
+        connection.close()
+
+
+def batch(departures):
+    """Return the entries of so many departures that count."""
+    entries = []
+    for _ in range(departures):
+        person, departure = str(uuid.uuid4()), str(uuid.uuid4())
+        common = {"source": "office", "occurred_at": "2026-07-01T12:00:00Z"}
+        entries += [
+            {
+                **common, "entry_id": str(uuid.uuid4()), "kind": "enrolled", "person": person, "programme": "fra",
+                "nationality": "GIN", "sex": 1, "birth_date": "1990",
+            },
+            {
+                **common, "entry_id": str(uuid.uuid4()), "kind": "departure_registered", "person": person,
+                "departure": departure, "programme": "fra", "destination": "GIN", "assistance": [],
+            },
+            {
+                **common, "entry_id": str(uuid.uuid4()), "kind": "departure_confirmed", "departure": departure,
+                "occurred_at": "2026-07-02T12:00:00Z", "evidence": "pass_scanned",
+            },
+        ]  # fmt: skip
+    return entries
+
+
+def send_until_heard(port, token, entries, seed):
+    """Send a batch, lose some replies before or after they were made, and repeat until one is heard."""
+    chance = random.Random(seed)
+    body = json.dumps(entries)
+    lost = []
+    for _ in range(chance.choice((0, 1, 2))):
+        heard = ask(port, token, "POST", "/api/v1/ledger/entries", body, listen=chance.random() < 0.5)
+        lost.append(heard[0])
+    status, answer = ask(port, token, "POST", "/api/v1/ledger/entries", body)
+    assert {status, *lost} <= {200, None}, (status, lost, answer)
+    results = json.loads(answer)
+    assert [result["entry_id"] for result in results] == [entry["entry_id"] for entry in entries]
+    assert {result["status"] for result in results} <= {"accepted", "duplicate"}
+    return [result["position"] for result in results]
+
+
+def stored(port, token):
+    """Return every entry, read page by page."""
+    entries, after = [], 0
+    while after is not None:
+        page = json.loads(ask(port, token, "GET", f"/api/v1/ledger/entries?after={after}&limit=997")[1])
+        entries += page["entries"]
+        after = page["next"]
+    return entries
+
+
+def race(server, shared_departures, own_departures):
+    """Let every client send the same batch and one of its own, at once; check what is there afterwards."""
+    port, token = server
+    before = stored(port, token)
+    shared = batch(shared_departures)
+    own = [batch(own_departures) for _ in range(CLIENTS)]
+
+    def client(number):
+        told = send_until_heard(port, token, shared, number)
+        send_until_heard(port, token, own[number], 1000 + number)
+        return told
+
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        told = list(pool.map(client, range(CLIENTS)))
+    assert all(positions == told[0] for positions in told), "all are told the same positions"
+    after = stored(port, token)
+    assert [entry["position"] for entry in after] == list(range(1, len(after) + 1))
+    fresh = Counter(entry["entry_id"] for entry in after[len(before) :])
+    sent = [entry["entry_id"] for entries in (shared, *own) for entry in entries]
+    assert fresh == Counter(sent)
+    status, table = ask(port, token, "GET", "/api/v1/programmes/fra/table?by=month", accept="text/csv")
+    assert (status, table.decode()) == (200, f"month,departures\n2026-07,{len(after) // 3}\n")
+
+
+def test_64_clients_send_the_same_at_once(server):
+    race(server, shared_departures=10, own_departures=1)
+
+
+@pytest.mark.slow
+def test_64_clients_send_much_at_once(server):
+    race(server, shared_departures=1000, own_departures=100)
