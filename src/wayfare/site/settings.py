@@ -72,7 +72,7 @@ def kept_secret(home: Path, name: str) -> str:
 
 def _postgres(**parameters: Any) -> dict[str, Any]:
     options: dict[str, Any] = parameters.pop("OPTIONS", {})
-    pool = {"min_size": 1, "max_size": 8, "timeout": 30}
+    pool = {"min_size": 1, "max_size": 8, "timeout": 5}
     return {
         "ENGINE": "django.db.backends.postgresql",
         "CONN_HEALTH_CHECKS": True,
@@ -125,6 +125,7 @@ ALLOWED_HOSTS = [
     host.strip() for host in os.environ.get("WAYFARE_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]").split(",")
 ]
 INSTALLED_APPS = [
+    "django.contrib.staticfiles",
     "wayfare.ledger",
     "wayfare.access",
     "wayfare.departures",
@@ -136,6 +137,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 MIDDLEWARE = [
     "wayfare.site.middleware.problems",
     "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
     "wayfare.site.middleware.content_security_policy",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -165,6 +167,8 @@ LANGUAGE_COOKIE_HTTPONLY = True
 LANGUAGE_COOKIE_SAMESITE = "Lax"
 LOCALE_PATHS = [Path(__file__).parent / "locale"]
 STATIC_URL = "/static/"
+STATICFILES_DIRS = [Path(__file__).parent / "static"]
+WHITENOISE_USE_FINDERS = True
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"

@@ -25,7 +25,7 @@ class Part(NamedTuple):
     """One process that the supervisor keeps running."""
 
     name: str
-    command: list[str]
+    command: tuple[str, ...]
 
 
 def _dies_with_us() -> Callable[[], None]:
@@ -72,7 +72,7 @@ def web(port: int, host: str) -> Part:
     """Return the web process: pages, API and live updates on one port."""
     command = [sys.executable, "-m", "granian", "--interface", "asgi", "--host", host, "--port", str(port)]
     command += ["--workers", "2", "--respawn-failed-workers", "--log-level", "warning", "--no-ws"]
-    return Part("web", [*command, "wayfare.site.asgi:application"])
+    return Part("web", (*command, "wayfare.site.asgi:application"))
 
 
 def _free(port: int, host: str) -> None:
@@ -144,7 +144,7 @@ def demo(port: int | None) -> None:
     from wayfare.site import runtime
 
     runtime.bring_up()
-    feed = Part("feed", [sys.executable, "-m", "wayfare.departures.feed"])
+    feed = Part("feed", (sys.executable, "-m", "wayfare.departures.feed"))
     lines = [
         f"Wayfare's example is up at http://127.0.0.1:{port}/",
         "  Departures arrive every second or two; watch the figures move.",

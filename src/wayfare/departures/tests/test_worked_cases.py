@@ -35,13 +35,9 @@ class World:
         assert result.status in ("accepted", "duplicate"), result
         self.sent.append(entry)
 
-    def person(
-        self, birth: str | None = "1990-05", nationality: str = "GEO", at: str = "2026-01-02T09:00:00Z"
-    ) -> str:
+    def person(self, birth: str | None = "1990-05", nationality: str = "GEO", at: str = "2026-01-02T09:00:00Z") -> str:
         person = str(uuid.uuid4())
-        self.say(
-            "enrolled", at, person=person, programme="paris", nationality=nationality, sex=2, birth_date=birth
-        )
+        self.say("enrolled", at, person=person, programme="paris", nationality=nationality, sex=2, birth_date=birth)
         return person
 
     def registers(self, person: str, at: str, destination: str = "GEO", departure: str | None = None) -> str:
@@ -142,9 +138,7 @@ def test_two_witnesses(world):
 def test_missed_flight(world):
     departure = world.registers(world.person(), "2026-03-01T10:00:00Z")
     first = world.confirms(departure, "2026-03-10T10:00:00Z")
-    world.say(
-        "confirmation_retracted", "2026-03-10T18:00:00Z", confirmation=first, reason="missed the flight"
-    )
+    world.say("confirmation_retracted", "2026-03-10T18:00:00Z", confirmation=first, reason="missed the flight")
     assert counted() == []
     world.confirms(departure, "2026-03-12T10:00:00Z")
     (one,) = counted()

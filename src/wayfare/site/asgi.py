@@ -1,0 +1,167 @@
+"""The web process: live updates natively, everything else as Django in one thread (`docs/design/one-port.md`)."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from urllib.parse import parse_qs
+
+import orjson
+import psycopg
+from a2wsgi import WSGIMiddleware
+
+from wayfare.site import wsgi
+
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+LIVE = re.compile(r"/(api/v1/programmes|departures)/([A-Za-z0-9_-]{1,100})/live")
+GATHER_SECONDS = 0.15
+"""News within this time is told at once, together."""
+HEARTBEAT_SECONDS = 15.0
+CHANNEL = "wayfare_ledger"
+log = logging.getLogger(__name__)
+django = WSGIMiddleware(wsgi.application, workers=1)
+reader = ThreadPoolExecutor(1, "live")
+
+
+class Hub:
+    """Hears of commits, one connection a process, and tells whoever waits."""
+
+    def __init__(self) -> None:
+        self.news = asyncio.Condition()
+        self.count = 0
+        self.made: dict[tuple[str, str | None], tuple[int, bytes, str]] = {}
+        self.listening: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Listen, if nobody does yet."""
+        if self.listening is None or self.listening.done():
+            self.listening = asyncio.create_task(self._listen())
+
+    async def _tell(self) -> None:
+        async with self.news:
+            self.count += 1
+            self.news.notify_all()
+
+    async def _listen(self) -> None:
+        from django.db import connections
+
+        parameters = connections["default"].get_connection_params()
+        wanted = {k: v for k, v in parameters.items() if k in ("host", "port", "user", "password", "dbname")}
+        while True:
+            try:
+                async with await psycopg.AsyncConnection.connect(**wanted, autocommit=True) as connection:
+                    await connection.execute(f"listen {CHANNEL}")
+                    await self._tell()
+                    while True:
+                        async for _ in connection.notifies(timeout=GATHER_SECONDS, stop_after=1):
+                            await asyncio.sleep(GATHER_SECONDS)
+                            await self._tell()
+            except psycopg.Error as problem:
+                log.warning("live updates wait for the database: %s", problem)
+                await asyncio.sleep(0.5)
+
+    async def event(self, key: str, language: str | None) -> tuple[bytes, str]:
+        """Return the event for a programme (JSON, or a page's pieces in a language), and what it depends on."""
+        count = self.count
+        made = self.made.get((key, language))
+        if made is None or made[0] != count:
+            event, mark = await asyncio.get_running_loop().run_in_executor(reader, _event, key, language)
+            made = (count, event, mark)
+            self.made[(key, language)] = made
+        return made[1], made[2]
+
+
+def _event(key: str, language: str | None) -> tuple[bytes, str]:
+    from django.db import connection
+
+    from wayfare.departures import live
+    from wayfare.departures.web import pieces
+
+    try:
+        found = live.cells(key)
+        if language is None:
+            name, lines = b"cells", [orjson.dumps(live.as_json(found))]
+        else:
+            name, lines = b"page", pieces(found, language).encode().splitlines()
+    finally:
+        connection.close()
+    data = b"".join(b"data: " + line + b"\n" for line in lines)
+    return b"event: %s\nid: %d\n%s\n" % (name, found.position, data), str(found.position)
+
+
+hub: Hub | None = None
+
+
+async def _stream(key: str, language: str | None, receive: Receive, send: Send) -> None:
+    from wayfare.departures.live import NoSuchProgramme
+
+    global hub  # one hub a process, made inside its event loop
+    hub = hub or Hub()
+    hub.start()
+    try:
+        event, mark = await hub.event(key, language)
+    except NoSuchProgramme:
+        await _answer(send, 404, "not_found", "Nothing is here, or nothing for this token.")
+        return
+    except Exception:
+        log.exception("live updates cannot be read")
+        await _answer(send, 503, "unavailable", "Ask again later.")
+        return
+    headers = [(b"content-type", b"text/event-stream"), (b"cache-control", b"no-store"), (b"x-accel-buffering", b"no")]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    gone = asyncio.create_task(_disconnected(receive))
+    sent = ""
+    try:
+        await send({"type": "http.response.body", "body": b"retry: 1000\n\n", "more_body": True})
+        while not gone.done():
+            count = hub.count
+            event, mark = await hub.event(key, language)
+            body = event if mark != sent else b": still here\n\n"
+            await send({"type": "http.response.body", "body": body, "more_body": True})
+            sent = mark
+            await _wait(hub, count, gone)
+    except Exception as problem:  # noqa: BLE001 - the browser asks again by itself
+        log.warning("a live connection ended: %s", problem)
+    finally:
+        gone.cancel()
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def _wait(hub: Hub, count: int, gone: asyncio.Task[None]) -> None:
+    """Wait for news since `count`, for the heartbeat, or for the client to leave."""
+
+    async def news() -> None:
+        async with hub.news:
+            await hub.news.wait_for(lambda: hub.count != count)
+
+    waiting = asyncio.create_task(news())
+    await asyncio.wait({waiting, gone}, timeout=HEARTBEAT_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+
+
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _answer(send: Send, status: int, code: str, detail: str) -> None:
+    body = orjson.dumps({"type": "about:blank", "title": code, "status": status, "code": code, "detail": detail})
+    headers = [(b"content-type", b"application/problem+json")]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def application(scope: dict[str, Any], receive: Receive, send: Send) -> None:
+    """Answer one request."""
+    if scope["type"] == "http" and scope["method"] == "GET" and (found := LIVE.fullmatch(scope["path"])):
+        query = parse_qs(scope["query_string"].decode("latin-1"))
+        language = query.get("language", ["en"])[0][:5] if found[1] == "departures" else None
+        await _stream(found[2], language, receive, send)
+    else:
+        await django(scope, receive, send)  # type: ignore[arg-type]
