@@ -25,7 +25,7 @@ GATHER_SECONDS = 0.15
 HEARTBEAT_SECONDS = 15.0
 CHANNEL = "wayfare_ledger"
 log = logging.getLogger(__name__)
-django = WSGIMiddleware(wsgi.application, workers=1)
+django = WSGIMiddleware(wsgi.application, workers=1)  # type: ignore[arg-type]  # its typing of WSGI is narrower
 reader = ThreadPoolExecutor(1, "live")
 
 
