@@ -9,3 +9,9 @@ class SiteConfig(AppConfig):
     name = "wayfare.site"
     label = "site"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Compile the languages whose catalogue is newer than its compiled form."""
+        from wayfare.site.translations import compile_all
+
+        compile_all()

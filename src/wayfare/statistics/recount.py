@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 import ibis
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from wayfare.departures.rules import RANK, Programme, clusters, local_day
 from wayfare.ledger.rules import EPOCH, MICROSECOND
@@ -45,18 +46,27 @@ def _rank(evidence: Any) -> Any:
 
 def _calendar(programmes: Mapping[str, Programme], first: int, last: int) -> pa.Table:
     """Return, for each time zone and UTC day, which instants are which civil day."""
-    rows = []
+    rows: list[tuple[str, int, int, int, int]] = []
     for zone in sorted({p.timezone for p in programmes.values()}):
-        for utc_day in range(first, last + 1):
+        offsets = [_offset_us(zone, day * DAY_US) for day in range(first, last + 2)]
+        for utc_day, offset, then in zip(range(first, last + 1), offsets, offsets[1:], strict=False):
             start = utc_day * DAY_US
-            cuts = [start, *_midnights(zone, start), start + DAY_US]
+            if offset == then:
+                midnight = start + -(start + offset) % DAY_US
+                cuts = [start, midnight, start + DAY_US] if midnight > start else [start, start + DAY_US]
+            else:
+                cuts = [start, *_midnights(zone, start), start + DAY_US]
             for low, high in pairwise(cuts):
-                day = local_day(low, zone)
-                rows.append((zone, utc_day, low, high, day.isoformat(), day.year, day.month * 100 + day.day))
-    names = ["timezone", "utc_day", "from_us", "to_us", "day", "year", "mmdd"]
-    types = [pa.string(), pa.int32(), pa.int64(), pa.int64(), pa.string(), pa.int32(), pa.int32()]
-    columns = list(zip(*rows, strict=True)) if rows else [()] * len(names)
-    return pa.table([pa.array(c, t) for c, t in zip(columns, types, strict=True)], names=names)
+                day = (low + offset) // DAY_US if offset == then else (local_day(low, zone) - EPOCH.date()).days
+                rows.append((zone, utc_day, low, high, day))
+    names = ["timezone", "utc_day", "from_us", "to_us"]
+    types = [pa.string(), pa.int32(), pa.int64(), pa.int64()]
+    columns = list(zip(*rows, strict=True)) if rows else [()] * 5
+    days = pa.array(columns[4], pa.int32()).cast(pa.date32())
+    mmdd = pc.add(pc.multiply(pc.month(days), 100), pc.day(days))
+    arrays = [pa.array(c, t) for c, t in zip(columns, types, strict=False)]
+    arrays += [pc.strftime(days, "%Y-%m-%d"), pc.year(days).cast(pa.int32()), mmdd.cast(pa.int32())]
+    return pa.table(arrays, names=[*names, "day", "year", "mmdd"])
 
 
 def _offset_us(zone: str, at: int) -> int:
@@ -67,12 +77,8 @@ def _offset_us(zone: str, at: int) -> int:
 
 
 def _midnights(zone: str, start: int) -> list[int]:
-    """Return the instants within a UTC day at which the civil day changes."""
-    offsets = {_offset_us(zone, start + part) for part in (0, DAY_US // 2, DAY_US - 1)}
-    if len(offsets) == 1:
-        cut = start + -(start + offsets.pop()) % DAY_US
-        return [cut] if cut > start else []
-    second = 1_000_000  # a clock change: look at every minute, and within it at every second
+    """Return the instants within a UTC day with a clock change at which the civil day changes, to the second."""
+    second = 1_000_000
     found = []
     for minute in range(start, start + DAY_US, 60 * second):
         if local_day(minute, zone) != local_day(minute + 60 * second, zone):
