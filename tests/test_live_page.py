@@ -1,0 +1,252 @@
+"""The live page: what it says, in four languages, and that it moves by itself."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from babel.messages.pofile import read_po
+from django.db import connections
+from django.test import Client
+
+from wayfare.departures import live, operations
+from wayfare.site.translations import LOCALE
+
+NOW = datetime.now(UTC)
+
+
+def depart(programme: str = "paris", evidence: str = "pass_scanned", destination: str = "GEO") -> None:
+    person, departure = str(uuid.uuid4()), str(uuid.uuid4())
+
+    def entry(kind: str, at: datetime, **fields):
+        return {"entry_id": str(uuid.uuid4()), "kind": kind, "occurred_at": at.isoformat(), "source": "desk", **fields}
+
+    results = operations.record(
+        [
+            entry(
+                "enrolled",
+                NOW - timedelta(days=9),
+                person=person,
+                programme=programme,
+                nationality="GEO",
+                sex=1,
+                birth_date=None,
+            ),
+            entry(
+                "departure_registered",
+                NOW - timedelta(days=3),
+                departure=departure,
+                person=person,
+                programme=programme,
+                destination=destination,
+                assistance=[],
+            ),
+            entry("departure_confirmed", NOW, departure=departure, evidence=evidence),
+        ]
+    )
+    assert {r.status for r in results} == {"accepted"}
+
+
+def depart_meanwhile(evidence: str = "pass_scanned") -> None:
+    """Record a departure from another thread: Playwright runs an event loop in this one."""
+
+    def work() -> None:
+        depart(evidence=evidence)
+        connections.close_all()
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(work).result()
+
+
+@pytest.fixture
+def programme(db) -> None:
+    operations.add_programme("paris", "Return, France", "FRA", "Europe/Paris")
+    operations.add_programme("berlin", "Return, Germany", "DEU", "Europe/Berlin")
+
+
+def test_cells_are_of_one_programme_or_of_all(programme):
+    depart()
+    depart(destination="TUN", evidence="carrier_flown")
+    depart(evidence="self_reported")
+    depart("berlin")
+    found = live.cells("paris", NOW)
+    assert (found.today, found.month, found.year) == (2, 2, 2)
+    assert found.by_destination == [("GEO", 1), ("TUN", 1)]
+    assert found.by_evidence == [("pass_scanned", 1), ("carrier_flown", 1)]
+    assert found.findings == {"word_only": 1}
+    assert found.position == 12
+    assert live.cells(live.EVERYTHING, NOW).today == 3
+    with pytest.raises(live.NoSuchProgramme):
+        live.cells("rome", NOW)
+
+
+@pytest.mark.parametrize(
+    ("language", "direction", "words"),
+    [
+        ("en", "ltr", ["Departures", "Georgia", "as of entry 3"]),
+        ("fr", "ltr", ["Départs", "Géorgie", "Rien n’attend"]),
+        ("es", "ltr", ["Salidas", "Georgia", "Nada espera"]),
+        ("ar", "rtl", ["حالات المغادرة", "جورجيا", "لا شيء ينتظر"]),
+    ],
+)
+def test_the_page_in_each_language(programme, language, direction, words):
+    depart()
+    client = Client(HTTP_HOST="localhost")
+    client.cookies["language"] = language
+    response = client.get("/departures/paris/")
+    text = response.content.decode()
+    assert f'lang="{language}" dir="{direction}"' in text
+    for word in words:
+        assert word in text
+    assert len(response.content) < 15_000
+    assert "default-src 'self'" in response.headers["Content-Security-Policy"]
+
+
+def test_doors_of_the_page(programme):
+    client = Client(HTTP_HOST="localhost")
+    assert client.get("/").headers["Location"] == "/departures/"
+    assert client.get("/departures/").status_code == 200
+    assert client.get("/departures/rome/").status_code == 404
+    assert client.get("/departures/choose?programme=paris").headers["Location"] == "/departures/paris/"
+    assert client.get("/departures/choose?programme=//evil.example").headers["Location"] == "/departures/"
+    there = client.get("/language?to=ar&back=/departures/paris/")
+    assert (there.headers["Location"], there.cookies["language"].value) == ("/departures/paris/", "ar")
+    assert client.get("/language?to=ar&back=//evil.example/").headers["Location"] == "/"
+    assert "language" not in client.get("/language?to=xx&back=/").cookies
+
+
+@pytest.mark.parametrize("language", ["fr", "es", "ar"])
+def test_no_string_is_left_and_placeholders_match(language):
+    with (LOCALE / language / "LC_MESSAGES" / "django.po").open("rb") as file:
+        catalogue = read_po(file)
+    messages = [m for m in catalogue if m.id]
+    assert len(messages) > 55
+    for message in messages:
+        sources = message.id if isinstance(message.id, tuple) else (message.id,)
+        forms = message.string if isinstance(message.string, tuple) else (message.string,)
+        wanted = set(re.findall(r"%\(\w+\)s", sources[-1]))
+        for form in forms:
+            assert form
+            assert set(re.findall(r"%\(\w+\)s", form)) == wanted
+
+
+@pytest.fixture
+def server(fresh_database) -> Iterator[str]:
+    """The real web process, on a database of its own, reached as the application."""
+    operations.add_programme("paris", "Return, France", "FRA", "Europe/Paris")
+    here = connections["default"].settings_dict
+    owner = connections["owner"].settings_dict
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    url = f"postgresql://wayfare_owner:{owner['PASSWORD']}@/{here['NAME']}?host={here['HOST']}"
+    home = Path(os.environ["WAYFARE_HOME"]) / "web"
+    environment = {**os.environ, "DATABASE_URL": url, "WAYFARE_HOME": str(home)}
+    command = [sys.executable, "-m", "granian", "--interface", "asgi", "--port", str(port), "--no-ws"]
+    process = subprocess.Popen([*command, "wayfare.site.asgi:application"], env=environment)
+    base = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(200):
+            try:
+                urllib.request.urlopen(f"{base}/departures/", timeout=5).close()
+                break
+            except OSError:
+                time.sleep(0.1)
+        yield base
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def events(stream) -> Iterator[dict]:
+    for line in stream:
+        if line.startswith(b"data: {"):
+            yield json.loads(line[6:])
+
+
+def test_a_commit_is_told_within_a_second(server):
+    with urllib.request.urlopen(f"{server}/api/v1/programmes/paris/live", timeout=10) as stream:
+        assert stream.headers["Content-Type"] == "text/event-stream"
+        told = events(stream)
+        assert next(told)["today"] == 0
+        for number in (1, 2):
+            depart()
+            committed = time.monotonic()
+            found = next(told)
+            while found["position"] < 3 * number:
+                found = next(told)
+            assert found["today"] == number
+            assert time.monotonic() - committed < 5  # a second is the promise; a shared machine may pause
+
+
+def test_live_of_nothing_is_not_found(server):
+    with pytest.raises(urllib.error.HTTPError) as answer:
+        urllib.request.urlopen(f"{server}/api/v1/programmes/rome/live", timeout=10)
+    assert answer.value.code == 404
+    assert answer.value.headers["Content-Type"] == "application/problem+json"
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="Chromium is not installed")
+class TestInABrowser:
+    @pytest.fixture
+    def browser(self):
+        from playwright.sync_api import sync_playwright
+
+        flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=flags)
+            yield browser
+            browser.close()
+
+    def test_numbers_move_by_themselves(self, server, browser):
+        page = browser.new_page()
+        page.goto(f"{server}/departures/paris/")
+        figure = page.locator(".wf-figure__n").first
+        assert figure.inner_text() == "0"
+        depart_meanwhile()
+        page.wait_for_function("document.querySelector('.wf-figure__n').innerText === '1'", timeout=8000)
+
+    def test_first_load_is_light(self, server, browser):
+        page = browser.new_page()
+        sizes: list[int] = []
+        page.on("response", lambda response: sizes.append(int(response.headers.get("content-length", "0"))))
+        page.goto(f"{server}/departures/")
+        page.wait_for_timeout(800)
+        assert len(sizes) <= 6
+        assert sum(sizes) <= 50_000
+
+    def test_a_reload_is_enough_without_javascript(self, server, browser):
+        page = browser.new_context(java_script_enabled=False).new_page()
+        page.goto(f"{server}/departures/paris/")
+        depart_meanwhile()
+        page.reload()
+        assert page.locator(".wf-figure__n").first.inner_text() == "1"
+
+    @pytest.mark.parametrize("language", ["en", "ar"])
+    @pytest.mark.parametrize("scheme", ["light", "dark"])
+    @pytest.mark.parametrize("width", [390, 1280])
+    def test_axe_finds_nothing(self, server, browser, language, scheme, width):
+        from axe_playwright_python.sync_playwright import Axe
+
+        depart_meanwhile()
+        depart_meanwhile("self_reported")
+        context = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": 900})
+        page = context.new_page()
+        page.goto(f"{server}/language?to={language}&back=/departures/paris/")
+        found = Axe().run(page)
+        assert found.violations_count == 0, found.generate_report()
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
