@@ -1,0 +1,3 @@
+"""Wayfare: every departure counted once."""
+
+__version__ = "0.1.0"

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import django
-from django.db import Error
+from django.db import Error, connection
 
 django.setup()
 
@@ -75,6 +75,7 @@ def run(stop: threading.Event, chance: random.Random, pause_seconds: float = 1.5
                 recorded += 1
         except Error as problem:
             log.warning("the example waits for the database: %s", problem)
+            connection.close()  # Django keeps a dead connection until told; the next turn opens a new one
     return recorded
 
 

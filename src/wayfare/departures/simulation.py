@@ -14,6 +14,7 @@ from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import NamedTuple
+from zlib import crc32
 from zoneinfo import ZoneInfo
 
 import pycountry
@@ -23,7 +24,17 @@ SEASON = (6, 6, 8, 8, 9, 10, 11, 10, 9, 9, 8, 6)
 BLOCK = 10_000
 """Entries that are shuffled together; what comes late comes in the next block."""
 BANDS = ((0, 4), (5, 11), (12, 17), (18, 59), (60, 90))
-CAPITALS = {"RUS": "Europe/Moscow", "UKR": "Europe/Kyiv", "UNK": "Etc/UTC", "XXA": "Etc/UTC", "XKX": "Europe/Belgrade"}
+CAPITALS = {
+    "AUS": "Australia/Sydney",
+    "BRA": "America/Sao_Paulo",
+    "CAN": "America/Toronto",
+    "RUS": "Europe/Moscow",
+    "UKR": "Europe/Kyiv",
+    "UNK": "Etc/UTC",
+    "XXA": "Etc/UTC",
+    "XKX": "Europe/Belgrade",
+}
+"""Where the tz database's first zone of a country is not that of its capital."""
 _EVERYWHERE = [1] * 10
 
 
@@ -112,12 +123,15 @@ def _offset(zone: str, day: date) -> str:
     return text if text != "+00:00" else "Z"
 
 
-def by_month(people: int) -> list[int]:
-    """Divide a year's people among its months, by season, so that the parts add up."""
+def by_month(people: int, start: int = 0) -> list[int]:
+    """Divide a year's people among its months, by season, so that the parts add up.
+
+    `start`: any number; it turns the rounding, so that the few people of small corridors do not all leave in December.
+    """
     total, passed, done, parts = sum(SEASON), 0, 0, []
     for weight in SEASON:
         passed += weight
-        upto = people * passed // total
+        upto = (people * passed + start % total) // total
         parts.append(upto - done)
         done = upto
     return parts
@@ -314,7 +328,7 @@ def lines(figures: Figures, corridors: Sequence[Corridor], trouble: float, seed:
     chance = random.Random(seed)  # noqa: S311 - for play, not for secrets
     teller = _Teller(figures, trouble, chance)
     for year in sorted({c.year for c in corridors}):
-        of_year = [(c, by_month(c.people)) for c in corridors if c.year == year]
+        of_year = [(c, by_month(c.people, crc32(repr(c).encode()))) for c in corridors if c.year == year]
         for month in range(1, 13):
             for corridor, parts in of_year:
                 for _ in teller.month(corridor, month, parts[month - 1]):

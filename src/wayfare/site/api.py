@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from functools import cache
 from http import HTTPStatus
-from importlib.metadata import version
 from typing import Any
 
 import orjson
@@ -15,6 +14,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from ninja import NinjaAPI, Router
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
+from wayfare import __version__
 from wayfare.access.api import Scope, anyone
 from wayfare.access.problems import MEDIA_TYPE, REFUSALS, Problem
 from wayfare.departures import api as departures
@@ -132,7 +132,7 @@ def health(request: HttpRequest) -> HttpResponse:
     known_parameters(request)
     with connection.cursor() as cursor:
         cursor.execute("select 1 from ledger_entry limit 1")
-    body = {"status": "ok", "version": version("wayfare")}
+    body = {"status": "ok", "version": __version__}
     return HttpResponse(orjson.dumps(body), content_type="application/json")
 
 
