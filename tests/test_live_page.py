@@ -213,12 +213,14 @@ class TestInABrowser:
             browser.close()
 
     def test_numbers_move_by_themselves(self, server, browser):
+        from playwright.sync_api import expect
+
         page = browser.new_page()
         page.goto(f"{server}/departures/paris/")
         figure = page.locator(".wf-figure__n").first
         assert figure.inner_text() == "0"
         depart_meanwhile()
-        page.wait_for_function("document.querySelector('.wf-figure__n').innerText === '1'", timeout=8000)
+        expect(figure).to_have_text("1", timeout=15_000)
 
     def test_first_load_is_light(self, server, browser):
         page = browser.new_page()
