@@ -17,9 +17,9 @@ import pwd
 import secrets
 import shutil
 import signal
+import stat
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -131,19 +131,21 @@ class Home:
         self.keys = self.home / "keys"
         self.users_lock = self.home / "users.lock"
         self.keeper_lock = self.home / "keeper.lock"
+        self.ready_lock = self.home / "ready.lock"
         self.sockets = self.folder / "run"
         if len(str(self.sockets)) > _SOCKET_LIMIT - 20:  # a socket's path is limited to 107 bytes
             mark = hashlib.sha256(os.fsencode(self.home)).hexdigest()[:16]
-            self.sockets = Path(tempfile.gettempdir()) / f"wayfare-{os.geteuid()}-{mark}"
+            self.sockets = Path("/tmp") / f"wayfare-{os.geteuid()}-{mark}"  # noqa: S108 - see _own
 
     def make(self) -> None:
         """Make the folders, and a password for each role."""
         for folder in (self.home, self.folder, self.keys, self.sockets):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         account = _account()
+        self._own(account)
         if account is not None:
             for folder in (self.folder, self.sockets):
-                os.chown(folder, account.pw_uid, account.pw_gid)
+                os.chown(folder, account.pw_uid, account.pw_gid, follow_symlinks=False)
         for role in ("postgres", *ROLES):
             path = self.keys / f"database-{role}"
             if not path.exists():
@@ -156,6 +158,15 @@ class Home:
                     pass
                 finally:
                     partial.unlink()
+
+    def _own(self, account: pwd.struct_passwd | None) -> None:
+        """Refuse a folder of sockets that somebody else made: /tmp is open to all, and its name can be guessed."""
+        found = self.sockets.lstat()
+        ours = {os.geteuid()} | ({account.pw_uid} if account else set())
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid not in ours or found.st_mode & 0o022:
+            raise EmbeddedError(
+                f"{self.sockets} is not ours alone; remove it, or choose a WAYFARE_HOME with a shorter path"
+            )
 
     def password(self, role: str) -> str:
         """Return a role's password."""
@@ -255,9 +266,19 @@ class Server:
                 except psycopg.OperationalError:
                     time.sleep(0.02)
                 else:
-                    return
+                    if self._answers_itself():
+                        return
+                    time.sleep(0.02)
             time.sleep(0.2)  # an earlier server may still be ending
         raise EmbeddedError(f"PostgreSQL did not start; see {self.home.log}")
+
+    def _answers_itself(self) -> bool:
+        """Return whether it is our process that answers, not an earlier one that is still ending."""
+        try:
+            first = (self.home.data / "postmaster.pid").read_text().split()[0]
+        except (OSError, IndexError):
+            return False
+        return self.process is not None and self.process.poll() is None and int(first) == self.process.pid
 
     def stop(self) -> None:
         """Stop PostgreSQL cleanly: no new work, open transactions rolled back, all written."""
@@ -276,6 +297,14 @@ def _try_lock(path: Path, mode: int) -> IO[bytes] | None:
     return file
 
 
+def _held(path: Path) -> bool:
+    """Return whether somebody holds this lock for itself."""
+    file = _try_lock(path, fcntl.LOCK_SH)
+    if file is not None:
+        file.close()
+    return file is None
+
+
 def keep(folder: Path) -> int:
     """Be the keeper of a home: run PostgreSQL for as long as somebody uses it. Returns an exit code."""
     home = Home(folder)
@@ -288,6 +317,8 @@ def keep(folder: Path) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda received, _: stopping.append(received))
     server.start()
+    ready = home.ready_lock.open("ab")
+    fcntl.flock(ready, fcntl.LOCK_EX)
     idle_since = time.monotonic()
     while not stopping:
         time.sleep(0.1)
@@ -298,6 +329,7 @@ def keep(folder: Path) -> int:
             idle_since = time.monotonic()
         elif time.monotonic() - idle_since > IDLE_SECONDS:
             server.stop()  # newcomers wait for the lock that we hold until all is written
+            ready.close()
             mine.close()
             alone.close()
             return 0
@@ -307,10 +339,30 @@ def keep(folder: Path) -> int:
     return 0
 
 
+def _start_keeper(home: Home) -> subprocess.Popen[bytes]:
+    with (home.folder / "keeper.log").open("ab") as log:
+        return subprocess.Popen(  # noqa: S603 - ourselves
+            [sys.executable, "-m", "wayfare.site.keeper", str(home.home)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd="/",
+            start_new_session=True,
+        )
+
+
+def tend(folder: Path) -> None:
+    """Start a keeper if the home has none; for a process that goes on using it while keepers come and go."""
+    home = Home(folder)
+    if not _held(home.keeper_lock):
+        _start_keeper(home)
+
+
 def use(folder: Path) -> IO[bytes]:
     """Make sure that a home's PostgreSQL runs for as long as the returned lock stays open.
 
-    Safe for any number of commands at once. Raises: EmbeddedError when it does not come up.
+    A server that answers is not enough: that of a killed keeper answers a little longer, so it must also be ready
+    by its keeper's word. Safe for any number of commands at once. Raises: EmbeddedError when it does not come up.
     """
     home = Home(folder)
     home.make()
@@ -324,16 +376,9 @@ def use(folder: Path) -> IO[bytes]:
         except psycopg.OperationalError:
             pass
         else:
-            return mine
+            if _held(home.ready_lock):
+                return mine
         if keeper is None or keeper.poll() is not None:
-            with (home.folder / "keeper.log").open("ab") as log:
-                keeper = subprocess.Popen(  # noqa: S603 - ourselves
-                    [sys.executable, "-m", "wayfare.site.keeper", str(home.home)],
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                    cwd="/",
-                    start_new_session=True,
-                )
+            keeper = _start_keeper(home)
         time.sleep(0.05)
     raise EmbeddedError(f"the embedded PostgreSQL did not come up; see {home.log} and keeper.log beside it")
