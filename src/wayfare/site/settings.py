@@ -72,7 +72,8 @@ def kept_secret(home: Path, name: str) -> str:
 
 def _postgres(**parameters: Any) -> dict[str, Any]:
     options: dict[str, Any] = parameters.pop("OPTIONS", {})
-    pool = {"min_size": 1, "max_size": 8, "timeout": 5}
+    # Tries are spaced ever wider, up to reconnect_timeout: its usual 5 minutes leave web deaf after a long outage.
+    pool = {"min_size": 1, "max_size": 8, "timeout": 5, "reconnect_timeout": 1}
     return {
         "ENGINE": "django.db.backends.postgresql",
         "CONN_HEALTH_CHECKS": True,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,9 +16,11 @@ from typing import NamedTuple
 
 import click
 
-_PR_SET_PDEATHSIG = 1
+from wayfare.site.processes import end_with_parent
+
 RESTART_SECONDS = 0.3
 STOP_SECONDS = 10.0
+TEND_SECONDS = 1.0
 
 
 class Part(NamedTuple):
@@ -28,30 +30,32 @@ class Part(NamedTuple):
     command: tuple[str, ...]
 
 
-def _dies_with_us() -> Callable[[], None]:
-    libc = ctypes.CDLL(None)
-
-    def child() -> None:
-        os.setpgid(0, 0)  # Ctrl-C is for the supervisor, who then stops everything in order
-        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
-
-    return child
+def _child() -> None:
+    os.setpgid(0, 0)  # Ctrl-C is for the supervisor, who then stops everything in order
+    end_with_parent(signal.SIGTERM)
 
 
 def _start(part: Part) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(part.command, stdin=subprocess.DEVNULL, preexec_fn=_dies_with_us())  # noqa: S603
+    return subprocess.Popen(part.command, stdin=subprocess.DEVNULL, preexec_fn=_child)  # noqa: S603
 
 
-def supervise(parts: list[Part], after_start: Callable[[], None] = lambda: None) -> None:
-    """Run parts until told to stop; start again whatever dies, the sooner the longer it had lived."""
+def supervise(parts: list[Part], tell: Callable[[], None], tend: Callable[[], None]) -> None:
+    """Run parts until told to stop; start again whatever dies, the sooner the longer it had lived.
+
+    `tell` runs once beside them; `tend` every second, for what is not a child of ours: the database's keeper.
+    """
     stopping: list[int] = []
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda received, _: stopping.append(received))
     running = {part: _start(part) for part in parts}
-    after_start()
+    threading.Thread(target=tell, daemon=True).start()
     started = dict.fromkeys(parts, time.monotonic())
+    tended = time.monotonic()
     while not stopping:
         time.sleep(0.1)
+        if time.monotonic() - tended > TEND_SECONDS:
+            tended = time.monotonic()
+            tend()
         for part, process in running.items():
             if process.poll() is not None and time.monotonic() - started[part] > RESTART_SECONDS:
                 click.echo(f"wayfare: {part.name} ended ({process.returncode}); starting it again", err=True)
@@ -72,7 +76,7 @@ def web(port: int, host: str) -> Part:
     """Return the web process: pages, API and live updates on one port."""
     command = [sys.executable, "-m", "granian", "--interface", "asgi", "--host", host, "--port", str(port)]
     command += ["--workers", "2", "--respawn-failed-workers", "--log-level", "warning", "--no-ws"]
-    return Part("web", (*command, "wayfare.site.asgi:application"))
+    return Part("web", (*command, "wayfare.site.worker:application"))
 
 
 def _free(port: int, host: str) -> None:
@@ -92,13 +96,25 @@ def _wait_and_tell(port: int, host: str, lines: list[str]) -> Callable[[], None]
         while time.monotonic() < until:
             try:
                 socket.create_connection((host, port), timeout=1).close()
-                break
             except OSError:
                 time.sleep(0.05)
-        click.echo("\n".join(lines))
-        sys.stdout.flush()
+            else:
+                click.echo("\n".join(lines))
+                sys.stdout.flush()
+                return
+        click.echo(f"wayfare: nothing answers at {host}:{port} after 60 s; see the lines above", err=True)
 
     return tell
+
+
+def _tend_database() -> None:
+    """See to it that somebody keeps the embedded database: whoever did may have been killed."""
+    from django.conf import settings
+
+    from wayfare.site import embedded
+
+    if settings.EMBEDDED:
+        embedded.tend(settings.WAYFARE_HOME)
 
 
 @click.command()
@@ -110,7 +126,8 @@ def up(port: int | None, host: str) -> None:
 
     port = port or settings.WAYFARE_PORT
     _free(port, host)
-    supervise([web(port, host)], _wait_and_tell(port, host, [f"Wayfare is up at http://{host}:{port}/"]))
+    lines = [f"Wayfare is up at http://{host}:{port}/"]
+    supervise([web(port, host)], _wait_and_tell(port, host, lines), _tend_database)
 
 
 def _wayfare(*arguments: str) -> None:
@@ -153,4 +170,4 @@ def demo(port: int | None) -> None:
         f"       WAYFARE_HOME={home} ./wayfare ledger verify",
         "  Ctrl-C stops it; what it holds stays.",
     ]
-    supervise([web(port, "127.0.0.1"), feed], _wait_and_tell(port, "127.0.0.1", lines))
+    supervise([web(port, "127.0.0.1"), feed], _wait_and_tell(port, "127.0.0.1", lines), _tend_database)

@@ -1,0 +1,152 @@
+"""`wayfare up` with each of its processes killed, as it really runs."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from wayfare.site import embedded
+from wayfare.site.tests.test_embedded import alive, keeper, postmaster, wait
+
+pytestmark = pytest.mark.slow
+
+
+def well(port):
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/departures/", timeout=10) as answer:
+            return answer.status == 200
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def children(pid):
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            if int(path.read_text().rpartition(")")[2].split()[1]) == pid:
+                found.append(int(path.parent.name))
+        except OSError:
+            continue
+    return found
+
+
+class Installation:
+    """One home with `up` running on a free port."""
+
+    def __init__(self, folder):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.home = embedded.Home(Path(folder) / "home")
+        self.environment = {**os.environ, "WAYFARE_HOME": str(self.home.home)}
+        self.log = Path(folder) / "up.log"
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [*self.command, "up", "--port", str(self.port)], env=self.environment, stdout=log, stderr=log
+            )
+        wait(lambda: "is up at" in self.log.read_text(), "up says that it is up")
+        wait(lambda: well(self.port), "a page answers")
+
+    command = (sys.executable, "-m", "wayfare.site.cli")
+
+    def processes(self):
+        """Return granian's process and its workers."""
+
+        def of(pid):
+            return [child for child in children(pid) if b"granian" in Path(f"/proc/{child}/cmdline").read_bytes()]
+
+        (granian,) = of(self.process.pid)  # the keeper is a child too, where this home had none
+        return granian, of(granian)
+
+
+@pytest.fixture
+def installation():
+    with tempfile.TemporaryDirectory(prefix="wf") as folder:
+        installation = Installation(folder)
+        try:
+            yield installation
+        finally:
+            installation.process.terminate()
+            installation.process.wait(30)
+            wait(lambda: not keeper(installation.home), "the keeper ends when nobody uses the home")
+
+
+def test_kill_9_of_granian_takes_its_workers_along_and_web_comes_back(installation):
+    granian, workers = installation.processes()
+    assert len(workers) == 2
+    os.kill(granian, signal.SIGKILL)
+    wait(lambda: not any(map(alive, workers)), "no worker outlives granian", 15)
+    wait(lambda: well(installation.port), "web comes back")
+
+
+def test_kill_9_of_a_worker_is_outlived(installation):
+    _, workers = installation.processes()
+    os.kill(workers[0], signal.SIGKILL)
+    wait(lambda: len(installation.processes()[1]) == 2 and well(installation.port), "a worker takes its place")
+
+
+def test_kill_9_of_the_postmaster_is_outlived(installation):
+    os.kill(postmaster(installation.home), signal.SIGKILL)
+    wait(lambda: well(installation.port), "pages answer again")
+
+
+def test_kill_9_of_the_keeper_is_outlived_with_no_other_command(installation):
+    os.kill(keeper(installation.home), signal.SIGKILL)
+    wait(lambda: well(installation.port), "pages answer again")
+
+
+def test_web_hears_again_soon_after_a_long_outage(installation):
+    """The server is held down for 30 s while pages are asked for; then a page answers within 15 s."""
+    data = installation.home.data
+    aside = data.with_name("aside")
+    data.rename(aside)
+    os.kill(int((aside / "postmaster.pid").read_text().split()[0]), signal.SIGKILL)
+    data.touch()  # so that the keeper cannot make another
+    until = time.monotonic() + 30
+    while time.monotonic() < until:
+        assert not well(installation.port)
+        time.sleep(0.5)
+    data.unlink()
+    aside.rename(data)
+    wait(lambda: well(installation.port), "pages answer again", 15)
+
+
+def test_kill_9_of_the_supervisor_leaves_nothing_running(installation):
+    granian, workers = installation.processes()
+    server = postmaster(installation.home)
+    installation.process.kill()
+    installation.process.wait()
+    wait(lambda: not any(map(alive, (granian, *workers, server))), "all ends with the supervisor", 30)
+    assert not (installation.home.data / "postmaster.pid").exists(), "PostgreSQL was stopped cleanly"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_stop_is_clean(installation, number):
+    granian, workers = installation.processes()
+    server = postmaster(installation.home)
+    installation.process.send_signal(number)
+    assert installation.process.wait(30) == 0
+    assert not any(map(alive, (granian, *workers)))
+    wait(lambda: not alive(server), "PostgreSQL stops when nobody uses it", 15)
+    assert not (installation.home.data / "postmaster.pid").exists()
+
+
+def test_a_second_up_on_the_port_is_refused_and_the_first_goes_on(installation):
+    second = subprocess.run(
+        [*installation.command, "up", "--port", str(installation.port)],
+        env=installation.environment, capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert second.returncode == 2
+    assert f"--port {installation.port}" in second.stderr
+    assert "another Wayfare" in second.stderr
+    assert well(installation.port)
