@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from multiprocessing import get_context
@@ -14,7 +17,6 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 import orjson
-from django.db import connection
 
 from wayfare.departures import queries
 from wayfare.departures.operations import latest_us
@@ -23,6 +25,7 @@ from wayfare.departures.reading import (
     NULLS,
     BadFile,
     Chunk,
+    Outlook,
     Source,
     feed,
     guess_format,
@@ -33,8 +36,13 @@ from wayfare.departures.reading import (
 from wayfare.departures.screening import screen
 from wayfare.ledger import operations as ledger
 from wayfare.ledger import queries as stored
+from wayfare.ledger.presence import Presence
 from wayfare.ledger.queries import StoredEntry
-from wayfare.ledger.rules import Result
+from wayfare.ledger.rules import Refused, Result
+
+_ENTRY_BYTES = 200
+"""About as long as an entry in a file is; shorter in Parquet, where a smaller memory only asks more often."""
+_WORTH_HEARING = 10
 
 
 class ImportStopped(Exception):
@@ -93,30 +101,40 @@ def open_sources(names: Sequence[str], format_: str | None) -> Iterator[list[Sou
         yield sources
 
 
+def _outlook() -> Outlook:
+    programmes, ids = queries.programmes_and_ids()
+    return Outlook(programmes, ids, latest_us(queries.clock()))
+
+
 def _chunks(sources: Sequence[Source], most: int) -> Iterator[Chunk]:
-    """Yield the chunks that a process of its own reads and checks, one ahead of us."""
-    with connection.cursor() as cursor:
-        cursor.execute("select clock_timestamp()")
-        latest = latest_us(cursor.fetchone()[0])
+    """Yield the chunks that a process of its own reads and checks, ahead of us."""
     context = get_context("spawn")
     ours, theirs = context.Pipe(duplex=False)
-    reader = context.Process(
-        target=feed, args=(sources, frozenset(queries.programmes()), latest, most, theirs), daemon=True
-    )
+    reader = context.Process(target=feed, args=(sources, _outlook(), most, theirs), daemon=True)
     reader.start()
     theirs.close()
     try:
-        while (chunk := ours.recv()) is not None:
-            if isinstance(chunk, BadFile):
-                raise chunk
-            yield chunk
+        with ThreadPoolExecutor(1, "chunks") as taker:
+            coming = taker.submit(ours.recv)
+            while (chunk := coming.result()) is not None:
+                if isinstance(chunk, BadFile):
+                    raise chunk
+                coming = taker.submit(ours.recv)  # unpacked while the database is at work
+                yield chunk
     except EOFError:
         reader.join(5)
         raise ImportStopped(f"the process that reads the files ended early (exit code {reader.exitcode})") from None
     finally:
-        ours.close()
         reader.terminate()
         reader.join()
+        ours.close()
+
+
+def _presence(sources: Sequence[Source]) -> Presence | None:
+    """Return a memory of what is in the ledger, where hearing of that costs less than it spares."""
+    coming = sum(source.size for source in sources) // _ENTRY_BYTES
+    there = stored.head()
+    return Presence(there + coming) if there < _WORTH_HEARING * coming else None
 
 
 def _refusal(result: Result, line: int, entry: bytes, file: str | None) -> bytes:
@@ -145,24 +163,28 @@ def import_sources(
     Each chunk (`chunk_entries` at most) is one transaction, so an import that is killed and run again ends as if
     it had run once. `progress` is told the bytes read so far. Raises: ImportStopped, BadFile, django.db.Error, OSError.
     """
-    tally = dict.fromkeys(("accepted", "duplicate", "conflict", "rejected"), 0)
+    tally: Counter[str] = Counter()
     several = len(sources) > 1
     before = [sum(source.size for source in sources[:i]) for i in range(len(sources))]
+    presence = _presence(sources)
     for chunk in _chunks(sources, chunk_entries):
-        results = ledger.append([whole(item) for item in chunk.items]) if chunk.items else []
-        for index, result in enumerate(results):
-            tally[result.status] += 1
-            if rejects is not None and result.status in ("conflict", "rejected"):
-                entry = chunk.shown.get(index)
-                if entry is None:
-                    entry = chunk.items[index][6]  # type: ignore[index]  # not refused when it was read
-                name = sources[chunk.source].name if several else None
-                rejects.write(_refusal(result, chunk.lines[index], entry, name))
+        gc.freeze()  # lists of ten thousands of entries are no place to look for cycles again and again
+        items = whole(chunk.items)
+        results = ledger.append(items, presence=presence, ahead=chunk.ahead) if items else []
+        tally.update([result.status for result in results])
+        if rejects is not None:
+            for index, result in enumerate(results):
+                if result.status in ("conflict", "rejected"):
+                    item = items[index]
+                    entry = chunk.shown[index] if isinstance(item, Refused) else item.body
+                    name = sources[chunk.source].name if several else None
+                    rejects.write(_refusal(result, chunk.lines[index], entry, name))
         if rejects is not None:
             rejects.flush()
         if progress is not None:
             progress(before[chunk.source] + chunk.done_bytes)
-    return Imported(sum(tally.values()), **tally, pending=queries.pending(), position=stored.head())
+    parts = {status: tally[status] for status in ("accepted", "duplicate", "conflict", "rejected")}
+    return Imported(tally.total(), **parts, pending=queries.pending(), position=stored.head())
 
 
 def _instant(moment: datetime) -> str:

@@ -15,7 +15,7 @@ import orjson
 import pycountry
 
 from wayfare.departures.rules import EVIDENCE
-from wayfare.ledger.rules import EARLIEST_US, Entry, Kind, Refused, canonical, digest, instant_us
+from wayfare.ledger.rules import EARLIEST_US, Entry, Kind, Refused, instant_us, make_entry
 
 COUNTRIES = frozenset(country.alpha_3 for country in pycountry.countries)
 NATIONALITIES = COUNTRIES | {"XXA", "XXB", "XXX", "UNK"}
@@ -36,15 +36,26 @@ _PLACE = re.compile(r"[A-Z]{3}|[A-Z]{2}[A-Z2-9]{3}", re.ASCII)
 Check = Callable[[Any], Any]
 
 
+_is_uuid = _UUID.fullmatch
+_is_slug = _SLUG.fullmatch
+
+
 def _uuid(value: Any) -> str:
-    if not isinstance(value, str) or not _UUID.fullmatch(value):
+    if not isinstance(value, str) or not _is_uuid(value):
         raise ValueError("is not a UUID; write it as 8-4-4-4-12 hexadecimal digits")
     return value.lower()
 
 
+_good_slugs: set[str] = set()
+
+
 def _slug(value: Any) -> str:
-    if not isinstance(value, str) or not _SLUG.fullmatch(value):
+    if value.__class__ is str and value in _good_slugs:  # sources and programmes are few
+        return value  # type: ignore[no-any-return]
+    if not isinstance(value, str) or not _is_slug(value):
         raise ValueError("is not a slug; use letters, digits, hyphen and underscore, at most 100")
+    if len(_good_slugs) < 10_000:
+        _good_slugs.add(value)
     return value
 
 
@@ -167,8 +178,10 @@ class Form(NamedTuple):
 FORMS: dict[str, Form] = {
     form.kind.name: form
     for form in (
-        Form(Kind("enrolled", "person"), {"person": _uuid, "programme": _slug, **PERSON_FACTS}),
-        Form(Kind("facts_corrected", "person"), {"person": _uuid, "facts": _facts(PERSON_FACTS)}),
+        Form(Kind("enrolled", "person", subject_is_shared=True), {"person": _uuid, "programme": _slug, **PERSON_FACTS}),
+        Form(
+            Kind("facts_corrected", "person", subject_is_shared=True), {"person": _uuid, "facts": _facts(PERSON_FACTS)}
+        ),
         Form(
             Kind("departure_registered", "departure", "person"),
             {
@@ -191,14 +204,18 @@ FORMS: dict[str, Form] = {
             Kind("confirmation_retracted", "confirmation", names_entry=True),
             {"confirmation": _uuid, "reason": _text},
         ),
-        Form(Kind("returned", "person"), {"person": _uuid}),
-        Form(Kind("persons_linked", "persons", "persons", can_be_named=True), {"persons": _persons}),
+        Form(Kind("returned", "person", subject_is_shared=True), {"person": _uuid}),
+        Form(
+            Kind("persons_linked", "persons", "persons", can_be_named=True, subject_is_shared=True),
+            {"persons": _persons},
+        ),
         Form(Kind("persons_unlinked", "link", names_entry=True), {"link": _uuid, "reason": _text}),
     )
 }
 KINDS: dict[str, Kind] = {name: form.kind for name, form in FORMS.items()}
 _COMMON = frozenset({"entry_id", "kind", "occurred_at", "source"})
 _FIELDS = {name: _COMMON | form.required.keys() | form.optional.keys() for name, form in FORMS.items()}
+_COUNTS = {name: len(form.required) + 4 for name, form in FORMS.items()}
 _CHECKS = {name: [("entry_id", _uuid), ("source", _slug), *form.required.items()] for name, form in FORMS.items()}
 
 
@@ -237,14 +254,14 @@ def parse(raw: object, *, programmes: Collection[str], latest_us: int) -> Entry:
 
 
 def _read(raw: dict[str, Any], kind: str, form: Form, programmes: Collection[str], latest_us: int) -> Entry:
-    clean = dict(raw)
+    clean = raw.copy()
     name = ""
     try:
         for name, check in _CHECKS[kind]:
             clean[name] = check(raw[name])
         name = "occurred_at"
         at = instant_us(raw["occurred_at"])
-        if len(raw) != len(form.required) + 4:
+        if len(raw) != _COUNTS[kind]:
             _shape(raw, kind)
             for name, check in form.optional.items():
                 if name in raw:
@@ -257,19 +274,18 @@ def _read(raw: dict[str, Any], kind: str, form: Form, programmes: Collection[str
     except ValueError as problem:
         _shape(raw, kind)
         raise Refused(name, str(problem)) from None
-    if at > latest_us:
-        raise Refused("occurred_at", "is more than 24 hours in the future; check the sender's clock")
-    if at < EARLIEST_US:
-        raise Refused("occurred_at", "is before 1900; check the year")
+    if not EARLIEST_US <= at <= latest_us:
+        late = "is more than 24 hours in the future; check the sender's clock"
+        raise Refused("occurred_at", late if at > latest_us else "is before 1900; check the year")
     if "programme" in clean and clean["programme"] not in programmes:
         raise Refused("programme", "is not configured here; add it with `wayfare programme add`, or correct the key")
     if kind == "persons_linked":
         subject, other = clean["persons"]
     else:
-        subject = clean[form.kind.subject]
-        other = clean[form.kind.object] if form.kind.object else None
-    body = canonical(clean)
-    return Entry(clean["entry_id"], kind, at, clean["source"], subject, other, body, digest(body), clean)
+        of = form.kind
+        subject = clean[of.subject]
+        other = clean[of.object] if of.object else None
+    return make_entry(at, subject, other, clean)
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

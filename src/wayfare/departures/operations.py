@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from zoneinfo import available_timezones
 
@@ -29,13 +29,14 @@ def record(raws: Iterable[object], *, now: datetime | None = None, writer: str |
     `now` is the clock that "more than 24 hours in the future" is held against (default: the database's).
     Returns one result a value; what is refused leaves no trace.
     """
-    now = now or queries.clock()
-    known = frozenset(queries.programmes())
-    latest = latest_us(now)
+    raws = list(raws)
+    named = {raw["programme"] for raw in raws if isinstance(raw, dict) and isinstance(raw.get("programme"), str)}
+    known, _ = queries.configured(named)
+    latest = latest_us(now or queries.clock_nearby())
     return ledger.append_together([_read(raw, known, latest, writer) for raw in raws])
 
 
-def _read(raw: object, known: frozenset[str], latest: int, writer: str | None) -> Entry | Refused:
+def _read(raw: object, known: Collection[str], latest: int, writer: str | None) -> Entry | Refused:
     if isinstance(raw, Refused):
         return raw
     try:

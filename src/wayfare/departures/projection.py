@@ -8,22 +8,34 @@ an append reads the components of what is new, counts them by the rule, and writ
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import date, datetime
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
+from datetime import date
 from typing import Any, NamedTuple
 
 import orjson
 from django.db import connection, transaction
 
 from wayfare.departures import queries, rules
-from wayfare.departures.kinds import KINDS
+from wayfare.departures.forecast import (
+    COUNTED_COLUMNS,
+    Cell,
+    CountedRow,
+    FindingKey,
+    FindingRest,
+    Forecast,
+    cell_of,
+    counted_rows,
+    encoded,
+    finding_rows,
+)
 from wayfare.ledger import operations as ledger
-from wayfare.ledger.queries import Connected, array, connected, references
-from wayfare.ledger.rules import Entry, datetime_of, instant_us
+from wayfare.ledger.queries import array, connected
+from wayfare.ledger.rows import HEADER, TRAILER
+from wayfare.ledger.rules import Connected, Entry, Fresh, instant_us
+from wayfare.ledger.statements import copied, is_together, run
 
-CountedRow = tuple[str, int, str, datetime, date, str, int, str, str, str, str, bool]
-FindingKey = tuple[str, str]
-FindingRest = tuple[int | None, datetime]
+_INSTANT = "timestamptz 'epoch' + {} * interval '1 microsecond'"
+_MICROSECONDS = "(extract(epoch from {}) * 1000000)::bigint"
 
 
 class Fact(NamedTuple):
@@ -41,63 +53,36 @@ def fact(entry_id: str, kind: str, body: str | bytes) -> Fact:
     return Fact(entry_id, kind, instant_us(data["occurred_at"]), data)
 
 
-def _stored_component(fresh: Iterable[Entry]) -> list[Fact]:
-    """Return the stored entries that the new ones are connected to."""
-    things: set[str] = set()
-    named: set[str] = set()
-    nameable: set[str] = set()
-    for entry in fresh:
-        kind = KINDS[entry.kind]
-        (named if kind.names_entry else things).add(entry.subject)
-        if entry.object is not None:
-            things.add(entry.object)
-        if kind.can_be_named:
-            nameable.add(entry.entry_id)
-    found = connected(things, named, nameable)
-    return [fact(row.entry_id, row.kind, row.body) for row in found.values()]
+class Before(NamedTuple):
+    """What stood for some components before."""
+
+    counted: dict[str, CountedRow]
+    findings: dict[FindingKey, FindingRest]
 
 
-def counted_rows(counted: Sequence[rules.Counted], ids: Mapping[str, int]) -> dict[str, CountedRow]:
-    """Return the rows of `departures_counted` for counted departures, by departure."""
-    times = Counter(one.cluster for one in counted)
-    return {
-        c.departure: (
-            c.departure,
-            ids[c.programme],
-            c.cluster,
-            datetime_of(c.exited_at),
-            c.day,
-            c.nationality,
-            c.sex,
-            c.age,
-            c.destination,
-            c.evidence,
-            c.assistance,
-            times[c.cluster] > 1,
-        )
-        for c in counted
-    }
+_NOTHING = Before({}, {})
 
 
-def _counted_before(departures: Iterable[str]) -> dict[str, CountedRow]:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "select departure::text, programme_id, cluster::text, exited_at, day, nationality, sex, age, destination,"
-            " evidence, assistance, repeats from departures_counted c"
-            " join unnest(%s::uuid[]) as d(id) on c.departure = d.id",
-            [array(departures)],
-        )
-        return {row[0]: row for row in cursor.fetchall()}
-
-
-def _found_before(subjects: Iterable[str]) -> dict[FindingKey, FindingRest]:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "select subject::text, kind, programme_id, at from departures_finding f"
-            " join unnest(%s::uuid[]) as s(id) on f.subject = s.id",
-            [array(subjects)],
-        )
-        return {(subject, kind): (programme, at) for subject, kind, programme, at in cursor.fetchall()}
+def _ask_before(stored: Sequence[Fact]) -> Callable[[], Before]:
+    """Ask for what stands for stored entries; return how to get the answer."""
+    departures = {one.data["departure"] for one in stored if "departure" in one.data}
+    counted = run(
+        "select departure::text, programme_id, cluster::text, "  # noqa: S608 - fixed text
+        + _MICROSECONDS.format("exited_at")
+        + ", day, nationality, sex, age, destination, evidence, assistance, repeats from departures_counted"
+        " where departure = any(%s::uuid[])",
+        [array(departures)],
+    )
+    findings = run(
+        "select subject::text, kind, programme_id, "  # noqa: S608 - fixed text
+        + _MICROSECONDS.format("at")
+        + " from departures_finding where subject = any(%s::uuid[])",
+        [array(departures | {one.entry_id for one in stored})],
+    )
+    return lambda: Before(
+        {row[0]: row for row in counted.fetchall()},
+        {(subject, kind): (programme, at) for subject, kind, programme, at in findings.fetchall()},
+    )
 
 
 def _text(value: Any) -> str:
@@ -110,109 +95,135 @@ def _columns(rows: Sequence[Sequence[Any]]) -> list[str]:
     return [array(map(_text, column)) for column in zip(*rows, strict=True)]
 
 
-def _write_counted(gone: list[CountedRow], come: list[CountedRow]) -> None:
-    with connection.cursor() as cursor:
-        if gone:
-            cursor.execute(
-                "delete from departures_counted where departure = any(%s::uuid[])",
-                [array(row[0] for row in gone)],
-            )
-        if come:
-            cursor.execute(
-                "insert into departures_counted (departure, programme_id, cluster, exited_at, day, nationality, sex,"
-                " age, destination, evidence, assistance, repeats) select * from unnest(%s::uuid[], %s::int2[],"
-                " %s::uuid[], %s::timestamptz[], %s::date[], %s::text[], %s::int2[], %s::text[], %s::text[],"
-                " %s::text[], %s::text[], %s::bool[])",
-                _columns(come),
-            )
+_FEW = 100
+"""More rows than this come in by COPY, where COPY may be used."""
 
 
-def _write_cells(gone: Iterable[CountedRow], come: Iterable[CountedRow]) -> None:
+_INSERT_COUNTED = f"""
+insert into departures_counted ({COUNTED_COLUMNS})
+select departure, programme, cluster, {_INSTANT.format("exited_us")}, day, nationality, sex, age, destination, evidence,
+  assistance, repeats
+from unnest(%s::uuid[], %s::int2[], %s::uuid[], %s::bigint[], %s::date[], %s::text[], %s::int2[], %s::text[],
+  %s::text[], %s::text[], %s::text[], %s::bool[])
+  as n(departure, programme, cluster, exited_us, day, nationality, sex, age, destination, evidence, assistance, repeats)
+"""  # noqa: S608 - fixed text
+_ADD_TO_MONTHS = """
+insert into departures_monthcell as c
+  (programme_id, month, nationality, sex, age, destination, evidence, assistance, departures)
+select * from unnest(%s::int2[], %s::date[], %s::text[], %s::int2[], %s::text[], %s::text[], %s::text[], %s::text[],
+  %s::int[])
+on conflict (programme_id, month, nationality, sex, age, destination, evidence, assistance)
+do update set departures = c.departures + excluded.departures
+"""
+_ADD_TO_DAYS = """
+insert into departures_daycell as c (programme_id, day, destination, evidence, departures)
+select * from unnest(%s::int2[], %s::date[], %s::text[], %s::text[], %s::int[])
+on conflict (programme_id, day, destination, evidence) do update set departures = c.departures + excluded.departures
+"""
+_ADD_ALL = f"with counted as ({_INSERT_COUNTED}), months as ({_ADD_TO_MONTHS}) {_ADD_TO_DAYS}"
+
+
+def _write_counted(gone: list[CountedRow], come: list[CountedRow], foreseen: Sequence[tuple[Cell, bytes]]) -> None:
+    """Take departures out, put departures in, and add the difference to the cells."""
+    if gone:
+        run("delete from departures_counted where departure = any(%s::uuid[])", [array(row[0] for row in gone)])
+    months, days = _changes(map(cell_of, gone), [*map(cell_of, come), *(cell for cell, _ in foreseen)])
+    if come and months and days and is_together():
+        run(_ADD_ALL, [*_columns(come), *_columns(months), *_columns(days)])
+    else:
+        _put_in(come, foreseen)
+        if months:
+            run(_ADD_TO_MONTHS, _columns(months))
+        if days:
+            run(_ADD_TO_DAYS, _columns(days))
+    if any(row[-1] < 0 for row in months):
+        run("delete from departures_monthcell where departures = 0")
+    if any(row[-1] < 0 for row in days):
+        run("delete from departures_daycell where departures = 0")
+
+
+def _put_in(come: list[CountedRow], foreseen: Sequence[tuple[Cell, bytes]]) -> None:
+    if foreseen or (len(come) > _FEW and not is_together()):
+        rows = [*map(encoded, come), *(row for _, row in foreseen)]
+        copied(f"copy departures_counted ({COUNTED_COLUMNS}) from stdin (format binary)", [HEADER, *rows, TRAILER])
+    elif come:
+        run(_INSERT_COUNTED, _columns(come))
+
+
+def _changes(gone: Iterable[Cell], come: Iterable[Cell]) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
+    """Return what is to be added to the cells by month and to those by day, in the order of their keys."""
+    changes: Counter[Cell] = Counter(come)
+    changes.subtract(gone)
     months: Counter[tuple[Any, ...]] = Counter()
     days: Counter[tuple[Any, ...]] = Counter()
-    for rows, sign in ((gone, -1), (come, 1)):
-        for _, programme, _, _, day, nationality, sex, age, destination, evidence, assistance, _ in rows:
-            month = day.replace(day=1)
-            months[(programme, month, nationality, sex, age, destination, evidence, assistance)] += sign
-            days[(programme, day, destination, evidence)] += sign
-    month_rows = sorted((*cell, change) for cell, change in months.items() if change)
-    day_rows = sorted((*cell, change) for cell, change in days.items() if change)
-    with connection.cursor() as cursor:
-        if month_rows:
-            cursor.execute(
-                "insert into departures_monthcell as c (programme_id, month, nationality, sex, age, destination,"
-                " evidence, assistance, departures) select * from unnest(%s::int2[], %s::date[], %s::text[],"
-                " %s::int2[], %s::text[], %s::text[], %s::text[], %s::text[], %s::int[])"
-                " on conflict (programme_id, month, nationality, sex, age, destination, evidence, assistance)"
-                " do update set departures = c.departures + excluded.departures",
-                _columns(month_rows),
-            )
-        if day_rows:
-            cursor.execute(
-                "insert into departures_daycell as c (programme_id, day, destination, evidence, departures)"
-                " select * from unnest(%s::int2[], %s::date[], %s::text[], %s::text[], %s::int[])"
-                " on conflict (programme_id, day, destination, evidence)"
-                " do update set departures = c.departures + excluded.departures",
-                _columns(day_rows),
-            )
-        if any(row[-1] < 0 for row in month_rows):
-            cursor.execute("delete from departures_monthcell where departures = 0")
-        if any(row[-1] < 0 for row in day_rows):
-            cursor.execute("delete from departures_daycell where departures = 0")
+    for (programme, day, nationality, sex, age, destination, evidence, assistance), change in changes.items():
+        months[(programme, day.replace(day=1), nationality, sex, age, destination, evidence, assistance)] += change
+        days[(programme, day, destination, evidence)] += change
+    return (
+        sorted((*cell, change) for cell, change in months.items() if change),
+        sorted((*cell, change) for cell, change in days.items() if change),
+    )
 
 
-def _write_findings(before: dict[FindingKey, FindingRest], after: dict[FindingKey, FindingRest], position: int) -> None:
+def _write_findings(
+    before: Mapping[FindingKey, FindingRest], after: Mapping[FindingKey, FindingRest], position: int
+) -> None:
     gone = [key for key, rest in before.items() if after.get(key) != rest]
     come = [(*key, *rest, position) for key, rest in after.items() if before.get(key) != rest]
-    with connection.cursor() as cursor:
-        if gone:
-            cursor.execute(
-                "delete from departures_finding f using unnest(%s::uuid[], %s::text[]) as g(subject, kind)"
-                " where f.subject = g.subject and f.kind = g.kind",
-                _columns(gone),
-            )
-        if come:
-            cursor.execute(
-                "insert into departures_finding (subject, kind, programme_id, at, position) select * from"
-                " unnest(%s::uuid[], %s::text[], %s::int2[], %s::timestamptz[], %s::int8[])",
-                _columns(come),
-            )
+    if gone:
+        run(
+            "delete from departures_finding f using unnest(%s::uuid[], %s::text[]) as g(subject, kind)"
+            " where f.subject = g.subject and f.kind = g.kind",
+            _columns(gone),
+        )
+    if come:
+        run(
+            "insert into departures_finding (subject, kind, programme_id, at, position)"  # noqa: S608 - fixed text
+            f" select subject, kind, programme, {_INSTANT.format('at')}, position from"
+            " unnest(%s::uuid[], %s::text[], %s::int2[], %s::bigint[], %s::int8[])"
+            " as n(subject, kind, programme, at, position)",
+            _columns(come),
+        )
 
 
 def _store(
     outcome: rules.Outcome,
     ids: Mapping[str, int],
     position: int,
-    before: dict[str, CountedRow],
-    found_before: dict[FindingKey, FindingRest],
+    before: Before = _NOTHING,
+    foreseen: Forecast | None = None,
 ) -> None:
-    """Write what differs between the outcome of some components and what stood for them before."""
+    """Write what differs between the outcome of some components and what stood for them, and what was foreseen."""
     after = counted_rows(outcome.counted, ids)
-    gone = [row for departure, row in before.items() if after.get(departure) != row]
-    come = [row for departure, row in after.items() if before.get(departure) != row]
-    if gone or come:
-        _write_counted(gone, come)
-        _write_cells(gone, come)
-    findings = {
-        (f.subject, f.kind): (ids[f.programme] if f.programme else None, datetime_of(f.at)) for f in outcome.findings
-    }
-    if findings or found_before:
-        _write_findings(found_before, findings, position)
+    gone = [row for departure, row in before.counted.items() if after.get(departure) != row]
+    come = [row for departure, row in after.items() if before.counted.get(departure) != row]
+    findings = finding_rows(outcome.findings, ids)
+    ahead = [(cell, row) for _, cell, row in foreseen.counted] if foreseen else []
+    if foreseen:
+        findings.update((key, rest) for _, key, rest in foreseen.findings)
+    if gone or come or ahead:
+        _write_counted(gone, come, ahead)
+    if findings or before.findings:
+        _write_findings(before.findings, findings, position)
 
 
-def project(fresh: Sequence[tuple[int, Entry]]) -> None:
+def _beyond(held: Set[int], forecast: Forecast | None) -> Forecast | None:
+    """Return what was foreseen of components that nothing stored is near."""
+    if forecast is None or not held:
+        return forecast
+    return Forecast(
+        [one for one in forecast.counted if one[0] not in held],
+        [one for one in forecast.findings if one[0] not in held],
+    )
+
+
+def project(news: Fresh, stored_entries: Sequence[Connected]) -> None:
     """Bring the projections into step with new entries, before they are written (a ledger projector)."""
-    stored = _stored_component(entry for _, entry in fresh)
-    new = [entry for _, entry in fresh]
-    programmes, ids = queries.programmes_and_ids()
-    outcome = rules.count([*stored, *new], programmes)
-    before: dict[str, CountedRow] = {}
-    found_before: dict[FindingKey, FindingRest] = {}
-    if stored:
-        departures = {one.data["departure"] for one in stored if "departure" in one.data}
-        before = _counted_before(departures)
-        found_before = _found_before(departures | {one.entry_id for one in stored})
-    _store(outcome, ids, fresh[-1][0], before, found_before)
+    stored = [fact(row.entry_id, row.kind, row.body) for row in stored_entries]
+    before = _ask_before(stored) if stored else lambda: _NOTHING
+    facts: list[Fact | Entry] = [*stored, *news.touched]
+    programmes, ids = queries.configured({one.data["programme"] for one in facts if "programme" in one.data})
+    _store(rules.count(facts, programmes), ids, news.entries[-1][0], before(), _beyond(news.held, news.forecast))
 
 
 class _Components:
@@ -261,13 +272,12 @@ def rebuild(step: int = 20_000) -> int:
         programmes, programme_ids = queries.programmes_and_ids()
         for after in range(0, head, step):
             upto = min(after + step, head)
-            found = connected(*references(after, upto))
             facts = [
                 fact(row.entry_id, row.kind, row.body)
-                for group in _by_component(found.values())
+                for group in _by_component(connected(after, upto))
                 if after < min(row.position for row in group) <= upto
                 for row in group
             ]
             if facts:
-                _store(rules.count(facts, programmes), programme_ids, head, {}, {})
+                _store(rules.count(facts, programmes), programme_ids, head)
     return head

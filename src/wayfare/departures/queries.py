@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterable, Mapping, Set
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import connection
 
 from wayfare.departures.rules import ANOMALIES, Programme
 from wayfare.ledger import queries as ledger
+from wayfare.ledger.statements import run
 
 
 def clock() -> datetime:
@@ -20,19 +23,64 @@ def clock() -> datetime:
         return moment
 
 
+_CLOCK_SECONDS = 2.0
+_heard: dict[tuple[str, str], tuple[float, datetime]] = {}
+
+
+def clock_nearby() -> datetime:
+    """Return the database's clock as it was heard within the last two seconds; for limits of hours."""
+    where = connection.settings_dict["HOST"], connection.settings_dict["NAME"]
+    now = time.monotonic()
+    heard = _heard.get(where)
+    if heard is None or not 0 <= now - heard[0] <= _CLOCK_SECONDS:
+        heard = _heard[where] = now, clock()
+    return heard[1]
+
+
+_PROGRAMMES = "select id, key, title, country, timezone, counts_from from departures_programme order by key"
+
+
+def _by_key(rows: Iterable[tuple[Any, ...]]) -> dict[str, tuple[int, Programme]]:
+    return {
+        key: (id_, Programme(key, country, timezone, counts_from, title))
+        for id_, key, title, country, timezone, counts_from in rows
+    }
+
+
 def _load() -> dict[str, tuple[int, Programme]]:
     with connection.cursor() as cursor:
-        cursor.execute("select id, key, title, country, timezone, counts_from from departures_programme order by key")
-        return {
-            key: (id_, Programme(key, country, timezone, counts_from, title))
-            for id_, key, title, country, timezone, counts_from in cursor.fetchall()
-        }
+        cursor.execute(_PROGRAMMES)
+        return _by_key(cursor.fetchall())
+
+
+class _Remembered(NamedTuple):
+    programmes: dict[str, Programme]
+    ids: dict[str, int]
+
+
+_remembered: dict[tuple[str, str], _Remembered] = {}
+"""Programmes that are committed, by database: a programme never changes, so what is known of one holds for ever."""
+
+
+def configured(keys: Set[str]) -> tuple[dict[str, Programme], dict[str, int]]:
+    """Return programmes and their row ids by key, among them those of `keys` that are configured; cheap when known."""
+    where = connection.settings_dict["HOST"], connection.settings_dict["NAME"]
+    known = _remembered.get(where)
+    if known is None or not keys <= known.ids.keys():
+        rows = _by_key(run(_PROGRAMMES).fetchall()) if connection.in_atomic_block else _load()
+        known = _Remembered(*_apart(rows))
+        if not connection.in_atomic_block:  # what a transaction under way has added may yet be undone
+            _remembered[where] = known
+    return known
+
+
+def _apart(rows: Mapping[str, tuple[int, Programme]]) -> tuple[dict[str, Programme], dict[str, int]]:
+    return {key: row[1] for key, row in rows.items()}, {key: row[0] for key, row in rows.items()}
 
 
 def programmes_and_ids() -> tuple[dict[str, Programme], dict[str, int]]:
     """Return the configured programmes, and their row ids, by key."""
-    rows = _load()
-    return {key: row[1] for key, row in rows.items()}, {key: row[0] for key, row in rows.items()}
+    return _apart(_load())
 
 
 def programmes() -> dict[str, Programme]:

@@ -20,11 +20,13 @@ from uuid import UUID
 import orjson
 
 from wayfare.departures import kinds
-from wayfare.ledger.rules import Entry, Refused
+from wayfare.departures.forecast import foresee
+from wayfare.departures.rules import Programme
+from wayfare.ledger.rules import Ahead, Entry, Refused
 
-CHUNK = 20_000
+CHUNK = 50_000
 """Entries in one transaction."""
-CHUNK_BYTES = 8 << 20
+CHUNK_BYTES = 24 << 20
 ASIDE = frozenset({"position", "recorded_at"})
 """What an export adds; another ledger gives its own."""
 LISTS = frozenset({"persons", "assistance", "facts.assistance"})
@@ -75,7 +77,9 @@ class Chunk(NamedTuple):
     done_bytes: int
     lines: list[int]
     items: list[tuple[Any, ...] | Refused]
+    """Entries without their data, which travel once, in canonical form."""
     shown: dict[int, bytes]
+    ahead: Ahead
 
 
 def open_bytes(source: Source) -> BinaryIO:
@@ -283,49 +287,65 @@ def _shown(one: Read) -> bytes:
     return orjson.dumps(beginning.decode(errors="backslashreplace"))
 
 
-def chunks(
-    source: Source, index: int, *, programmes: frozenset[str], latest_us: int, most: int = CHUNK
-) -> Iterator[Chunk]:
-    """Read and check a source's entries, `most` at a time (fewer when they are long)."""
+def _parsed(one: Read, outlook: Outlook) -> Entry | Refused:
+    if isinstance(one.value, Refused):
+        return one.value
+    try:
+        return kinds.parse(one.value, programmes=outlook.programmes, latest_us=outlook.latest_us)
+    except Refused as refusal:
+        return Refused(refusal.field, refusal.reason, refusal.entry_id)  # without its traceback
+
+
+class Outlook(NamedTuple):
+    """What is configured when a file is read: programmes and their row ids by key, and the latest `occurred_at`."""
+
+    programmes: dict[str, Programme]
+    ids: dict[str, int]
+    latest_us: int
+
+
+def chunks(source: Source, index: int, outlook: Outlook, most: int = CHUNK) -> Iterator[Chunk]:
+    """Read and check a source's entries, `most` at a time (fewer when they are long), and count them ahead."""
     numbers: list[int] = []
-    items: list[tuple[Any, ...] | Refused] = []
+    items: list[Entry | Refused] = []
     shown: dict[int, bytes] = {}
     size = 0
     done: Callable[[], int] = lambda: 0  # noqa: E731
+
+    def chunk(done_bytes: int) -> Chunk:
+        ahead = foresee(items, outlook.programmes, outlook.ids)
+        bare = [item if isinstance(item, Refused) else item[:-1] for item in items]
+        return Chunk(index, done_bytes, numbers, bare, shown, ahead)
+
     for one, done in read(source):
-        item: tuple[Any, ...] | Refused
-        try:
-            if isinstance(one.value, Refused):
-                raise one.value
-            item = tuple(kinds.parse(one.value, programmes=programmes, latest_us=latest_us)[:-1])
-        except Refused as refusal:
-            item = Refused(refusal.field, refusal.reason, refusal.entry_id)
+        item = _parsed(one, outlook)
+        if isinstance(item, Refused):
             shown[len(items)] = _shown(one)
         numbers.append(one.line)
         items.append(item)
         size += len(one.text or b"")
         if len(items) == most or size > CHUNK_BYTES:
-            yield Chunk(index, done(), numbers, items, shown)
+            yield chunk(done())
             numbers, items, shown, size = [], [], {}, 0
-    yield Chunk(index, source.size, numbers, items, shown)
+    yield chunk(source.size)
 
 
-def whole(item: tuple[Any, ...] | Refused) -> Entry | Refused:
-    """Return an item of a chunk as the ledger takes it: its data travel only once, as the canonical text."""
-    return item if isinstance(item, Refused) else Entry._make((*item, orjson.loads(item[6])))
+def whole(items: Sequence[tuple[Any, ...] | Refused]) -> list[Entry | Refused]:
+    """Return the items of a chunk as the ledger takes them."""
+    return [item if isinstance(item, Refused) else Entry(*item) for item in items]
 
 
-def feed(sources: Sequence[Source], programmes: frozenset[str], latest_us: int, most: int, pipe: Connection) -> None:
+def feed(sources: Sequence[Source], outlook: Outlook, most: int, pipe: Connection) -> None:
     """Read sources and send their chunks, then None; a BadFile is sent in place of what cannot be read.
 
     The main function of the reading process. The pipe holds it back when the other end is slower.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    gc.set_threshold(200_000, 50, 50)
+    gc.disable()  # nothing here makes cycles, and looking for them in long lists takes a third of the time
     try:
         for index, source in enumerate(sources):
             try:
-                for chunk in chunks(source, index, programmes=programmes, latest_us=latest_us, most=most):
+                for chunk in chunks(source, index, outlook, most):
                     pipe.send(chunk)
             except BrokenPipeError:
                 raise

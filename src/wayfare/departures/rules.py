@@ -172,27 +172,33 @@ def _keep_latest(facts: dict[str, Latest], name: str, said: Latest) -> None:
         facts[name] = said
 
 
+def _keep_facts(facts: dict[str, Latest], given: Mapping[str, Any], at: int, entry_id: str) -> None:
+    for name in ("nationality", "sex", "birth_date"):
+        if name in given:
+            _keep_latest(facts, name, (at, entry_id, given[name]))
+
+
 def _hear(entries: Iterable[Said]) -> _Heard:
     heard = _Heard()
+    confirmed, confirmations, registered = heard.confirmed, heard.confirmations, heard.registered
+    presences, persons = heard.presences, heard.persons
     for entry in entries:
         kind, data, at, entry_id = entry.kind, entry.data, entry.at, entry.entry_id
         if kind == "departure_confirmed":
-            heard.confirmations.add(entry_id)
-            heard.confirmed[data["departure"]].append((RANK[data["evidence"]], at, entry_id))
+            confirmations.add(entry_id)
+            confirmed[data["departure"]].append((RANK[data["evidence"]], at, entry_id))
         elif kind == "departure_registered":
             departure = data["departure"]
-            known = heard.registered.get(departure)
+            known = registered.get(departure)
             if known is None or (at, entry_id) > known[:2]:
-                heard.registered[departure] = (at, entry_id, data)
-            heard.presences.append((data["person"], at, entry_id, departure))
-        elif kind in ("enrolled", "facts_corrected"):
-            if kind == "enrolled":
-                heard.enrolled.add(data["person"])
-            facts = heard.persons[data["person"]]
-            given = data if kind == "enrolled" else data["facts"]
-            for name in ("nationality", "sex", "birth_date"):
-                if name in given:
-                    _keep_latest(facts, name, (at, entry_id, given[name]))
+                registered[departure] = (at, entry_id, data)
+            presences.append((data["person"], at, entry_id, departure))
+        elif kind == "enrolled":
+            person = data["person"]
+            heard.enrolled.add(person)
+            _keep_facts(persons[person], data, at, entry_id)
+        elif kind == "facts_corrected":
+            _keep_facts(persons[data["person"]], data["facts"], at, entry_id)
         elif kind == "departure_corrected":
             for name, value in data["facts"].items():
                 _keep_latest(heard.corrected[data["departure"]], name, (at, entry_id, value))
@@ -201,7 +207,7 @@ def _hear(entries: Iterable[Said]) -> _Heard:
         elif kind == "confirmation_retracted":
             heard.retracted.add(data["confirmation"])
         elif kind == "returned":
-            heard.presences.append((data["person"], at, entry_id, None))
+            presences.append((data["person"], at, entry_id, None))
         elif kind == "persons_linked":
             heard.links[entry_id] = data["persons"]
         elif kind == "persons_unlinked":

@@ -3,146 +3,211 @@
 from __future__ import annotations
 
 import logging
-import struct
 import threading
+import time
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from itertools import chain, compress
+from typing import Any
 
+import psycopg
 from django.db import connection, transaction
 
-from wayfare.ledger import registry
-from wayfare.ledger.queries import array
-from wayfare.ledger.rules import EPOCH, MICROSECOND, Entry, Refused, Result, same_content
+from wayfare.ledger import registry, rows
+from wayfare.ledger.presence import Presence, ids_of
+from wayfare.ledger.queries import References, array, text_array
+from wayfare.ledger.rules import EPOCH, MICROSECOND, Ahead, Connected, Entry, Fresh, Refused, Result, same_content
+from wayfare.ledger.statements import copied, run, together
 
 LOCK = 0x57415946  # "WAYF": the advisory lock under which positions are given, one writer at a time
 CHANNEL = "wayfare_ledger"
-_POSTGRES_EPOCH_US = 946_684_800_000_000
-_HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
-_TRAILER = b"\xff\xff"
-_POSITION = struct.Struct(">hiq")
-_LENGTH = struct.Struct(">i")
-_TIMES = struct.Struct(">iqiq")
-_NULL = b"\xff\xff\xff\xff"
-_UUID_LENGTH = _LENGTH.pack(16)
-_DIGEST_LENGTH = _LENGTH.pack(32)
-_COPY = (
-    "copy ledger_entry (position, entry_id, occurred_at, recorded_at, kind, source, subject, object, body, digest)"
-    " from stdin (format binary)"
-)
+FEW = 200
+"""Up to so many entries go to the server as statements sent together; more, by COPY."""
+_COPY = f"copy ledger_entry ({rows.ENTRY_COLUMNS}) from stdin (format binary)"
+_TALLY = """
+insert into ledger_tally as t (kind, entries) select * from unnest(%s::text[], %s::bigint[])
+on conflict (kind) do update set entries = t.entries + excluded.entries
+"""
+_INSERT = f"""
+with written as (
+  insert into ledger_entry (position, recorded_at, entry_id, occurred_at, kind, source, subject, object, body, digest)
+  select n.position, timestamptz 'epoch' + %s * interval '1 microsecond', n.entry_id,
+    timestamptz 'epoch' + n.at * interval '1 microsecond', n.kind, n.source, n.subject, n.object, n.body, n.digest
+  from unnest(%s::bigint[], %s::uuid[], %s::bigint[], %s::text[], %s::text[], %s::uuid[], %s::uuid[], %s::text[],
+    %s::bytea[]) as n(position, entry_id, at, kind, source, subject, object, body, digest)
+), tallied as ({_TALLY})
+select pg_notify(%s, %s)
+"""  # noqa: S608 - fixed text
 
 
-def _uuid(text: str) -> bytes:
-    return _UUID_LENGTH + bytes.fromhex(text.replace("-", ""))
+class _Opened:
+    """The writers' lock, and what it gives: the head and the database's clock, in microseconds since 1970."""
+
+    def __init__(self) -> None:
+        self._asked = _take_turn()
+        self._answer: tuple[int, int] | None = None
+
+    def answer(self) -> tuple[int, int]:
+        if self._answer is None:
+            head, now_us = self._asked.fetchall()[0]
+            self._answer = int(head), int(now_us)
+        return self._answer
 
 
-def _row(position: int, entry: Entry, recorded_us: int) -> bytes:
-    """Return one row in PostgreSQL's binary COPY format (documentation of COPY, "Binary Format")."""
-    kind, source = entry.kind.encode(), entry.source.encode()
-    return b"".join(
-        (
-            _POSITION.pack(10, 8, position),
-            _uuid(entry.entry_id),
-            _TIMES.pack(8, entry.at - _POSTGRES_EPOCH_US, 8, recorded_us - _POSTGRES_EPOCH_US),
-            _LENGTH.pack(len(kind)),
-            kind,
-            _LENGTH.pack(len(source)),
-            source,
-            _uuid(entry.subject),
-            _NULL if entry.object is None else _uuid(entry.object),
-            _LENGTH.pack(len(entry.body)),
-            entry.body,
-            _DIGEST_LENGTH,
-            entry.digest,
-        )
-    )
-
-
-def _take_turn() -> None:
+def _take_turn() -> psycopg.Cursor[tuple[Any, ...]]:
     """Wait for every other writer's commit, and make the next ones wait for ours."""
-    with connection.cursor() as cursor:
-        cursor.execute("select pg_advisory_xact_lock(%s)", [LOCK])
+    return run("select * from ledger_open(%s)", [LOCK])
 
 
 def open_for_writing() -> tuple[int, int]:
     """Take the writers' lock; return the head and the database's clock in microseconds since 1970."""
-    _take_turn()
-    with connection.cursor() as cursor:
-        cursor.execute("select coalesce(max(position), 0), clock_timestamp() from ledger_entry")
-        position, now = cursor.fetchone()
-    return int(position), (now - EPOCH) // MICROSECOND
+    return _Opened().answer()
 
 
-def _known(entries: Sequence[Entry | Refused]) -> dict[str, tuple[int, bytes]]:
-    """Return position and body of those entries that the ledger holds already, by `entry_id`."""
-    ids = [entry.entry_id for entry in entries if isinstance(entry, Entry)]
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "select e.entry_id::text, e.position, e.body from ledger_entry e"
-            " join unnest(%s::uuid[]) as sent(id) on e.entry_id = sent.id",
-            [array(ids)],
-        )
-        return {entry_id: (position, body.encode()) for entry_id, position, body in cursor.fetchall()}
+Known = dict[str, tuple[int, bytes]]
+"""Position and body of entries that the ledger holds already, by `entry_id`."""
 
 
 def _sort(
-    entries: Sequence[Entry | Refused], known: dict[str, tuple[int, bytes]], position: int
+    entries: Sequence[Entry | Refused], known: Known, position: int
 ) -> tuple[list[tuple[int, Entry]], list[Result]]:
     """Give each new entry its position, and every entry its result."""
     fresh: list[tuple[int, Entry]] = []
     results: list[Result] = []
+    here: dict[str, tuple[int, Entry]] = {}
     for entry in entries:
         if isinstance(entry, Refused):
             results.append(Result(entry.entry_id, "rejected", None, entry.field, entry.reason))
             continue
-        stored = known.get(entry.entry_id)
+        entry_id = entry.entry_id
+        stored = known.get(entry_id)
+        if stored is None and entry_id in here:
+            stored = here[entry_id][0], here[entry_id][1].body
         if stored is None:
             position += 1
             fresh.append((position, entry))
-            known[entry.entry_id] = (position, entry.body)
-            results.append(Result(entry.entry_id, "accepted", position))
+            here[entry_id] = fresh[-1]
+            results.append(Result(entry_id, "accepted", position))
         elif same_content(stored[1], entry.body):
-            results.append(Result(entry.entry_id, "duplicate", stored[0]))
+            results.append(Result(entry_id, "duplicate", stored[0]))
         else:
             reason = f"is in the ledger at position {stored[0]} with other content; send a new entry_id"
-            results.append(Result(entry.entry_id, "conflict", stored[0], "entry_id", reason))
+            results.append(Result(entry_id, "conflict", stored[0], "entry_id", reason))
     return fresh, results
 
 
-def _write(fresh: Sequence[tuple[int, Entry]], recorded_us: int) -> None:
-    with connection.cursor() as cursor:
-        with cursor.cursor.copy(_COPY) as copy:
-            copy.write(_HEADER)
-            for start in range(0, len(fresh), 1000):
-                copy.write(b"".join(_row(p, entry, recorded_us) for p, entry in fresh[start : start + 1000]))
-            copy.write(_TRAILER)
-        kinds = Counter(entry.kind for _, entry in fresh)
-        cursor.execute(
-            "insert into ledger_tally as t (kind, entries) select * from unnest(%s::text[], %s::bigint[])"
-            " on conflict (kind) do update set entries = t.entries + excluded.entries",
-            [list(kinds), list(kinds.values())],
-        )
-        cursor.execute("select pg_notify(%s, %s)", [CHANNEL, str(fresh[-1][0])])
+def _write_few(fresh: Sequence[tuple[int, Entry]], recorded_us: int) -> None:
+    positions, entries = zip(*fresh, strict=True)
+    written = [
+        recorded_us,
+        array(positions),
+        array(entry.entry_id for entry in entries),
+        array(entry.at for entry in entries),
+        array(entry.kind for entry in entries),
+        text_array(entry.source for entry in entries),  # `null` is a slug too
+        array(entry.subject for entry in entries),
+        array(entry.object or "null" for entry in entries),
+        text_array(entry.body.decode() for entry in entries),
+        text_array("\\x" + entry.digest.hex() for entry in entries),
+    ]
+    run(_INSERT, [*written, *_tallied(fresh), CHANNEL, str(positions[-1])])
 
 
-def append(entries: Sequence[Entry | Refused], *, at: datetime | None = None) -> list[Result]:
+def _write_many(fresh: Sequence[tuple[int, Entry]], recorded_us: int) -> None:
+    entries = (rows.entry_head(position, recorded_us) + entry.tail for position, entry in fresh)
+    copied(_COPY, chain((rows.HEADER,), entries, (rows.TRAILER,)))
+    run(_TALLY, _tallied(fresh))
+    run("select pg_notify(%s, %s)", [CHANNEL, str(fresh[-1][0])])
+
+
+def _tallied(fresh: Sequence[tuple[int, Entry]]) -> tuple[str, str]:
+    kinds = Counter([entry.kind for _, entry in fresh])
+    return array(kinds), array(kinds.values())
+
+
+class _Look:
+    """What an append looks for in the ledger: those of its entries that are there, and what they are connected to.
+
+    Both are asked for at once, and answered when they are needed.
+    """
+
+    def __init__(self, entries: Sequence[Entry | Refused], presence: Presence | None, ahead: Ahead | None) -> None:
+        sent = [entry for entry in entries if isinstance(entry, Entry)]
+        perhaps = sent
+        self.forecast, self.held, self._connectable = None, frozenset[int](), sent
+        if presence is not None and sent:
+            here = presence.perhaps(ids_of([entry.entry_id for entry in sent]))
+            perhaps = list(compress(sent, here))
+            if ahead is not None:
+                here |= presence.perhaps(ids_of([entry.subject for entry in sent]))
+                here |= presence.perhaps(ids_of([entry.object or entry.subject for entry in sent]))
+                components = list(compress(ahead.components, [isinstance(entry, Entry) for entry in entries]))
+                self.forecast, self.held = ahead.forecast, frozenset(compress(components, here))
+                self._connectable = [e for e, c in zip(sent, components, strict=True) if c in self.held]
+        self._known = run("select * from ledger_known(%s)", [array(entry.entry_id for entry in perhaps)])
+        self._references = References()
+        for entry in self._connectable:
+            self._references.add(entry.entry_id, entry.kind, entry.subject, entry.object)
+        self._references.ask()
+
+    def known(self) -> Known:
+        return {entry_id: (position, body.encode()) for entry_id, position, body in self._known.fetchall()}
+
+    def connected(self) -> list[Connected]:
+        return self._references.found()
+
+    def news(self, fresh: list[tuple[int, Entry]]) -> Fresh:
+        if self.forecast is None:
+            return Fresh(fresh, [entry for _, entry in fresh], self.held, None)
+        connectable = {id(entry) for entry in self._connectable}
+        return Fresh(fresh, [entry for _, entry in fresh if id(entry) in connectable], self.held, self.forecast)
+
+
+def append(
+    entries: Sequence[Entry | Refused],
+    *,
+    at: datetime | None = None,
+    presence: Presence | None = None,
+    ahead: Ahead | None = None,
+) -> list[Result]:
     """Append entries in order, in one transaction, and bring every projection into step with them.
 
     What was refused before stays in its place in the list and comes back as *rejected*. An `entry_id` that is
     there already with the same content is a *duplicate*, with other content a *conflict*; neither has any
     effect. Positions follow the order given, without gaps, in the order of commits: a writer holds one
     advisory lock from giving positions until its commit is visible. `at` is the moment recorded (default: the
-    database's clock). Returns one result an entry.
+    database's clock). Who appends very many may keep a `presence`, which spares looking for what is not there,
+    and with it say what was worked out `ahead`; neither changes the outcome. Returns one result an entry.
     """
-    with transaction.atomic():
-        position, now_us = open_for_writing()
-        recorded_us = now_us if at is None else (at - EPOCH) // MICROSECOND
-        fresh, results = _sort(entries, _known(entries), position)
-        if fresh:
-            for project in registry.projectors:
-                project(fresh)
-            _write(fresh, recorded_us)
+    few = presence is None and len(entries) <= FEW
+    with together() if few else connection.wrap_database_errors:
+        with transaction.atomic():
+            fresh, results = _append(entries, at, presence, ahead, _write_few if few else _write_many)
+    if presence is not None and fresh and not connection.in_atomic_block:
+        presence.note(fresh)
     return results
+
+
+def _append(
+    entries: Sequence[Entry | Refused],
+    at: datetime | None,
+    presence: Presence | None,
+    ahead: Ahead | None,
+    write: Callable[[Sequence[tuple[int, Entry]], int], None],
+) -> tuple[list[tuple[int, Entry]], list[Result]]:
+    opened = _Opened()
+    if presence is not None:
+        presence.cover(opened.answer()[0])
+    look = _Look(entries, presence, ahead)
+    position, now_us = opened.answer()
+    fresh, results = _sort(entries, look.known(), position)
+    if fresh:
+        news, connected = look.news(fresh), look.connected()
+        for project in registry.projectors:
+            project(news, connected)
+        write(fresh, now_us if at is None else (at - EPOCH) // MICROSECOND)
+    return fresh, results
 
 
 class _Request:
@@ -151,7 +216,12 @@ class _Request:
     def __init__(self, entries: Sequence[Entry | Refused]) -> None:
         self.entries = entries
         self.results: list[Result] | None = None
-        self.error: Exception | None = None
+        self.error: BaseException | None = None
+        self.called = threading.Event()
+        """Its results are there, or it is its turn to lead."""
+
+    def done(self) -> bool:
+        return self.results is not None or self.error is not None
 
     def serve(self) -> None:
         try:
@@ -160,22 +230,73 @@ class _Request:
             self.error = error
 
 
-_waiting: deque[_Request] = deque()
-_turn = threading.Lock()
 TOGETHER = 5_000
 """No more entries than this in one shared transaction."""
+_GATHER_SECONDS = 0.001
 
 
-def _serve_waiting() -> None:
-    """Append what waits in one transaction; if that fails, each request in one of its own."""
-    requests: list[_Request] = []
-    entries: list[Entry | Refused] = []
-    while _waiting and len(entries) < TOGETHER:
-        requests.append(_waiting.popleft())
-        entries.extend(requests[-1].entries)
+class _Writers:
+    """The threads that write just now: one leads, and appends what all have brought."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._waiting: deque[_Request] = deque()
+        self._led = False
+        self._expected = 1
+        """As many as were served last and had come meanwhile: so many will be here again in a moment."""
+
+    def join(self, request: _Request) -> None:
+        """Have a request served, by whoever leads, or by leading."""
+        with self._lock:
+            self._waiting.append(request)
+            lead = not self._led
+            self._led = True
+        if not lead:
+            request.called.wait()
+        if not request.done():
+            self._lead()  # who leads is always the first that waits
+
+    def _lead(self) -> None:
+        served: list[_Request] = []
+        try:
+            self._gather()
+            served = self._take()
+            _serve(served)
+        finally:
+            with self._lock:
+                self._expected = len(served) + len(self._waiting)
+                self._led = bool(self._waiting)
+                if self._waiting:
+                    self._waiting[0].called.set()
+            for request in served:
+                if not request.done():
+                    request.error = RuntimeError("the writer that led was interrupted; send the same again")
+                request.called.set()
+
+    def _gather(self) -> None:
+        """Give those who wrote a moment ago a moment to come again; alone, wait for nobody."""
+        until = time.monotonic() + _GATHER_SECONDS
+        while len(self._waiting) < self._expected and time.monotonic() < until:
+            time.sleep(_GATHER_SECONDS / 20)
+
+    def _take(self) -> list[_Request]:
+        taken: list[_Request] = []
+        entries = 0
+        with self._lock:
+            while self._waiting and (not taken or entries + len(self._waiting[0].entries) <= TOGETHER):
+                taken.append(self._waiting.popleft())
+                entries += len(taken[-1].entries)
+        return taken
+
+
+_writers = _Writers()
+
+
+def _serve(requests: list[_Request]) -> None:
+    """Append what some writers have brought in one transaction; if that fails, each one's in one of its own."""
     if len(requests) > 1:
         try:
-            results = iter(append(entries))
+            results = iter(append([entry for request in requests for entry in request.entries]))
         except Exception:
             logging.getLogger(__name__).warning("a shared append failed; appending one by one", exc_info=True)
         else:
@@ -195,11 +316,7 @@ def append_together(entries: Sequence[Entry | Refused]) -> list[Result]:
     if connection.in_atomic_block:
         return append(entries)
     request = _Request(entries)
-    _waiting.append(request)
-    while request.results is None and request.error is None:
-        with _turn:
-            if request.results is None and request.error is None:
-                _serve_waiting()
+    _writers.join(request)
     if request.error is not None:
         raise request.error
     assert request.results is not None

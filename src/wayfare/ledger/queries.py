@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Iterable, Iterator
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import psycopg
 from django.db import connection
 
 from wayfare.ledger import registry
+from wayfare.ledger.rules import Connected
+from wayfare.ledger.statements import run
 
 
 def array(values: Iterable[object]) -> str:
@@ -20,6 +23,11 @@ def array(values: Iterable[object]) -> str:
     return "{" + ",".join(map(str, values)) + "}"
 
 
+def text_array(values: Iterable[str]) -> str:
+    """Return any texts as PostgreSQL's array literal, for the cast `%s::text[]`."""
+    return '{"' + '","'.join([value.replace("\\", "\\\\").replace('"', '\\"') for value in values]) + '"}'
+
+
 class StoredEntry(NamedTuple):
     """One row of the ledger; `body` is the canonical JSON text, ids are lower-case text."""
 
@@ -29,17 +37,6 @@ class StoredEntry(NamedTuple):
     occurred_at: datetime
     recorded_at: datetime
     source: str
-    body: str
-
-
-class Connected(NamedTuple):
-    """One entry found by following references."""
-
-    position: int
-    entry_id: str
-    kind: str
-    subject: str
-    object: str | None
     body: str
 
 
@@ -78,73 +75,71 @@ def walk(after: int = 0, upto: int | None = None, step: int = 10_000) -> Iterato
         after = batch[-1].position
 
 
-_BY_ID = """select position, entry_id::text, kind, subject::text, object::text, body from ledger_entry e
-            join unnest(%s::uuid[]) as wanted(id) on e.{column} = wanted.id"""
+_AS_SUBJECT, _AS_OBJECT, _AS_ENTRY = 0, 1, 2
 
 
-def _found(column: str, ids: Iterable[str]) -> list[Connected]:
-    with connection.cursor() as cursor:
-        cursor.execute(_BY_ID.format(column=column), [array(ids)])
-        return [Connected(*row) for row in cursor.fetchall()]
+class References:
+    """What some entries refer to, and the search for every stored entry that references connect to them.
 
-
-def connected(things: Set[str], named: Set[str], nameable: Set[str]) -> dict[str, Connected]:
-    """Return every stored entry that references connect to some ids, by `entry_id`.
-
-    `things`: ids of what entries speak of (persons, departures); `named`: entry ids that some entry names;
-    `nameable`: entry ids that others may name. Cost: a few index probes for each id found, however long the
-    ledger is.
+    The search goes round by round: each asks for what refers to the ids that the last one brought up.
     """
-    found: dict[str, Connected] = {}
-    seen_things: set[str] = set()
-    seen_named: set[str] = set()
-    seen_nameable: set[str] = set()
-    while things or named or nameable:
-        seen_things |= things
-        seen_named |= named
-        seen_nameable |= nameable
-        rows: list[Connected] = []
-        if things or nameable:
-            rows += _found("subject", things | nameable)
-        if things:
-            rows += _found("object", things)
-        if named:
-            rows += _found("entry_id", named)
-        next_things: set[str] = set()
-        next_named: set[str] = set()
-        next_nameable: set[str] = set()
-        for row in rows:
-            if row.entry_id in found:
-                continue
-            found[row.entry_id] = row
-            kind = registry.kinds[row.kind]
-            (next_named if kind.names_entry else next_things).add(row.subject)
-            if row.object is not None:
-                next_things.add(row.object)
-            if kind.can_be_named:
-                next_nameable.add(row.entry_id)
-        things = next_things - seen_things
-        named = next_named - seen_named
-        nameable = next_nameable - seen_nameable
-    return found
+
+    def __init__(self) -> None:
+        self._seen: set[tuple[str, int]] = set()
+        self._ahead: list[tuple[str, int]] = []
+        self._asked: psycopg.Cursor[tuple[Any, ...]] | None = None
+
+    def add(self, entry_id: str, kind_name: str, subject: str, other: str | None) -> None:
+        """Take in what one entry refers to, each id in the role in which others may be found by it."""
+        kind = registry.kinds[kind_name]
+        self._look_for(subject, _AS_ENTRY if kind.names_entry else _AS_SUBJECT)
+        if kind.subject_is_shared:
+            self._look_for(subject, _AS_OBJECT)
+        if other is not None:
+            self._look_for(other, _AS_SUBJECT)
+            self._look_for(other, _AS_OBJECT)
+        if kind.can_be_named:
+            self._look_for(entry_id, _AS_SUBJECT)
+
+    def _look_for(self, id_: str, role: int) -> None:
+        if (id_, role) not in self._seen:
+            self._seen.add((id_, role))
+            self._ahead.append((id_, role))
+
+    def ask(self) -> None:
+        """Send the next round of the search; `found` takes its answer."""
+        self._asked = None
+        if self._ahead:
+            by_role = [array(id_ for id_, has in self._ahead if has == role) for role in range(3)]
+            self._ahead = []
+            self._asked = run("select * from ledger_referring(%s, %s, %s)", by_role)
+
+    def found(self) -> list[Connected]:
+        """Return every stored entry that references connect to the ids, directly or through others.
+
+        Cost: a few index probes for each entry found, however long the ledger is.
+        """
+        found: dict[str, Connected] = {}
+        if self._asked is None:
+            self.ask()
+        while self._asked is not None:
+            for row in map(Connected._make, self._asked.fetchall()):
+                if row.entry_id not in found:
+                    found[row.entry_id] = row
+                    self.add(row.entry_id, row.kind, row.subject, row.object)
+            self.ask()
+        return list(found.values())
 
 
-def references(after: int, upto: int) -> tuple[set[str], set[str], set[str]]:
-    """Return what the entries with `after` < position ≤ `upto` refer to, as `connected` takes it."""
-    things: set[str] = set()
-    named: set[str] = set()
-    nameable: set[str] = set()
+def connected(after: int, upto: int) -> list[Connected]:
+    """Return the entries with `after` < position ≤ `upto`, and every other that references connect to them."""
+    references = References()
     with connection.cursor() as cursor:
         cursor.execute(
             "select entry_id::text, kind, subject::text, object::text from ledger_entry"
             " where position > %s and position <= %s",
             [after, upto],
         )
-        for entry_id, name, subject, other in cursor.fetchall():
-            kind = registry.kinds[name]
-            (named if kind.names_entry else things).add(subject)
-            if other is not None:
-                things.add(other)
-            if kind.can_be_named:
-                nameable.add(entry_id)
-    return things, named, nameable
+        for row in cursor.fetchall():
+            references.add(*row)
+    return references.found()

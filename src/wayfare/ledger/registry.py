@@ -5,12 +5,13 @@ The ledger is the lowest floor, so it cannot import those who use it; they regis
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
-from wayfare.ledger.rules import Entry, Kind
+from wayfare.ledger.rules import Connected, Fresh, Kind
 
-Projector = Callable[[Sequence[tuple[int, Entry]]], None]
-"""Called inside the append's transaction, before the new entries are written, with (position, entry) pairs."""
+Projector = Callable[[Fresh, list[Connected]], None]
+"""Called inside the append's transaction, before the new entries are written, with what is new and with every stored
+entry that references connect to those of it that are `touched`. Its statements go through `statements.run`."""
 
 kinds: dict[str, Kind] = {}
 projectors: list[Projector] = []

@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import re
-from datetime import UTC, datetime, timedelta
+from collections.abc import Set
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import orjson
+
+from wayfare.ledger import rows
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -49,11 +53,67 @@ class Entry(NamedTuple):
     """The UUID this entry speaks of: the thing, or for a retraction the entry."""
     object: str | None
     """The second UUID it speaks of, if any."""
-    body: bytes
-    """Canonical JSON (RFC 8785) of the entry as accepted, `occurred_at` with the offset it came with."""
-    digest: bytes
-    """SHA-256 of `body`."""
-    data: dict[str, Any]
+    tail: bytes
+    """All of this and the canonical form as the ledger's table takes it (`rows.entry_tail`)."""
+    known_data: dict[str, Any] | None = None
+
+    @property
+    def body(self) -> bytes:
+        """Canonical JSON (RFC 8785) of the entry as accepted, `occurred_at` with the offset it came with."""
+        return rows.body_of(self.tail, self.kind, self.source, self.object)
+
+    @property
+    def digest(self) -> bytes:
+        """SHA-256 of `body`."""
+        return rows.digest_of(self.tail)
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """The entry's fields; what comes from another process leaves them behind and reads them anew."""
+        return orjson.loads(self.body) if self.known_data is None else self.known_data
+
+
+def make_entry(at: int, subject: str, other: str | None, data: dict[str, Any]) -> Entry:
+    """Return an entry of checked and normalised fields: its canonical form, its digest, its row."""
+    entry_id, kind, source = data["entry_id"], data["kind"], data["source"]
+    body = canonical(data)
+    tail = rows.entry_tail(entry_id, at, kind, source, subject, other, body, digest(body))
+    return Entry(entry_id, kind, at, source, subject, other, tail, data)
+
+
+class Connected(NamedTuple):
+    """One stored entry found by following references."""
+
+    position: int
+    entry_id: str
+    kind: str
+    subject: str
+    object: str | None
+    body: str
+
+
+class Ahead(NamedTuple):
+    """What the sender of many entries worked out before the ledger's turn, for the projectors.
+
+    `components`: for each entry sent, the number of the component of reference it belongs to among those sent
+    with it. `forecast`: what the projector's own room foresees if nothing stored is connected to a component.
+    """
+
+    components: list[int]
+    forecast: Any
+
+
+class Fresh(NamedTuple):
+    """What is new in an append, as its projectors see it, in the append's own transaction, before it is written."""
+
+    entries: list[tuple[int, Entry]]
+    """(position, entry) in order; never empty."""
+    touched: list[Entry]
+    """Those for whose components nothing is foreseen, or which something stored may be connected to."""
+    held: Set[int]
+    """The components that a forecast must leave out: those of `touched`."""
+    forecast: Any
+    """As in `Ahead`; None if nothing is foreseen."""
 
 
 class Kind(NamedTuple):
@@ -67,6 +127,8 @@ class Kind(NamedTuple):
     """The subject is another entry's `entry_id`."""
     can_be_named: bool = False
     """Other entries may name this one's `entry_id`."""
+    subject_is_shared: bool = False
+    """The subject may be another entry's object."""
 
 
 class Result(NamedTuple):
@@ -93,6 +155,27 @@ def digest(body: bytes) -> bytes:
     return hashlib.sha256(body).digest()
 
 
+@lru_cache(100_000)
+def _day_us(day: str) -> int:
+    return (date.fromisoformat(day).toordinal() - EPOCH.toordinal()) * 86_400_000_000
+
+
+@lru_cache(100_000)
+def _time_us(time: str) -> int:
+    hour, minute, second = int(time[:2]), int(time[3:5]), int(time[6:])
+    if hour > 23 or minute > 59 or second > 59:
+        raise ValueError
+    return ((hour * 60 + minute) * 60 + second) * 1_000_000
+
+
+@lru_cache(10_000)
+def _offset_us(offset: str) -> int:
+    if offset in "Zz":
+        return 0
+    minutes = int(offset[1:3]) * 60 + int(offset[4:])
+    return (minutes if offset[0] == "+" else -minutes) * 60_000_000
+
+
 def instant_us(text: object) -> int:
     """Return an RFC 3339 date-time with offset as microseconds since 1970, finer digits cut off.
 
@@ -104,13 +187,11 @@ def instant_us(text: object) -> int:
     day, time, fraction, offset = match.groups()
     if time.endswith("60"):
         raise ValueError("names a leap second; write second 59 instead")
-    micro = (fraction or "")[:6].ljust(6, "0")
-    zone = "+00:00" if offset in "Zz" else offset
     try:
-        at = datetime.fromisoformat(f"{day}T{time}.{micro}{zone}")
+        at = _day_us(day) + _time_us(time) - _offset_us(offset)
     except ValueError:
         raise ValueError("is not a moment that exists in the calendar; check day, hour and minute") from None
-    return (at - EPOCH) // MICROSECOND
+    return at + int(fraction[:6].ljust(6, "0")) if fraction else at
 
 
 def datetime_of(us: int) -> datetime:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from wayfare.departures import operations, projection, queries, rules
+from wayfare.departures import forecast, operations, projection, queries, rules
 from wayfare.ledger import queries as ledger
 
 pytestmark = pytest.mark.django_db
@@ -73,7 +73,7 @@ def counted() -> list[rules.Counted]:
     facts = [projection.fact(e.entry_id, e.kind, e.body) for batch in ledger.walk() for e in batch]
     whole = rules.count(facts, queries.programmes())
     ids = queries.programme_ids()
-    assert rows == projection.counted_rows(whole.counted, ids)
+    assert rows == forecast.counted_rows(whole.counted, ids)
     assert _findings() == Counter(f.kind for f in whole.findings)
     cells = _cells()
     operations.rebuild()
@@ -85,7 +85,7 @@ def counted() -> list[rules.Counted]:
 def _rows() -> dict[str, Any]:
     with connection.cursor() as cursor:
         cursor.execute(
-            "select departure::text, programme_id, cluster::text, exited_at, day, nationality, sex, age, destination,"
+            "select departure::text, programme_id, cluster::text, (extract(epoch from exited_at) * 1000000)::bigint, day, nationality, sex, age, destination,"
             " evidence, assistance, repeats from departures_counted"
         )
         return {row[0]: row for row in cursor.fetchall()}
