@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from django.db import connection, transaction
 
 from wayfare.departures import queries
-from wayfare.departures.rules import EVIDENCE
+from wayfare.departures.rules import EVIDENCE, Programme
 from wayfare.ledger import queries as ledger
 
 EVERYTHING = "all"
@@ -24,15 +24,33 @@ class Cells(NamedTuple):
     position: int
     at: str
     timezone: str
+    present: bool
+    """Whether the month shown is the one that runs now."""
+    first_day: str
+    """Of the month shown."""
     today: int
     month: int
     year: int
+    """Of the year that the month shown belongs to."""
     days: list[int]
-    """Of the present month, from its first day to today."""
+    """Of the month shown: to its end, or to today."""
+    before: list[int]
+    """Of the six days before it, for means of seven days."""
+    months: list[int]
+    """Of the twelve months up to the one shown."""
     by_destination: list[tuple[str, int]]
     by_evidence: list[tuple[str, int]]
     findings: dict[str, int]
     oldest_pending: str | None
+
+
+class Line(NamedTuple):
+    """A programme, and what counts of it now."""
+
+    programme: Programme
+    today: int
+    month: int
+    year: int
 
 
 class NoSuchProgramme(LookupError):
@@ -49,14 +67,15 @@ def _day_cells(ids: list[int], first: date, last: date) -> list[tuple[date, str,
         return list(cursor.fetchall())
 
 
-def _year(ids: list[int], first: date, last: date) -> int:
+def _months(ids: list[int], first: date, last: date) -> Counter[date]:
+    """Return departures by the first day of their month."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "select coalesce(sum(departures), 0) from departures_daycell"
-            " where programme_id = any(%s) and day between %s and %s",
+            "select date_trunc('month', day)::date, sum(departures)::bigint from departures_daycell"
+            " where programme_id = any(%s) and day between %s and %s group by 1",
             [ids, first, last],
         )
-        return int(cursor.fetchone()[0])
+        return Counter(dict(cursor.fetchall()))
 
 
 def _findings(ids: list[int], everything: bool) -> tuple[dict[str, int], str | None]:
@@ -72,10 +91,17 @@ def _findings(ids: list[int], everything: bool) -> tuple[dict[str, int], str | N
     return {kind: number for kind, number, _ in rows}, oldest.isoformat() if oldest else None
 
 
-def cells(key: str, now: datetime | None = None) -> Cells:
+def month_before(first: date, months: int) -> date:
+    """Return the first day of the month so many months before the one that starts on `first`."""
+    number = first.year * 12 + first.month - 1 - months
+    return date(number // 12, number % 12 + 1, 1)
+
+
+def cells(key: str, now: datetime | None = None, month: date | None = None) -> Cells:
     """Return what stands for a programme's key, or for `all`, in one consistent look.
 
-    Today is that of the programme's time zone; of all programmes together, that of UTC.
+    Today is that of the programme's time zone; of all programmes together, that of UTC. `month`: the first day of
+    the month to show, the present one if none is given or it is still to come.
     Raises: NoSuchProgramme.
     """
     now = now or datetime.now(UTC)
@@ -91,31 +117,59 @@ def cells(key: str, now: datetime | None = None) -> Cells:
         chosen = list(ids.values()) if everything else [ids[key]]
         timezone = "UTC" if everything else programmes[key].timezone
         today = now.astimezone(ZoneInfo(timezone)).date()
-        month = today.replace(day=1)
-        rows = _day_cells(chosen, month, today)
-        year = _year(chosen, today.replace(month=1, day=1), today)
+        first = min(month or today, today).replace(day=1)
+        last = min(today, month_before(first, -1) - timedelta(days=1))
+        rows = _day_cells(chosen, first - timedelta(days=6), last)
+        per_month = _months(chosen, month_before(first, 11), min(today, first.replace(month=12, day=31)))
         findings, oldest = _findings(chosen, everything)
     per_day: Counter[date] = Counter()
     destinations: Counter[str] = Counter()
     evidences: Counter[str] = Counter()
     for day, destination, evidence, number in rows:
         per_day[day] += number
-        destinations[destination] += number
-        evidences[evidence] += number
+        if day >= first:
+            destinations[destination] += number
+            evidences[evidence] += number
     return Cells(
         programme=key,
         position=position,
         at=now.astimezone(ZoneInfo(timezone)).isoformat(timespec="seconds"),
         timezone=timezone,
-        today=per_day[today],
-        month=per_day.total(),
-        year=year,
-        days=[per_day[month + timedelta(days=n)] for n in range(today.day)],
+        present=last == today,
+        first_day=first.isoformat(),
+        today=per_day[today] if last == today else 0,
+        month=destinations.total(),
+        year=sum(number for start, number in per_month.items() if start.year == first.year),
+        days=[per_day[first + timedelta(days=n)] for n in range(last.day)],
+        before=[per_day[first - timedelta(days=n)] for n in range(6, 0, -1)],
+        months=[per_month[month_before(first, n)] for n in range(11, -1, -1)],
         by_destination=sorted(destinations.items(), key=lambda item: (-item[1], item[0])),
         by_evidence=[(evidence, evidences[evidence]) for evidence in EVIDENCE if evidences[evidence]],
         findings=findings,
         oldest_pending=oldest,
     )
+
+
+def overview(now: datetime) -> tuple[int, list[Line]]:
+    """Return a ledger position and, as of it, what counts of each programme; each in its own time zone."""
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            if not connection.savepoint_ids:
+                cursor.execute("set transaction isolation level repeatable read, read only")
+        position = ledger.head()
+        programmes, ids = queries.programmes_and_ids()
+        days = [now.astimezone(ZoneInfo(programme.timezone)).date() for programme in programmes.values()]
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "select p.id, coalesce(sum(departures) filter (where day = p.today), 0)::bigint,"
+                " coalesce(sum(departures) filter (where day >= date_trunc('month', p.today)), 0)::bigint,"
+                " coalesce(sum(departures), 0)::bigint from unnest(%s::int[], %s::date[]) as p (id, today)"
+                " left join departures_daycell c on c.programme_id = p.id"
+                " and c.day between date_trunc('year', p.today)::date and p.today group by p.id",
+                [list(ids.values()), days],
+            )
+            found = {id_: numbers for id_, *numbers in cursor.fetchall()}
+    return position, [Line(programme, *found[ids[key]]) for key, programme in programmes.items()]
 
 
 def as_json(found: Cells) -> dict[str, Any]:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
+import psycopg
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 
 from wayfare.access.problems import MEDIA_TYPE, Problem
 
+log = logging.getLogger("wayfare.pages")
 POLICY = (
     "default-src 'self'; style-src 'self'; script-src 'self'; img-src 'self' data:; object-src 'none';"
     " base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
@@ -25,6 +30,31 @@ def content_security_policy(
         return response
 
     return respond
+
+
+def _away(request: HttpRequest) -> HttpResponse:
+    response = render(request, "503.html", status=503)
+    response.headers["Retry-After"] = "5"
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+class DatabaseAway:
+    """Answers a page with "back in a moment", in the visitor's language, while the database does not answer."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Hand on."""
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, problem: Exception) -> HttpResponse | None:
+        """Return the page if that is what went wrong; the operator reads in the log why."""
+        if not isinstance(problem, OperationalError | InterfaceError | psycopg.OperationalError):
+            return None
+        log.error("%s: the database does not answer: %s", request.path, problem)
+        return _away(request)
 
 
 _BY_STATUS = {

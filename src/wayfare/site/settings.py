@@ -143,6 +143,7 @@ MIDDLEWARE = [
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "wayfare.site.middleware.DatabaseAway",
 ]
 ROOT_URLCONF = "wayfare.site.urls"
 WSGI_APPLICATION = "wayfare.site.wsgi.application"

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from babel.messages.extract import extract_python
+from babel.messages.catalog import Catalog
+from babel.messages.extract import extract_from_dir, extract_python
 from babel.messages.mofile import write_mo
-from babel.messages.pofile import read_po
+from babel.messages.pofile import read_po, write_po
 
 LOCALE = Path(__file__).parent / "locale"
 
@@ -22,6 +23,34 @@ def django_templates(file: IO[bytes], keywords: Any, comment_tags: Any, options:
     words: dict[str, Any] = {"_": None, "gettext": None, "ngettext": (1, 2), "pgettext": ((1, "c"), 2)}
     words["npgettext"] = ((1, "c"), 2, 3)
     yield from extract_python(io.BytesIO(source.encode()), words, comment_tags, options)
+
+
+_METHODS = [
+    ("**/tests/**", "ignore"),
+    ("**.py", "python"),
+    ("**.html", "wayfare.site.translations:django_templates"),
+]
+
+
+def extract(source: Path = LOCALE.parents[1]) -> Catalog:
+    """Return every string that the pages may show, as English catalogue."""
+    found = Catalog()
+    for file, line, message, comments, context in extract_from_dir(source, _METHODS):
+        found.add(message, None, [(file, line)], auto_comments=comments, context=context)
+    return found
+
+
+def update_all(folder: Path = LOCALE) -> None:
+    """Bring each catalogue in step with the source: new strings empty, unused ones gone; nothing is guessed."""
+    wanted = extract()
+    for path in sorted(folder.glob("*/LC_MESSAGES/django.po")):
+        with path.open("rb") as file:
+            catalogue = read_po(file, locale=path.parts[-3])
+        catalogue.update(wanted, no_fuzzy_matching=True, update_creation_date=False)
+        catalogue.obsolete.clear()
+        catalogue.fuzzy = False
+        with path.open("wb") as file:
+            write_po(file, catalogue, width=120, no_location=True, omit_header=False)
 
 
 def compile_all(folder: Path = LOCALE) -> list[Path]:
@@ -39,3 +68,10 @@ def compile_all(folder: Path = LOCALE) -> list[Path]:
             partial.replace(target)
             written.append(target)
     return written
+
+
+if __name__ == "__main__":
+    from wayfare.site.runtime import set_up_django
+
+    set_up_django()
+    update_all()

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from django.shortcuts import redirect
 from django.urls import URLPattern, URLResolver, path
 
 from wayfare.departures import web
 from wayfare.site.api import api
 
 urlpatterns: list[URLPattern | URLResolver] = [
-    path("", lambda request: redirect("departures-all")),
+    path("", web.home, name="home"),
     path("departures/", web.page, name="departures-all"),
     path("departures/choose", web.choose, name="departures-choose"),
     path("departures/<slug:key>/", web.page, name="departures"),

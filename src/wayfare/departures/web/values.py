@@ -1,0 +1,215 @@
+"""What the live page's template shows: plain values, every number and date written as the language writes it."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from functools import partial
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from wayfare.departures import live
+from wayfare.departures.web import words
+from wayfare.departures.web.chart import Bar, Drawing, chart, means
+
+SHOWN = 9
+"""Destinations that stand by themselves; the rest are told together."""
+_TICKED = (1, 7, 14, 21, 28)
+_RIGHT_TO_LEFT = ("ar",)
+
+
+def _drawing(places: int, unfinished: bool, language: str) -> Drawing:
+    number = partial(words.number, language=language)
+    return Drawing(places, language in _RIGHT_TO_LEFT, number, unfinished)
+
+
+def _by_day(found: live.Cells, first: date, language: str) -> dict[str, Any]:
+    bars = []
+    for n, number in enumerate(found.days):
+        tick = words.number(n + 1, language) if n + 1 in _TICKED else ""
+        bars.append(Bar(number, words.short_day(first + timedelta(days=n), language), tick))
+    length = (live.month_before(first, -1) - first).days
+    whole_days = found.days[:-1] if found.present else found.days
+    return chart(bars, _drawing(length, found.present, language), means(whole_days, found.before))
+
+
+def _by_month(found: live.Cells, first: date, language: str) -> dict[str, Any]:
+    bars = []
+    for n, number in enumerate(found.months):
+        month = live.month_before(first, 11 - n)
+        name, letter = words.month_and_year(month, language), words.month_letter(month, language)
+        bars.append(Bar(number, name, letter, f"?month={month:%Y-%m}"))
+    return chart(bars, _drawing(12, found.present, language))
+
+
+def _rows(pairs: list[tuple[str, int]], whole: int, language: str) -> list[dict[str, Any]]:
+    most = max([number for _, number in pairs], default=1) or 1
+    return [
+        {
+            "name": name,
+            "number": words.number(number, language),
+            "bar": f"{100 * number / most:.0f}%",
+            "share": words.share(number, whole, language),
+        }
+        for name, number in pairs
+    ]
+
+
+def _figures(found: live.Cells, first: date, language: str) -> list[dict[str, str]]:
+    """Return the large numbers, each with a name and a sentence."""
+    number = partial(words.number, language=language)
+    month = words.month_name(first, language)
+    year = str(first.year)
+    running = first.year == datetime.fromisoformat(found.at).year
+    each = _("Each departure counted once.")
+    of_year = {
+        "name": _("%(year_name)s so far") % {"year_name": year} if running else year,
+        "number": number(found.year),
+        "note": each,
+    }
+    if not found.present:
+        name = words.month_and_year(first, language)
+        return [{"name": name, "number": number(found.month), "note": _("Late news may still change it.")}, of_year]
+    last = words.month_name(live.month_before(first, 1), language)
+    yesterday = [*found.before, *found.days][-2]
+    return [
+        {
+            "name": _("Today"),
+            "number": number(found.today),
+            "note": _("Yesterday: %(n)s.") % {"n": number(yesterday)},
+        },
+        {
+            "name": _("%(month_name)s so far") % {"month_name": month},
+            "number": number(found.month),
+            "note": _("In %(month_name)s: %(n)s.") % {"month_name": last, "n": number(found.months[-2])},
+        },
+        of_year,
+    ]
+
+
+def _since(found: live.Cells, language: str) -> str:
+    """Return since when the oldest report waits, in words."""
+    if found.oldest_pending is None:
+        return ""
+    at = datetime.fromisoformat(found.oldest_pending).astimezone(ZoneInfo(found.timezone))
+    day, clock = words.long_day(at.date(), language), words.clock(at, language)
+    return _("The oldest waits since %(day)s, %(clock)s.") % {"day": day, "clock": clock}
+
+
+def _notes(found: live.Cells, language: str) -> list[dict[str, str]]:
+    """Return what does not count, each with the reason in words."""
+    counts = found.findings
+    waiting = {kind: n for kind, n in counts.items() if kind.startswith("waits_") and kind != "waits_for_registration"}
+    told: list[tuple[int, str, str, str, str]] = []
+    if n := counts.get("waits_for_registration", 0):
+        told.append(
+            (
+                n,
+                ngettext("%(n)s report waits for its registration.", "%(n)s reports wait for their registration.", n),
+                _("They came before the office registered the departure. They count when it arrives.")
+                + " "
+                + _since(found, language),
+                "unk",
+                _("Not known yet"),
+            )
+        )
+    if n := sum(waiting.values()):
+        told.append(
+            (
+                n,
+                ngettext("%(n)s entry waits for something it names.", "%(n)s entries wait for something they name.", n),
+                _("A person, a report or a link that has not arrived yet. Nothing is lost."),
+                "unk",
+                _("Not known yet"),
+            )
+        )
+    if n := counts.get("word_only", 0):
+        told.append(
+            (
+                n,
+                ngettext("%(n)s departure rests on too weak a proof.", "%(n)s departures rest on too weak a proof.", n),
+                _("A bare word does not count in this programme. It says nothing about the person."),
+                "due",
+                _("Waits for proof"),
+            )
+        )
+    if n := counts.get("confirmed_after_withdrawal", 0):
+        told.append(
+            (
+                n,
+                ngettext("%(n)s report is of a departure withdrawn.", "%(n)s reports are of departures withdrawn.", n),
+                _("The person had changed their mind. Never counted; somebody has to say what happened."),
+                "late",
+                _("To be cleared up"),
+            )
+        )
+    if n := counts.get("joined", 0):
+        told.append(
+            (
+                n,
+                ngettext(
+                    "%(n)s second departure joined the one it belongs to.",
+                    "%(n)s second departures joined the one they belong to.",
+                    n,
+                ),
+                _("One human being cannot leave twice without coming back. Each is kept, none adds to the count."),
+                "good",
+                _("Settled"),
+            )
+        )
+    return [
+        {"text": text % {"n": words.number(n, language)}, "hint": hint, "state": state, "word": word}
+        for n, text, hint, state, word in told
+    ]
+
+
+def _moment(found: live.Cells, language: str) -> str:
+    at = datetime.fromisoformat(found.at)
+    parts = {
+        "day": words.long_day(at.date(), language),
+        "clock": words.clock(at, language),
+        "city": words.city(found.timezone, language),
+    }
+    return (_("%(day)s, %(clock)s UTC.") if parts["city"] == "UTC" else _("%(day)s, %(clock)s in %(city)s.")) % parts
+
+
+def values(found: live.Cells, language: str) -> dict[str, Any]:
+    """Return what the page's template shows; the language has to be the active one."""
+    number = partial(words.number, language=language)
+    first = date.fromisoformat(found.first_day)
+    named = [(words.country_name(code, language), n) for code, n in found.by_destination]
+    rest = sum(n for _, n in named[SHOWN:])
+    others = {
+        "text": ngettext("%(n)s other country", "%(n)s other countries", len(named[SHOWN:]))
+        % {"n": number(len(named[SHOWN:]))},
+        "number": number(rest),
+        "share": words.share(rest, found.month, language),
+    }
+    by_day = _by_day(found, first, language)
+    return {
+        "position": number(found.position),
+        "moment": _moment(found, language),
+        "city": "" if found.programme == live.EVERYTHING else words.city(found.timezone, language),
+        "month_name": words.month_name(first, language) if found.present else words.month_and_year(first, language),
+        "present": found.present,
+        "earlier": {
+            "name": words.month_and_year(live.month_before(first, 1), language),
+            "address": f"?month={live.month_before(first, 1):%Y-%m}",
+        },
+        "later": {
+            "name": words.month_and_year(live.month_before(first, -1), language),
+            "address": f"?month={live.month_before(first, -1):%Y-%m}",
+        },
+        "figures": _figures(found, first, language),
+        "by_day": by_day if any(found.days) else {**by_day, "peak": None},
+        "by_month": _by_month(found, first, language),
+        "month": number(found.month),
+        "twelve": number(sum(found.months)),
+        "today": number(found.today),
+        "destinations": _rows(named[:SHOWN], found.month, language),
+        "others": others if rest else None,
+        "evidence": _rows([(words.evidence_name(code), n) for code, n in found.by_evidence], found.month, language),
+        "notes": _notes(found, language),
+    }

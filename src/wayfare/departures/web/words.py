@@ -1,0 +1,109 @@
+"""Codes and moments in words, as each language writes them."""
+
+from __future__ import annotations
+
+import unicodedata
+from datetime import date, datetime
+from functools import cache
+
+import pycountry
+from babel import Locale
+from babel.dates import format_date, format_skeleton, format_time
+from babel.numbers import format_decimal, format_percent
+from django.utils import translation
+from django.utils.translation import gettext as _
+
+_CLDR = {"en": "en_GB"}
+"""CLDR's plain `en` writes dates the American way."""
+
+
+def locale(language: str) -> Locale:
+    """Return the CLDR locale of an interface language."""
+    return Locale.parse(_CLDR.get(language, language))
+
+
+@cache
+def country_name(code: str, language: str) -> str:
+    """Return a country's name in a language; codes that are no country in words."""
+    with translation.override(language):
+        special = {
+            "XXA": _("Stateless"),
+            "XXB": _("Refugee, country not given"),
+            "XXX": _("Country not given"),
+            "UNK": _("Not known"),
+        }
+    if code in special:
+        return special[code]
+    known = pycountry.countries.get(alpha_3=code)
+    return str(locale(language).territories.get(known.alpha_2, known.name)) if known else code
+
+
+def evidence_name(code: str) -> str:
+    """Return what an evidence is, in the active language."""
+    return {
+        "pass_scanned": _("Pass scanned at the exit"),
+        "carrier_flown": _("Carrier says flown"),
+        "exit_stamp": _("Exit stamp"),
+        "arrival_confirmed": _("Arrival confirmed by a partner"),
+        "boarding_pass": _("Boarding pass handed in"),
+        "self_reported": _("The person's own word"),
+    }[code]
+
+
+@cache
+def city(timezone: str, language: str) -> str:
+    """Return the city that a time zone is named after; UTC stays UTC."""
+    if timezone in ("UTC", "Etc/UTC"):
+        return "UTC"
+    named = locale(language).time_zones.get(timezone, {}).get("city")
+    return str(named or timezone.rpartition("/")[2].replace("_", " "))
+
+
+def number(value: int, language: str) -> str:
+    """Return a whole number, grouped as the language groups it."""
+    return str(format_decimal(value, locale=locale(language)))
+
+
+def share(part: int, whole: int, language: str) -> str:
+    """Return a part of a whole in percent; a part that is there is never 0%."""
+    if not whole:
+        return ""
+    if 0 < part < whole / 200:
+        return "< " + str(format_percent(0.01, locale=locale(language)))
+    return str(format_percent(part / whole, locale=locale(language)))
+
+
+def long_day(day: date, language: str) -> str:
+    """Return a date with its weekday, in full."""
+    return str(format_date(day, "full", locale=locale(language)))
+
+
+def short_day(day: date, language: str) -> str:
+    """Return a day of a month with its weekday, short."""
+    return str(format_skeleton("MMMEd", day, locale=locale(language)))
+
+
+def clock(at: datetime, language: str) -> str:
+    """Return a time of day."""
+    return str(format_time(at, "short", locale=locale(language)))
+
+
+def month_name(day: date, language: str) -> str:
+    """Return a month's name as it stands alone."""
+    return str(format_date(day, "LLLL", locale=locale(language)))
+
+
+def month_and_year(day: date, language: str) -> str:
+    """Return a month with its year."""
+    return str(format_skeleton("yMMMM", day, locale=locale(language)))
+
+
+def month_letter(day: date, language: str) -> str:
+    """Return a month in as few letters as are common."""
+    return str(format_date(day, "LLLLL", locale=locale(language)))
+
+
+def folded(text: str) -> str:
+    """Return a text as searches compare it: without case, accents and vowel marks."""
+    plain = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(letter for letter in plain if not unicodedata.combining(letter)).strip()
