@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+import random
 import tracemalloc
 from collections import Counter
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
 
+from wayfare.departures import figures as figures_
 from wayfare.departures import kinds, rules, simulation
 from wayfare.ledger.rules import instant_us
 
@@ -69,6 +73,79 @@ def test_ages_and_sexes_are_as_published():
     assert sexes.keys() == {1, 2}
     assert 0.70 < sexes[1] / 2000 < 0.80
     assert {c.age for c in outcome.counted} == {"Y18-34", "Y35-64"}
+
+
+def told(trouble: float, people: int = 3_000, seed: int = 4, country: str = "CHE") -> list[dict[str, Any]]:
+    corridors = [simulation.Corridor(2024, country, "AFG", people)]
+    return [orjson.loads(line) for line in simulation.lines(simulation.Figures([], {}), corridors, trouble, seed)]
+
+
+def test_weekends_are_quieter():
+    days = Counter(
+        datetime.fromisoformat(e["occurred_at"]).weekday() for e in told(0.0) if e["kind"] == "departure_confirmed"
+    )
+    assert max(days[5], days[6]) < 0.6 * min(days[day] for day in range(5))
+
+
+def test_confirmations_have_the_place_where_they_were_made():
+    places = {(e["evidence"], e.get("place")) for e in told(1.0) if e["kind"] == "departure_confirmed"}
+    assert {place for evidence, place in places if evidence in ("pass_scanned", "carrier_flown", "exit_stamp")} == {
+        "ZRH"
+    }
+    assert ("arrival_confirmed", "KBL") in places
+    assert ("self_reported", None) in places
+    assert not any("place" in entry for entry in told(0.0, country="UNK", people=50) if entry["kind"] == "enrolled")
+
+
+def test_every_airport_is_a_place_and_its_country_a_country():
+    airports = figures_.airports()
+    assert len(airports) > 140
+    for country, place in airports.items():
+        assert country in kinds.COUNTRIES
+        assert kinds._place(place) == place
+    assert len(set(airports.values())) == len(airports)
+
+
+def months_late(entries: list[dict[str, Any]]) -> list[int]:
+    """Return by how many months each confirmation comes after the newest one before it."""
+    newest, late = 0, []
+    for entry in entries:
+        if entry["kind"] == "departure_confirmed":
+            month = int(entry["occurred_at"][:4]) * 12 + int(entry["occurred_at"][5:7])
+            newest = max(newest, month)
+            late.append(newest - month)
+    return late
+
+
+def test_some_news_is_months_late(monkeypatch):
+    monkeypatch.setattr(simulation, "BLOCK", 300)  # a small part of a month, so that lateness shows
+    assert sum(n >= 3 for n in months_late(told(1.0, people=6_000))) > 5
+    assert max(months_late(told(0.0, people=6_000))) <= 1
+
+
+def test_what_is_months_late_is_kept_within_bounds(monkeypatch):
+    monkeypatch.setattr(simulation, "BLOCK", 50)
+    corridors = [simulation.Corridor(2024, "CHE", "AFG", 20_000)]
+    teller = simulation._Teller(simulation.Figures([], {}), 1.0, random.Random(1))
+    most = 0
+    for month in range(1, 13):
+        teller.next_month()
+        for _ in teller.month(corridors[0], month, 1_600):
+            most = max(most, sum(map(len, teller.far.values())))
+            teller.now.clear()
+            teller.later.clear()
+    assert most == 50
+
+
+@pytest.mark.parametrize("now", ["2026-01-01T00:00:00+00:00", "2026-11-24T06:00:00+00:00"])
+def test_this_year_so_far_ends_now(now):
+    at = datetime.fromisoformat(now)
+    figures = simulation.read_figures(None)
+    entries = [orjson.loads(line) for line in simulation.this_year_so_far(figures, at, 0.5, 1)]
+    assert entries
+    assert all(datetime.fromisoformat(entry["occurred_at"]) <= at for entry in entries)
+    exits = [e for e in entries if e["kind"] == "departure_confirmed" and e["occurred_at"] >= "2026-01-02"]
+    assert bool(exits) == (at.month > 1)
 
 
 def test_the_same_seed_gives_the_same_bytes():
