@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -11,6 +12,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -131,18 +134,41 @@ def up(port: int | None, host: str) -> None:
 
 
 def _wayfare(*arguments: str) -> None:
-    subprocess.run([sys.executable, "-m", "wayfare.site.cli", *arguments], check=True)  # noqa: S603
+    process = _start(Part(arguments[0], (sys.executable, "-m", "wayfare.site.cli", *arguments)))
+    try:
+        if process.wait():
+            sys.exit(process.returncode)  # it has said why
+    finally:  # Ctrl-C is ours; it may be stopped at any point, and does the rest next time
+        process.terminate()
+        process.wait()
+
+
+def _histories(history: Path, programmes: Path) -> None:
+    """Write the example's entries: published years with known truth, and this year as it may have been so far."""
+    from wayfare.departures import simulation
+
+    figures = simulation.read_figures(None)
+    programmes.write_text(json.dumps(simulation.programmes(figures.corridors), ensure_ascii=False))
+    with history.open("w", encoding="ascii") as file:
+        file.writelines(simulation.lines(figures, figures.corridors, 0.5, 1))
+        file.writelines(simulation.this_year_so_far(figures, datetime.now(UTC), 0.5, 2))
 
 
 def _demo_programme(home: Path) -> None:
-    """Fill an empty demo home with a small history of known truth."""
+    """Bring the database of a demo home up and, while that works, fill an empty home with a small history."""
+    from wayfare.site import runtime
+
     done = home / "demo-is-filled"
-    if done.exists():
-        return
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     history, programmes = home / "demo.jsonl", home / "demo-programmes.json"
-    click.echo("wayfare: making a small history from published figures", err=True)
-    _wayfare("simulate", "--out", str(history), "--programmes-out", str(programmes), "--trouble", "0.5", "--seed", "1")
+    if done.exists():
+        runtime.bring_up()
+        return
+    click.echo("wayfare: starting a database, and making a small history from published figures", err=True)
+    with ThreadPoolExecutor(1) as pool:
+        written = pool.submit(_histories, history, programmes)
+        runtime.bring_up()
+        written.result()
     click.echo(f"wayfare: importing it for {len(json.loads(programmes.read_bytes()))} programmes", err=True)
     _wayfare("programme", "import", str(programmes))
     _wayfare("ledger", "import", str(history))
@@ -158,16 +184,13 @@ def demo(port: int | None) -> None:
     port = port or int(os.environ.get("WAYFARE_PORT", "8000"))
     _free(port, "127.0.0.1")
     _demo_programme(home)
-    from wayfare.site import runtime
-
-    runtime.bring_up()
     feed = Part("feed", (sys.executable, "-m", "wayfare.departures.feed"))
     lines = [
         f"Wayfare's example is up at http://127.0.0.1:{port}/",
         "  Departures arrive every second or two; watch the figures move.",
-        "  The figures before this year are UNHCR's (CC BY 4.0); the people are invented.",
-        f"  Try: WAYFARE_HOME={home} ./wayfare stats table --by year,destination",
-        f"       WAYFARE_HOME={home} ./wayfare ledger verify",
+        "  The figures before this year are UNHCR's (CC BY 4.0); this year's, and the people, are invented.",
+        f"  Try: WAYFARE_HOME={shlex.quote(str(home))} ./wayfare stats table --by year,destination",
+        f"       WAYFARE_HOME={shlex.quote(str(home))} ./wayfare ledger verify",
         "  Ctrl-C stops it; what it holds stays.",
     ]
     supervise([web(port, "127.0.0.1"), feed], _wait_and_tell(port, "127.0.0.1", lines), _tend_database)
