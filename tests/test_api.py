@@ -236,8 +236,16 @@ def test_a_bad_address(office, path, code, status):
 def test_a_verb_that_is_not_done(office, path):
     response = office.delete(path)
     refused(response, "method_not_allowed")
-    assert "GET" in response.headers["Allow"]
-    assert office.head(path).content == b""
+    assert {"GET", "HEAD"} <= set(response.headers["Allow"].split(", "))
+
+
+@pytest.mark.parametrize("path", [ENTRIES, TABLE, "/api/v1/health", "/api/v1/openapi.json", f"{TABLE}?by=colour"])
+def test_head_is_get_without_its_body(office, path):
+    whole, head = office.get(path), office.head(path)
+    assert (head.status_code, head.content) == (whole.status_code, b"")
+    assert int(head.headers["Content-Length"]) == len(whole.content) > 0
+    assert head.headers["Content-Type"] == whole.headers["Content-Type"]
+    assert office.head(path, headers={"authorization": "Bearer x"}).status_code in (401, whole.status_code)
 
 
 def test_an_unknown_host(office):

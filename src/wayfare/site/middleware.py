@@ -64,24 +64,32 @@ _BY_STATUS = {
     413: ("body_too_large", "Divide the list."),
     503: ("unavailable", "Send the same again later."),
 }
-_KEPT = ("Allow", "Retry-After", "WWW-Authenticate")
+_KEPT = ("Content-Security-Policy",)
+"""Of the headers whose names speak of content, what does not describe the body that is replaced."""
 
 
 def problems(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
     """Make every refusal below `/api/` problem details, whoever refused: never HTML, never a stack trace."""
 
     def respond(request: HttpRequest) -> HttpResponse:
-        response = get_response(request)
         if not request.path.startswith("/api/"):
-            return response
+            return get_response(request)
+        head = request.method == "HEAD"
+        if head:
+            request.method = "GET"  # the same answer, without its body (RFC 9110, 9.3.2)
+        response = get_response(request)
         if response.status_code >= 400 and response.headers.get("Content-Type") != MEDIA_TYPE:
             code, detail = _BY_STATUS.get(
                 response.status_code, ("internal", "It was logged; nothing of this request was stored.")
             )
-            kept = {name: response.headers[name] for name in _KEPT if name in response.headers}
+            kept = {name: value for name, value in response.headers.items() if not name.startswith("Content-")}
+            kept |= {name: response.headers[name] for name in _KEPT if name in response.headers}
             response = Problem(code, detail, headers=kept).response()
         response.headers.setdefault("Cache-Control", "no-store")
-        if request.method == "HEAD":
+        if "GET" in (allowed := response.headers.get("Allow", "")):
+            response.headers["Allow"] = f"{allowed}, HEAD"
+        if head:
+            response.headers["Content-Length"] = str(len(response.content))
             response.content = b""
         return response
 

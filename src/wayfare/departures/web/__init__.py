@@ -14,6 +14,7 @@ from django.urls import reverse
 from django.utils import translation
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import ngettext
+from django.views.decorators.http import require_safe
 
 from wayfare.departures import live, queries
 from wayfare.departures.rules import Programme
@@ -45,6 +46,7 @@ def _month(request: HttpRequest) -> date | None:
     return date(int(match[1]), int(match[2]), 1)
 
 
+@require_safe
 def page(request: HttpRequest, key: str = live.EVERYTHING) -> HttpResponse:
     """Show the departures of one programme, or of all; now, or of a month gone by."""
     try:
@@ -70,6 +72,7 @@ def _names(programme: Programme, language: str) -> tuple[str, ...]:
     return tuple(words.folded(name) for name in (programme.key, programme.title, *country, programme.country))
 
 
+@require_safe
 def choose(request: HttpRequest) -> HttpResponse:
     """Go to the programme that the form names; to the list of those that it may mean, if that is not plain."""
     wanted = request.GET.get("programme", "")[:100]
@@ -82,6 +85,7 @@ def choose(request: HttpRequest) -> HttpResponse:
     return HttpResponseRedirect(f"{reverse('home')}?{urlencode({'q': wanted})}" if text else reverse("home"))
 
 
+@require_safe
 def home(request: HttpRequest) -> HttpResponse:
     """Show what this is, and the programmes: all, or those that a search means."""
     language = _language()
@@ -108,6 +112,7 @@ def home(request: HttpRequest) -> HttpResponse:
     return render(request, "departures/home.html", context)
 
 
+@require_safe
 def language(request: HttpRequest) -> HttpResponse:
     """Remember a language, and go back."""
     chosen = request.GET.get("to", "")

@@ -1,0 +1,121 @@
+"""Every door of the URL map, every method, every kind of caller. A door that nobody thought about fails here."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import URLResolver, get_resolver
+
+from wayfare.access import operations as access
+from wayfare.access.api import address_limiter, token_limiter
+from wayfare.access.rules import write_secret
+from wayfare.departures import operations
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
+CALLERS = ("anonymous", "wrong", "read", "write")
+READ = ("GET", "HEAD")
+Expectation = dict[str, tuple[int, int, int, int]]
+
+
+def answers(methods: tuple[str, ...], *statuses: int) -> Expectation:
+    """Return what each kind of caller gets for some methods."""
+    anonymous, wrong, read, write = statuses
+    return dict.fromkeys(methods, (anonymous, wrong, read, write))
+
+
+PAGE = answers(READ, 200, 200, 200, 200)
+TURN = answers(READ, 302, 302, 302, 302)
+READING = answers(READ, 401, 401, 200, 403)
+DOORS: dict[str, Expectation] = {
+    "": PAGE,
+    "departures/": PAGE,
+    "departures/<slug:key>/": PAGE,
+    "departures/choose": TURN,
+    "language": TURN,
+    "api/v1/": answers(READ, 404, 404, 404, 404) | answers(METHODS[2:], 404, 404, 404, 404),
+    "api/v1/health": PAGE,
+    "api/v1/openapi.json": PAGE,
+    "api/v1/ledger/entries": READING | answers(("POST",), 401, 401, 403, 200),
+    "api/v1/programmes/<key>/table": READING,
+}
+"""Method and statuses by caller; a method that is not named is refused to everybody with 405."""
+
+
+def patterns(resolver: Any = None, before: str = "") -> Iterator[str]:
+    for one in (resolver or get_resolver()).url_patterns:
+        path = before + str(one.pattern)
+        if isinstance(one, URLResolver):
+            yield from patterns(one, path)
+        else:
+            yield path
+
+
+def entry() -> dict[str, Any]:
+    return {
+        "entry_id": str(uuid.uuid4()),
+        "kind": "returned",
+        "occurred_at": "2026-07-01T12:00:00Z",
+        "source": "office",
+        "person": str(uuid.uuid4()),
+    }
+
+
+@pytest.fixture
+def callers(db) -> dict[str, Client]:
+    token_limiter.cache_clear()
+    address_limiter.cache_clear()
+    operations.add_programme("fra", "Return from France", "FRA", "Europe/Paris")
+    secrets = {"anonymous": None, "wrong": write_secret("0" * 16, "A" * 43)}
+    for scope in ("read", "write"):
+        secrets[scope] = access.issue_token(source="office", scopes=(scope,), at=datetime.now(UTC))[1]
+    return {
+        name: Client(raise_request_exception=False, **({"HTTP_AUTHORIZATION": f"Bearer {text}"} if text else {}))
+        for name, text in secrets.items()
+    }
+
+
+def test_every_door_has_an_expectation():
+    assert set(patterns()) == DOORS.keys()
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("door", DOORS)
+def test_who_gets_what(callers, door, method):
+    path = "/" + door.replace("<slug:key>", "fra").replace("<key>", "fra")
+    body = {"data": json.dumps(entry()), "content_type": "application/json"} if method == "POST" else {}
+    for name, wanted in zip(CALLERS, DOORS[door].get(method, (405,) * 4), strict=True):
+        response = callers[name].generic(method, path, **body)
+        assert response.status_code == wanted, (door, method, name, response.content[:300])
+        if method == "HEAD":
+            assert response.content == b""
+        if wanted == 405:
+            assert response.headers["Allow"]
+
+
+@pytest.mark.parametrize(
+    "path", ["/departures/nowhere/", "/api/v1/programmes/nowhere/table", "/admin/", "/static/../x"]
+)
+def test_what_is_hidden_and_what_is_absent_look_the_same(callers, path):
+    """To who may read, an unknown programme is not found; to others the door is shut before that is looked up."""
+    statuses = [callers[name].get(path).status_code for name in CALLERS]
+    assert statuses == ([401, 401, 404, 403] if path.startswith("/api/") else [404] * 4)
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_no_answer_lacks_its_safety_headers(callers, door):
+    path = "/" + door.replace("<slug:key>", "fra").replace("<key>", "fra")
+    headers = callers["read"].get(path).headers
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["X-Frame-Options"] == "DENY"
+    assert headers["Referrer-Policy"] == "same-origin"
+    assert headers["Cross-Origin-Opener-Policy"] == "same-origin"
+    policy = headers["Content-Security-Policy"]
+    assert "default-src 'self'" in policy
+    assert "unsafe" not in policy
+    assert "frame-ancestors 'none'" in policy
