@@ -15,7 +15,6 @@ from django.utils.translation import ngettext
 
 from wayfare.departures import live, operations, queries
 from wayfare.departures.web.values import values
-from wayfare.site.translations import compile_all
 
 NOW = datetime.now(UTC)
 LANGUAGES = [code for code, _ in settings.LANGUAGES]
@@ -43,7 +42,6 @@ def leave(programme: str, at: datetime, destination: str = "GEO") -> None:
 
 @pytest.fixture
 def visitor(db) -> Client:
-    compile_all()
     return Client(HTTP_HOST="localhost")
 
 
@@ -199,7 +197,6 @@ def test_languages_are_offered_in_their_own_words(visitor, language):
     ],
 )
 def test_arabic_has_six_plurals(number, word):
-    compile_all()
     with translation.override("ar"):
         text = ngettext(
             "%(n)s report waits for its registration.", "%(n)s reports wait for their registration.", number

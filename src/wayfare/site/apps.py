@@ -12,6 +12,8 @@ class SiteConfig(AppConfig):
 
     def ready(self) -> None:
         """Compile the languages whose catalogue is newer than its compiled form."""
+        from django.conf import settings
+
         from wayfare.site.translations import compile_all
 
-        compile_all()
+        compile_all(settings.LOCALE_PATHS[0])

@@ -10,6 +10,7 @@
 | `WAYFARE_PORT` | `8000` | where `up` and `demo` listen |
 | `WAYFARE_TOKEN_RATE` | `500` | API requests a second that one token may make of one web worker; 5 s of them at once |
 | `WAYFARE_OPEN_RATE` | `50` | the same for one address without a valid token; 10 s of them at once |
+| `WAYFARE_SHARED_BUFFERS` | `512MB` | memory of the embedded PostgreSQL, when its cluster is made |
 """
 
 from __future__ import annotations
@@ -167,7 +168,8 @@ LANGUAGES = [("en", "English"), ("fr", "Français"), ("es", "Español"), ("ar", 
 LANGUAGE_COOKIE_NAME = "language"
 LANGUAGE_COOKIE_HTTPONLY = True
 LANGUAGE_COOKIE_SAMESITE = "Lax"
-LOCALE_PATHS = [Path(__file__).parent / "locale"]
+LOCALE_PATHS = [WAYFARE_HOME / "languages"]
+"""Compiled there from `locale/` at each start."""
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [Path(__file__).parent / "static"]
 WHITENOISE_USE_FINDERS = True

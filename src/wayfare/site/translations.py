@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -53,20 +54,24 @@ def update_all(folder: Path = LOCALE) -> None:
             write_po(file, catalogue, width=120, no_location=True, omit_header=False)
 
 
-def compile_all(folder: Path = LOCALE) -> list[Path]:
-    """Compile each catalogue that is newer than its compiled form; return what was written."""
+def compile_all(target: Path, folder: Path = LOCALE) -> list[Path]:
+    """Compile each catalogue that is newer than its compiled form in a folder of the home; return what was written.
+
+    In the home, because the code may stand where nobody but root writes.
+    """
     written = []
     for source in sorted(folder.glob("*/LC_MESSAGES/django.po")):
-        target = source.with_suffix(".mo")
-        if not target.exists() or target.stat().st_mtime < source.stat().st_mtime:
+        compiled = target / source.relative_to(folder).with_suffix(".mo")
+        if not compiled.exists() or compiled.stat().st_mtime < source.stat().st_mtime:
             with source.open("rb") as file:
                 catalogue = read_po(file, locale=source.parts[-3])
             content = io.BytesIO()
             write_mo(content, catalogue)
-            partial = target.with_suffix(".partial")
+            compiled.parent.mkdir(parents=True, exist_ok=True)
+            partial = compiled.with_suffix(f".{os.getpid()}")
             partial.write_bytes(content.getvalue())
-            partial.replace(target)
-            written.append(target)
+            partial.replace(compiled)
+            written.append(compiled)
     return written
 
 

@@ -1,0 +1,162 @@
+"""What `deploy/` calls exists: commands, settings, files, addresses."""
+
+from __future__ import annotations
+
+import configparser
+import re
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+
+import click
+import pytest
+import yaml
+
+from wayfare.site import settings
+from wayfare.site.asgi import LIVE
+from wayfare.site.cli import root
+
+ROOT = Path(__file__).parents[1]
+DEPLOY = ROOT / "deploy"
+UNITS = sorted((DEPLOY / "systemd").iterdir())
+SETTINGS = set(re.findall(r"`([A-Z_]+)`", settings.__doc__ or "")) | {"WAYFARE_ENVIRONMENT"}
+
+
+def read(unit: Path) -> list[tuple[str, str]]:
+    """Return the settings of a unit in order; a name may stand more than once."""
+    lines = [line for line in unit.read_text().splitlines() if line and line[0] not in "#["]
+    return [(name, value) for name, _, value in (line.partition("=") for line in lines)]
+
+
+def resolve(words: list[str]) -> click.Command:
+    """Return the command that a command line names, its options checked, without running it."""
+    command: click.Command = root
+    context = click.Context(command, info_name="wayfare")
+    while isinstance(command, click.Group):
+        context = click.Context(command, info_name="wayfare", resilient_parsing=True)
+        name, *words = words
+        found = command.get_command(context, name)
+        assert found is not None, name
+        command = found
+    command.make_context(command.name, list(words))
+    return command
+
+
+def command_lines() -> list[list[str]]:
+    """Return each call of `wayfare` in the units, the container file and the compose file."""
+    found = [shlex.split(value)[1:] for unit in UNITS for name, value in read(unit) if name == "ExecStart"]
+    container = (DEPLOY / "Containerfile").read_text()
+    found.append(yaml.safe_load(re.search(r"^CMD (\[.*\])$", container, re.MULTILINE)[1]))
+    services = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]
+    return found + [service["command"] for service in services.values() if "command" in service]
+
+
+def test_there_is_something_to_call():
+    assert len(command_lines()) >= 5
+
+
+@pytest.mark.parametrize("words", command_lines(), ids=" ".join)
+def test_every_command_exists_with_its_options(words):
+    assert resolve(words).callback is not None
+
+
+@pytest.mark.parametrize("words", [["upp"], ["up", "--prot", "1"], ["ledger", "verfy"]])
+def test_a_wrong_command_would_be_found(words):
+    with pytest.raises((AssertionError, click.UsageError)):
+        resolve(words)
+
+
+def environment_names() -> set[str]:
+    units = {
+        pair.split("=")[0]
+        for unit in UNITS
+        for name, value in read(unit)
+        if name == "Environment"
+        for pair in value.split()
+    }
+    example = set(re.findall(r"^([A-Z_]+)=", (DEPLOY / "wayfare.env.example").read_text(), re.MULTILINE))
+    container = set(re.findall(r"\b(WAYFARE_[A-Z_]+)=", (DEPLOY / "Containerfile").read_text()))
+    return units | example | container
+
+
+def test_every_setting_that_is_set_is_one():
+    assert {"DATABASE_URL", "WAYFARE_HOME"} <= environment_names()
+    assert environment_names() <= SETTINGS
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
+def test_a_unit_can_be_read_and_starts_what_is_there(unit):
+    parser = configparser.RawConfigParser(strict=False)
+    parser.optionxform = str  # type: ignore[method-assign,assignment]
+    parser.read(unit)
+    assert parser.sections()
+    for name, value in read(unit):
+        if name == "ExecStart":
+            program = Path(value.split()[0])
+            assert program.parent == Path("/opt/wayfare")
+            assert (ROOT / program.name).stat().st_mode & 0o100
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not installed")
+def test_systemd_finds_nothing_to_complain_of(tmp_path):
+    """With the paths of this checkout, because those of an installation do not exist here."""
+    for unit in UNITS:
+        (tmp_path / unit.name).write_text(unit.read_text().replace("/opt/wayfare/wayfare", str(ROOT / "wayfare")))
+    verify = ["systemd-analyze", "verify", "--man=no", *(str(tmp_path / unit.name) for unit in UNITS)]
+    done = subprocess.run(verify, capture_output=True, text=True)
+    ours = [line for line in done.stderr.splitlines() if "wayfare" in line and "Unit not found" not in line]
+    assert not ours, done.stderr
+
+
+def test_systemd_would_complain_of_a_mistake(tmp_path):
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("systemd is not installed")
+    (tmp_path / "wrong.service").write_text("[Service]\nType=sometimes\nExecStart=/no/such/thing\n")
+    done = subprocess.run(
+        ["systemd-analyze", "verify", str(tmp_path / "wrong.service")], capture_output=True, text=True
+    )
+    assert "wrong.service" in done.stderr
+
+
+def test_the_image_copies_what_is_there_and_installs_from_the_lock():
+    container = (DEPLOY / "Containerfile").read_text()
+    for line in re.findall(r"^COPY (.+)$", container, re.MULTILINE):
+        *sources, _ = line.split()
+        for source in sources:
+            assert (ROOT / source).exists(), source
+    assert "requirements.lock" in container
+    assert re.search(r"^USER wayfare$", container, re.MULTILINE), "nothing runs as root"
+    assert re.findall(r"^FROM (\S+)$", container, re.MULTILINE) == ["python:3.11-slim"]
+
+
+def test_compose_names_only_what_it_defines():
+    whole = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
+    for name, service in whole["services"].items():
+        for volume in service["volumes"]:
+            assert volume.split(":")[0] in whole["volumes"], name
+        for needed in service.get("depends_on", {}):
+            assert needed in whole["services"]
+        for secret in service.get("secrets", []):
+            assert secret in whole["secrets"]
+        if "build" in service:
+            assert (DEPLOY / service["build"]["context"] / service["build"]["dockerfile"]).resolve().exists()
+
+
+@pytest.mark.parametrize("path", ["/departures/all/live", "/api/v1/programmes/fra/live"])
+def test_the_proxy_does_not_hold_live_updates_back(path):
+    text = (DEPLOY / "nginx.conf").read_text()
+    pattern, block = re.search(r"location ~ (\S+) \{(.*?)\}", text, re.DOTALL).groups()
+    assert re.fullmatch(pattern, path)
+    assert LIVE.fullmatch(path)
+    assert "proxy_buffering off;" in block
+    assert text.count("{") == text.count("}")
+
+
+@pytest.mark.skipif(shutil.which("nginx") is None, reason="nginx is not installed")
+def test_nginx_can_read_its_file(tmp_path):
+    server = (DEPLOY / "nginx.conf").read_text()
+    server = re.sub(r"(?m)^ +ssl_certificate.*\n", "", server).replace(" ssl;", ";")
+    (tmp_path / "nginx.conf").write_text(f"events {{}}\nhttp {{\n{server}\n}}\n")
+    done = subprocess.run(["nginx", "-t", "-c", str(tmp_path / "nginx.conf")], capture_output=True, text=True)
+    assert "syntax is ok" in done.stderr, done.stderr
