@@ -1,0 +1,182 @@
+"""What people read is true: settings, commands, addresses; and what is translated is whole."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from babel.messages.pofile import read_po
+
+from tests.test_deploy import resolve
+from wayfare.departures import simulation
+from wayfare.site import settings
+from wayfare.site.translations import LOCALE, extract
+
+ROOT = Path(__file__).parents[1]
+GUIDES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+LANGUAGES = ("fr", "es", "ar")
+
+
+def committed() -> list[Path]:
+    try:
+        listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("this is no checkout")
+    return [ROOT / name for name in listed.decode().split("\0") if name and (ROOT / name).is_file()]
+
+
+# Settings
+
+
+def read_by_the_code() -> set[str]:
+    """Return the names that the code takes from its environment."""
+    names: set[str] = set()
+    sources = [path for path in (ROOT / "src").rglob("*.py") if "tests" not in path.parts]
+    for path in [*sources, ROOT / "wayfare"]:
+        names |= set(
+            re.findall(r'(?:environ\.(?:get|setdefault)\(|environ\[|_flag\(|_number\()"([A-Z_]+)"', path.read_text())
+        )
+    return {name for name in names if name.startswith("WAYFARE_") or name == "DATABASE_URL"}
+
+
+def in_the_table(text: str) -> dict[str, str]:
+    """Return the rows of the table of settings by name."""
+    rows = re.findall(r"^\| (`[A-Z_]+`(?:, `[A-Z_]+`)*) \| (.+) \|$", text, re.MULTILINE)
+    return {name: rest for names, rest in rows for name in re.findall(r"`([A-Z_]+)`", names)}
+
+
+def test_every_setting_is_documented_and_nothing_else_is():
+    documented = in_the_table((ROOT / "docs" / "operating.md").read_text())
+    assert documented.keys() == read_by_the_code()
+
+
+def test_the_settings_module_says_the_same():
+    documented = in_the_table((ROOT / "docs" / "operating.md").read_text())
+    own = in_the_table(settings.__doc__ or "")
+    assert own == {name: rest for name, rest in documented.items() if name != "WAYFARE_ENVIRONMENT"}
+
+
+def test_rates_and_port_are_documented_as_they_are():
+    documented = in_the_table((ROOT / "docs" / "operating.md").read_text())
+    source = (ROOT / "src" / "wayfare" / "site" / "settings.py").read_text()
+    for name, default in re.findall(r'_number\("(\w+)", (\d+),', source):
+        assert documented[name].startswith(f"`{default}`"), name
+
+
+# Commands
+
+
+def examples(guide: Path) -> list[list[str]]:
+    """Return the commands of a guide's console blocks, as words."""
+    blocks = re.findall(r"```(?:console|sh)\n(.*?)```", guide.read_text(), re.DOTALL)
+    lines = [
+        line for block in blocks for line in re.findall(r"^(?:\$ )?(\./wayfare .+|export .+)$", block, re.MULTILINE)
+    ]
+    return [shlex.split(line, comments=True) for line in lines]
+
+
+COMMANDS = [(guide, words) for guide in GUIDES for words in examples(guide) if words[0] == "./wayfare"]
+
+
+@pytest.mark.parametrize(("guide", "words"), COMMANDS, ids=[" ".join(words[1:]) for _, words in COMMANDS])
+def test_every_command_in_the_guides_exists(guide, words):
+    filled = ["0" * 16 if word == "ID" else word for word in words[1:]]
+    assert resolve(filled).callback is not None
+
+
+def test_the_guides_have_commands():
+    assert len(COMMANDS) >= 12
+
+
+@pytest.mark.slow
+def test_the_commands_of_the_readme_run(tmp_path):
+    """In their order, in one home, but for those that run until they are stopped (their own tests run them)."""
+    figures = simulation.Figures([], {})
+    lines = simulation.lines(figures, [simulation.Corridor(2025, "FRA", "GEO", 500)], 0.0, 1)
+    entries = tmp_path / "entries.jsonl"
+    entries.write_text("".join(line.replace('"programme":"fra"', '"programme":"paris"') for line in lines))
+    environment = {**os.environ, "WAYFARE_HOME": str(tmp_path / "home")}
+    ran = 0
+    for words in examples(ROOT / "README.md"):
+        if words[0] == "export" or words[1] in ("demo", "test", "up"):
+            continue
+        command = [sys.executable, "-m", "wayfare.site.cli", *words[1:]]
+        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, (words, done.stdout, done.stderr)
+        ran += 1
+    assert ran >= 6
+
+
+# The front door
+
+
+def test_the_readme_is_of_a_length_that_is_read():
+    text = (ROOT / "README.md").read_text()
+    assert 70 <= len(text.splitlines()) <= 200
+    for part in ("docs/img/live.png", "## Five promises", "## What Wayfare never does", "## Not built yet"):
+        assert part in text
+
+
+@pytest.mark.parametrize("guide", GUIDES, ids=lambda path: path.name)
+def test_what_guides_link_to_is_there(guide):
+    for target in re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", guide.read_text()):
+        if "://" not in target:
+            assert (guide.parent / target).exists(), target
+
+
+def test_pictures_are_light():
+    for path in (ROOT / "docs" / "img").iterdir():
+        assert path.stat().st_size < 200_000, path.name
+
+
+REGISTRIES = ("pypi" + ".org", "python" + "hosted", "npm" + "js.", "docker" + ".io", "gh" + "cr.io", "quay" + ".io")
+MACHINE = re.compile(r"(?<![\w.])/(?:work|root|home/[a-z])" + r"[/\w]")
+
+
+def test_no_file_names_a_registry_or_a_place_of_one_machine():
+    found = []
+    for path in committed():
+        if path.suffix in (".png",) or path.name == "LICENSE":
+            continue
+        text = path.read_text("utf-8")
+        found += [f"{path.relative_to(ROOT)}: {host}" for host in REGISTRIES if host in text]
+        found += [f"{path.relative_to(ROOT)}: {place}" for place in MACHINE.findall(text)]
+    assert not found
+
+
+def test_a_place_of_one_machine_would_be_found():
+    assert MACHINE.search("in /" + "root/x")
+    assert MACHINE.search('"/' + 'home/ada/x"')
+    assert not MACHINE.search("docs/home/x")
+
+
+# Languages
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_catalogues_hold_what_the_source_says_no_more_no_less(language):
+    with (LOCALE / language / "LC_MESSAGES" / "django.po").open("rb") as file:
+        catalogue = read_po(file, locale=language)
+    wanted = {message.id for message in extract() if message.id}
+    assert len(wanted) > 90
+    assert {message.id for message in catalogue if message.id} == wanted, "python -m wayfare.site.translations"
+    assert not catalogue.obsolete
+    for message in catalogue:
+        assert not message.fuzzy, message.id
+        forms = message.string if isinstance(message.string, tuple) else (message.string,)
+        assert all(forms), message.id
+        if message.id:
+            assert isinstance(message.string, tuple) == isinstance(message.id, tuple)
+            assert len(forms) == (catalogue.num_plurals if isinstance(message.id, tuple) else 1)
+
+
+def test_extraction_sees_python_and_templates():
+    """The control: strings of each kind of source are found, tests are not."""
+    ids = {message.id if isinstance(message.id, str) else message.id[0] for message in extract() if message.id}
+    assert {"Pass scanned at the exit", "%(n)s programme", "Back in a moment", "as of entry %(position)s"} <= ids
+    assert not any("for the test" in one for one in ids)
