@@ -26,8 +26,8 @@ from wayfare.access.operations import issue_token
 from wayfare.departures.operations import add_programme
 add_programme("fra", "France", "FRA", "Europe/Paris")
 print(issue_token(source="office", scopes=["read", "write"], at=datetime.now(UTC))[1], flush=True)
-web = subprocess.Popen([sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port",
-    sys.argv[1], "--workers", "2", "--blocking-threads", "1", "--log-level", "warning", "wayfare.site.wsgi:application"])
+from wayfare.site.up import web
+web = subprocess.Popen(web(int(sys.argv[1]), "127.0.0.1").command)
 sys.stdin.read()
 web.terminate()
 web.wait()

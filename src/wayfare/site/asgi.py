@@ -7,12 +7,13 @@ import logging
 import re
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
 from typing import Any
 from urllib.parse import parse_qs
 
 import orjson
 import psycopg
-from a2wsgi import WSGIMiddleware
+from a2wsgi.wsgi import build_environ
 
 from wayfare.site import wsgi
 
@@ -25,7 +26,9 @@ GATHER_SECONDS = 0.15
 HEARTBEAT_SECONDS = 15.0
 CHANNEL = "wayfare_ledger"
 log = logging.getLogger(__name__)
-django = WSGIMiddleware(wsgi.application, workers=1)  # type: ignore[arg-type]  # its typing of WSGI is narrower
+BODY_MAX = 32 << 20
+"""Bytes of a body that are read; each door has its own lower limit."""
+pages = ThreadPoolExecutor(1, "django")
 reader = ThreadPoolExecutor(1, "live")
 
 
@@ -157,6 +160,52 @@ async def _answer(send: Send, status: int, code: str, detail: str) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
+async def _body(scope: dict[str, Any], receive: Receive) -> bytes | None:
+    """Return a request's body, of one that is too long only so much that Django refuses it; None if it broke off."""
+    length = dict(scope["headers"]).get(b"content-length", b"0")
+    if not length.isdigit() or int(length) > BODY_MAX:
+        return b""
+    parts: list[bytes] = []
+    size = 0
+    while size <= BODY_MAX:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        parts.append(bytes(message.get("body", b"")))
+        size += len(parts[-1])
+        if not message.get("more_body", False):
+            break
+    return b"".join(parts)
+
+
+def _page(environ: Any) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+    """Let Django answer a WSGI request; return status, headers and body."""
+    status, headers = 0, list[tuple[bytes, bytes]]()
+
+    def start(line: str, named: list[tuple[str, str]], exc_info: object = None, /) -> Callable[[bytes], object]:
+        nonlocal status
+        status = int(line[:3])
+        headers.extend((name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in named)
+        return lambda chunk: None  # WSGI's old way to write, which Django does not use
+
+    answer = wsgi.application(environ, start)
+    try:
+        return status, headers, b"".join(answer)
+    finally:
+        answer.close()
+
+
+async def _django(scope: dict[str, Any], receive: Receive, send: Send) -> None:
+    """Hand a request to Django whole and take its answer whole: no thread waits for this loop, or could not end."""
+    body = await _body(scope, receive)
+    if body is None:
+        return
+    environ = build_environ(scope, BytesIO(body))  # type: ignore[arg-type]  # any file will do
+    status, headers, content = await asyncio.get_running_loop().run_in_executor(pages, _page, environ)
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": content, "more_body": False})
+
+
 async def application(scope: dict[str, Any], receive: Receive, send: Send) -> None:
     """Answer one request."""
     if scope["type"] == "http" and scope["method"] == "GET" and (found := LIVE.fullmatch(scope["path"])):
@@ -164,4 +213,4 @@ async def application(scope: dict[str, Any], receive: Receive, send: Send) -> No
         language = query.get("language", ["en"])[0][:5] if found[1] == "departures" else None
         await _stream(found[2], language, receive, send)
     else:
-        await django(scope, receive, send)  # type: ignore[arg-type]
+        await _django(scope, receive, send)

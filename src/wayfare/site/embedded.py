@@ -33,6 +33,9 @@ DATABASE = "wayfare"
 ROLES = ("wayfare_owner", "wayfare_app", "wayfare_reader")
 IDLE_SECONDS = 3.0
 START_SECONDS = 120.0
+PATIENCE_SECONDS = 5.0
+"""For a server to end cleanly; then it ends at once, and recovers at its next start."""
+STOP_SECONDS = 30.0
 _SOCKET_LIMIT = 90
 _PR_SET_PDEATHSIG, _PR_SET_KEEPCAPS, _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE = 1, 8, 47, 2
 _CAP_DAC_OVERRIDE = 1
@@ -249,8 +252,11 @@ class Server:
         """Start PostgreSQL and wait until roles and database are there."""
         self.home.make()
         _initialise(self.home, self.account)
-        until = time.monotonic() + START_SECONDS
+        begun = time.monotonic()
+        until = begun + START_SECONDS
         while time.monotonic() < until:
+            if time.monotonic() - begun > PATIENCE_SECONDS:
+                self._end_earlier()
             with self.home.log.open("ab") as log:
                 self.process = subprocess.Popen(  # noqa: S603 - our own binaries
                     [str(binaries() / "postgres"), "-D", str(self.home.data), "-k", str(self.home.sockets)],
@@ -280,11 +286,29 @@ class Server:
             return False
         return self.process is not None and self.process.poll() is None and int(first) == self.process.pid
 
+    def _end_earlier(self) -> None:
+        """End at once the server that an earlier keeper left, if it is still there.
+
+        Its death signal told it to end cleanly. A PostgreSQL 18 that hears that while it recovers from the death of
+        a backend never ends, and refuses everybody meanwhile.
+        """
+        try:
+            pid = int((self.home.data / "postmaster.pid").read_text().split()[0])
+            words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        except (OSError, ValueError, IndexError):
+            return
+        if words[0].endswith(b"postgres") and os.fsencode(self.home.data) in words:
+            os.kill(pid, signal.SIGQUIT)
+
     def stop(self) -> None:
-        """Stop PostgreSQL cleanly: no new work, open transactions rolled back, all written."""
+        """Stop PostgreSQL: no new work, open transactions rolled back, all written; or at once if that takes long."""
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
-            self.process.wait(60)
+            try:
+                self.process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:  # see _end_earlier
+                self.process.send_signal(signal.SIGQUIT)
+                self.process.wait(STOP_SECONDS)
 
 
 def _try_lock(path: Path, mode: int) -> IO[bytes] | None:

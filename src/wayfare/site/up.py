@@ -23,6 +23,7 @@ from wayfare.site.processes import end_with_parent
 
 RESTART_SECONDS = 0.3
 STOP_SECONDS = 10.0
+WORKER_STOP_SECONDS = 5
 TEND_SECONDS = 1.0
 
 
@@ -79,6 +80,7 @@ def web(port: int, host: str) -> Part:
     """Return the web process: pages, API and live updates on one port."""
     command = [sys.executable, "-m", "granian", "--interface", "asgi", "--host", host, "--port", str(port)]
     command += ["--workers", "2", "--respawn-failed-workers", "--log-level", "warning", "--no-ws"]
+    command += ["--workers-kill-timeout", str(WORKER_STOP_SECONDS)]  # else one that hangs keeps granian for ever
     return Part("web", (*command, "wayfare.site.worker:application"))
 
 

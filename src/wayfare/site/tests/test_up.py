@@ -40,22 +40,46 @@ def children(pid):
     return found
 
 
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
 class Installation:
     """One home with `up` running on a free port."""
 
-    def __init__(self, folder):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+    def __init__(self, folder, **settings):
+        self.port = free_port()
         self.home = embedded.Home(Path(folder) / "home")
-        self.environment = {**os.environ, "WAYFARE_HOME": str(self.home.home)}
+        self.environment = {**os.environ, "WAYFARE_HOME": str(self.home.home), **settings}
+        self.environment["PYTHONPATH"] = os.pathsep.join(sys.path)
         self.log = Path(folder) / "up.log"
-        with self.log.open("wb") as log:
-            self.process = subprocess.Popen(
-                [*self.command, "up", "--port", str(self.port)], env=self.environment, stdout=log, stderr=log
-            )
-        wait(lambda: "is up at" in self.log.read_text(), "up says that it is up")
+        self.process: subprocess.Popen[bytes]
+        self.start()
+
+    def start(self):
+        """Start `up`, and again if it ends before it is up: what an earlier one left may still hold the port."""
+
+        def running():
+            if self.process.poll() is not None:
+                self.process = self._up()
+            return "is up at" in self.log.read_text()
+
+        self.process = self._up()
+        wait(running, "up says that it is up")
         wait(lambda: well(self.port), "a page answers")
+
+    def _up(self):
+        with self.log.open("wb") as log:
+            command = [*self.command, "up", "--port", str(self.port)]
+            return subprocess.Popen(command, env=self.environment, stdout=log, stderr=log)
+
+    def stop(self):
+        """Stop `up` cleanly, and wait until nothing of it runs."""
+        self.process.terminate()
+        self.process.wait(30)
+        wait(lambda: not keeper(self.home), "the keeper ends when nobody uses the home")
 
     command = (sys.executable, "-m", "wayfare.site.cli")
 
@@ -76,9 +100,7 @@ def installation():
         try:
             yield installation
         finally:
-            installation.process.terminate()
-            installation.process.wait(30)
-            wait(lambda: not keeper(installation.home), "the keeper ends when nobody uses the home")
+            installation.stop()
 
 
 def test_kill_9_of_granian_takes_its_workers_along_and_web_comes_back(installation):
