@@ -147,9 +147,6 @@ def test_25_kills_under_load_lose_and_double_nothing(number):
         finally:
             world.stop()
             print(world.installation.log.read_text()[-2000:])
-            print(world.installation.home.log.read_text()[-6000:])
-            print((world.installation.home.folder / "keeper.log").read_text()[-2000:])
-            os.system("ps -ef --forest | grep -v ps | tail -40")
             world.installation.stop()
 
 

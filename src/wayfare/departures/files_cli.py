@@ -81,7 +81,7 @@ def import_(files: tuple[str, ...], format_: str | None, rejects: str | None, as
         _fail(str(problem), UNREADABLE)
     except BrokenPipeError:
         raise
-    except (ImportStopped, DatabaseError, OSError) as problem:
+    except (ImportStopped, DatabaseError, psycopg.Error, OSError) as problem:  # COPY's are not wrapped by Django
         _fail(f"the import stopped: {_why(problem)}. {AGAIN}", STOPPED)
     if as_json:
         click.echo(orjson.dumps(done._asdict()).decode())

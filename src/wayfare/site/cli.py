@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import signal
@@ -108,6 +109,10 @@ def main() -> None:
         _fail(str(problem))
     except psycopg.OperationalError as problem:
         _fail(f"The database does not answer: {problem}")
+    except OSError as problem:
+        if problem.errno != errno.ENOSPC:
+            raise
+        _fail(f"the disk is full ({problem.filename or problem}); make room, and run the same again.")
     except Exception as problem:
         from django.core.exceptions import ImproperlyConfigured
         from django.db import OperationalError

@@ -56,6 +56,7 @@ full_page_writes = on
 synchronous_commit = on
 password_encryption = scram-sha-256
 log_min_duration_statement = 5000
+log_min_error_statement = panic
 """
 
 

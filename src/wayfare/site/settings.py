@@ -74,7 +74,8 @@ def kept_secret(home: Path, name: str) -> str:
 def _postgres(**parameters: Any) -> dict[str, Any]:
     options: dict[str, Any] = parameters.pop("OPTIONS", {})
     # Tries are spaced ever wider, up to reconnect_timeout: its usual 5 minutes leave web deaf after a long outage.
-    pool = {"min_size": 1, "max_size": 8, "timeout": 5, "reconnect_timeout": 1}
+    # Who waits when a try has failed waits in vain, for the whole timeout: so it is short.
+    pool = {"min_size": 1, "max_size": 8, "timeout": 2, "reconnect_timeout": 1}
     return {
         "ENGINE": "django.db.backends.postgresql",
         "CONN_HEALTH_CHECKS": True,

@@ -78,7 +78,7 @@ def supervise(parts: list[Part], tell: Callable[[], None], tend: Callable[[], No
 
 def web(port: int, host: str) -> Part:
     """Return the web process: pages, API and live updates on one port."""
-    command = [sys.executable, "-m", "granian", "--interface", "asgi", "--host", host, "--port", str(port)]
+    command = [sys.executable, "-m", "granian", "--interface", "asginl", "--host", host, "--port", str(port)]
     command += ["--workers", "2", "--respawn-failed-workers", "--log-level", "warning", "--no-ws"]
     command += ["--workers-kill-timeout", str(WORKER_STOP_SECONDS)]  # else one that hangs keeps granian for ever
     return Part("web", (*command, "wayfare.site.worker:application"))
