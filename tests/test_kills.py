@@ -54,7 +54,7 @@ class Round:
                     readers = [c for c in children(running.pid) if b"spawn_main" in _command_line(c)]
                     return (running.pid if name == "importer" else readers[0]) if readers else None
                 case "granian":
-                    return self.installation.processes()[0]
+                    return self.installation.processes()[0] or None
                 case "web worker":
                     return self.chance.choice(self.installation.processes()[1])
                 case "supervisor":

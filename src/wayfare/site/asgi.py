@@ -28,7 +28,7 @@ CHANNEL = "wayfare_ledger"
 log = logging.getLogger(__name__)
 BODY_MAX = 32 << 20
 """Bytes of a body that are read; each door has its own lower limit."""
-pages = ThreadPoolExecutor(1, "django")
+pages = ThreadPoolExecutor(6, "django")
 reader = ThreadPoolExecutor(1, "live")
 
 

@@ -109,6 +109,7 @@ def _keep_access(libc: ctypes.CDLL) -> None:
 def _become(account: pwd.struct_passwd | None, death_signal: int | None) -> Callable[[], None]:
     """Return what a child does before it becomes PostgreSQL."""
     libc = ctypes.CDLL(None, use_errno=True)
+    keeper = os.getpid()
 
     def child() -> None:
         os.setpgid(0, 0)  # Ctrl-C is for us, who then stop the server cleanly
@@ -120,6 +121,8 @@ def _become(account: pwd.struct_passwd | None, death_signal: int | None) -> Call
             _keep_access(libc)
         if death_signal is not None:  # after setuid, which clears it
             libc.prctl(_PR_SET_PDEATHSIG, death_signal, 0, 0, 0)
+            if os.getppid() != keeper:  # which died a moment ago
+                os._exit(1)
 
     return child
 

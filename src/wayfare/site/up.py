@@ -34,13 +34,14 @@ class Part(NamedTuple):
     command: tuple[str, ...]
 
 
-def _child() -> None:
-    os.setpgid(0, 0)  # Ctrl-C is for the supervisor, who then stops everything in order
-    end_with_parent(signal.SIGTERM)
-
-
 def _start(part: Part) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(part.command, stdin=subprocess.DEVNULL, preexec_fn=_child)  # noqa: S603
+    supervisor = os.getpid()
+
+    def child() -> None:
+        os.setpgid(0, 0)  # Ctrl-C is for the supervisor, who then stops everything in order
+        end_with_parent(signal.SIGTERM, supervisor)
+
+    return subprocess.Popen(part.command, stdin=subprocess.DEVNULL, preexec_fn=child)  # noqa: S603
 
 
 def supervise(parts: list[Part], tell: Callable[[], None], tend: Callable[[], None]) -> None:

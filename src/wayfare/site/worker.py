@@ -1,15 +1,19 @@
-"""What granian loads in each web worker: the application, and the resolve not to outlive granian.
+"""What granian loads in each web worker: the resolve not to outlive granian, and the application.
 
-Without it, workers whose parent was killed go on answering on the port, with nobody to stop them.
+Without it, workers whose parent was killed go on answering on the port, with nobody to stop them. It comes first: a
+parent may die while the application is still being loaded.
 """
 
 from __future__ import annotations
 
+import multiprocessing
 import signal
 
-from wayfare.site.asgi import application
 from wayfare.site.processes import end_with_parent
 
-end_with_parent(signal.SIGKILL)
+if parent := multiprocessing.parent_process():
+    end_with_parent(signal.SIGKILL, parent.pid or 0)
+
+from wayfare.site.asgi import application  # after the resolve: see above
 
 __all__ = ["application"]

@@ -89,8 +89,8 @@ class Installation:
         def of(pid):
             return [child for child in children(pid) if b"granian" in Path(f"/proc/{child}/cmdline").read_bytes()]
 
-        (granian,) = of(self.process.pid)  # the keeper is a child too, where this home had none
-        return granian, of(granian)
+        granian = of(self.process.pid)  # the keeper is a child too, where this home had none; none while it comes back
+        return (granian[0], of(granian[0])) if granian else (0, [])
 
 
 @pytest.fixture
@@ -172,3 +172,14 @@ def test_a_second_up_on_the_port_is_refused_and_the_first_goes_on(installation):
     assert f"--port {installation.port}" in second.stderr
     assert "another Wayfare" in second.stderr
     assert well(installation.port)
+
+
+def test_a_worker_that_is_still_loading_does_not_outlive_granian(installation):
+    """Granian is killed at every stage of its workers' coming up; nothing that held the port is left."""
+    for pause in (0.0, 0.2, 0.5, 1.0):
+        wait(lambda: len(installation.processes()[1]) == 2, "workers are started")
+        granian, workers = installation.processes()
+        time.sleep(pause)
+        os.kill(granian, signal.SIGKILL)
+        wait(lambda workers=workers: not any(map(alive, workers)), "no worker outlives granian", 30)
+    wait(lambda: well(installation.port), "web comes back")
