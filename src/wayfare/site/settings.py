@@ -120,6 +120,8 @@ WAYFARE_HOME = Path(os.environ.get("WAYFARE_HOME", ".wayfare")).absolute()
 WAYFARE_PORT = _number("WAYFARE_PORT", 8000, 1, 65535)
 TOKEN_REQUESTS_PER_SECOND = _number("WAYFARE_TOKEN_RATE", 500, 1, 1_000_000)
 OPEN_REQUESTS_PER_SECOND = _number("WAYFARE_OPEN_RATE", 50, 1, 1_000_000)
+SPARK_MASTER = os.environ.get("WAYFARE_SPARK_MASTER", "local[*]")
+SPARK_MEMORY = os.environ.get("WAYFARE_SPARK_MEMORY", "4g")
 EMBEDDED = not os.environ.get("DATABASE_URL")
 
 DEBUG = _flag("WAYFARE_DEBUG")

@@ -1,80 +1,112 @@
 """The columnar copy: the ledger's coded facts as Parquet, extended by what is new, never rewritten.
 
 Files are named by the positions they hold, so the folder needs no manifest: a file is there whole or not at all.
+The copy is derived: a folder of another `FORMAT` is thrown away and the copy made anew from the ledger.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterable, Iterator, Sequence
+import shutil
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-import orjson
-import pyarrow as pa
-import pyarrow.parquet as pq
+import duckdb
+from django.db import connection
 
-from wayfare.departures.rules import assistance_text
-from wayfare.ledger import queries as ledger
-from wayfare.ledger.rules import instant_us
+from wayfare.departures.rules import EVIDENCE
 
-DAY_US = 86_400_000_000
+FORMAT = 2
+"""Part of the folder's name; raise it with any change of SCHEMA or of what a column means."""
 FILE_ENTRIES = 1_000_000
-SCHEMA = pa.schema(
-    [
-        ("position", pa.int64()),
-        ("kind", pa.string()),
-        ("entry_id", pa.string()),
-        ("at", pa.int64()),
-        ("utc_day", pa.int32()),
-        ("person", pa.string()),
-        ("person_b", pa.string()),
-        ("departure", pa.string()),
-        ("ref", pa.string()),
-        ("programme", pa.string()),
-        ("nationality", pa.string()),
-        ("sex", pa.int8()),
-        ("birth_date", pa.string()),
-        ("gives_birth_date", pa.bool_()),
-        ("destination", pa.string()),
-        ("assistance", pa.string()),
-        ("evidence", pa.string()),
-    ]
+SCHEMA = {
+    "position": "bigint",
+    "kind": "varchar",
+    "entry_id": "uuid",
+    "at": "bigint",
+    "person": "uuid",
+    "person_b": "uuid",
+    "departure": "uuid",
+    "ref": "uuid",
+    "programme": "varchar",
+    "nationality": "varchar",
+    "sex": "tinyint",
+    "birth": "integer",
+    "destination": "varchar",
+    "assistance": "tinyint",
+    "rank": "tinyint",
+}
+"""Columns and DuckDB's types. Ids are 16 bytes, whose order is that of their lower-case text. `at`: microseconds since
+1970. `birth`: yyyymmdd as step 9 completes it, 0 for "given as unknown", null for "not given". `assistance`: the sum
+of ASSISTANCE's values. `rank`: the strength of evidence, 0 the strongest. Other absent facts are null."""
+ASSISTANCE = {"cash": 1, "in_kind_before": 2, "reintegration": 4}
+
+LINES = {
+    "position": "bigint",
+    "kind": "varchar",
+    "entry_id": "uuid",
+    "at": "bigint",
+    "subject": "uuid",
+    "object": "uuid",
+    "body": "varchar",
+}
+"""What the ledger hands over: tab-separated lines. A canonical body holds no control character, so none is quoted."""
+_FROM_LEDGER = (
+    "copy (select position, kind, entry_id, (extract(epoch from occurred_at) * 1000000)::bigint, subject, object, body"
+    " from ledger_entry where position > {after} and position <= {upto})"
+    " to stdout (format csv, delimiter e'\\t', quote e'\\x01')"
 )
+_FACTS = ("nationality", "sex", "birth_date", "destination", "assistance")
 
 
-def row(position: int, kind: str, data: dict[str, Any]) -> tuple[Any, ...]:
-    """Return one entry as a row of the columnar copy; absent facts are null."""
-    at = instant_us(data["occurred_at"])
-    facts = data.get("facts", data)
-    persons = data.get("persons")
-    return (
-        position,
-        kind,
-        data["entry_id"],
-        at,
-        at // DAY_US,
-        persons[0] if persons else data.get("person"),
-        persons[1] if persons else None,
-        data.get("departure"),
-        data.get("confirmation") or data.get("link"),
-        data.get("programme"),
-        facts.get("nationality"),
-        facts.get("sex"),
-        facts.get("birth_date"),
-        "birth_date" in facts,
-        facts.get("destination"),
-        assistance_text(facts["assistance"]) if "assistance" in facts else None,
-        data.get("evidence"),
+def _transform(lines: Path) -> str:
+    """Return the SQL that reads LINES as SCHEMA; each body is parsed once, and only if it tells more than ids."""
+    paths = [f"$.{name}" for name in ("programme", "evidence", *_FACTS)] + [f"$.facts.{name}" for name in _FACTS]
+    given = {name: f"coalesce(told[{n + 3}], told[{n + 3 + len(_FACTS)}])" for n, name in enumerate(_FACTS)}
+    birth = given["birth_date"]
+    types = ", ".join(f"'{name}': '{type_}'" for name, type_ in LINES.items())
+    mask = " + ".join(
+        f"if(contains({given['assistance']}, '\"{code}\"'), {n}, 0)" for code, n in sorted(ASSISTANCE.items())
     )
+    ranks = " ".join(f"when '{evidence}' then {rank}" for rank, evidence in enumerate(EVIDENCE))
+    return f"""
+      with line as (
+        select *, if(kind in ('enrolled', 'facts_corrected', 'departure_registered', 'departure_corrected',
+                              'departure_confirmed'), json_extract(body, {paths}), null) as told
+        from read_csv('{_quoted(lines)}', auto_detect = false, header = false, delim = '\t', quote = '', escape = '',
+                      nullstr = '', max_line_size = 4194304, columns = {{{types}}}))
+      select position, kind, entry_id, "at",
+        case when kind in ('enrolled', 'facts_corrected', 'returned', 'persons_linked') then subject
+             when kind = 'departure_registered' then object end as person,
+        if(kind = 'persons_linked', object, null) as person_b,
+        if(starts_with(kind, 'departure_'), subject, null) as departure,
+        if(kind in ('confirmation_retracted', 'persons_unlinked'), subject, null) as ref,
+        told[1]->>'$' as programme,
+        {given["nationality"]}->>'$' as nationality,
+        ({given["sex"]}->>'$')::tinyint as sex,
+        case length({birth}->>'$')
+          when 4 then ({birth}->>'$' || '0701')::integer
+          when 7 then (replace({birth}->>'$', '-', '') || '15')::integer
+          when 10 then replace({birth}->>'$', '-', '')::integer
+          else if({birth} is not null, 0, null) end as birth,
+        {given["destination"]}->>'$' as destination,
+        if({given["assistance"]} is null, null, {mask})::tinyint as assistance,
+        (case told[2]->>'$' {ranks} end)::tinyint as rank
+      from line order by kind, position"""  # noqa: S608 - our own names, and a quoted path
 
 
-def arrow(rows: Sequence[tuple[Any, ...]]) -> pa.Table:
-    """Return rows as an Arrow table of the copy's schema."""
-    columns = list(zip(*rows, strict=True)) if rows else [() for _ in SCHEMA]
-    return pa.table([pa.array(c, field.type) for c, field in zip(columns, SCHEMA, strict=True)], schema=SCHEMA)
+def _quoted(path: Path) -> str:
+    return str(path).replace("'", "''")
+
+
+def write(lines: Path, target: Path) -> None:
+    """Make one Parquet file of the copy from LINES. Rows of one kind lie together, so that a reader skips the rest."""
+    with duckdb.connect(config={"memory_limit": "2GB", "temp_directory": str(target.parent / "spill")}) as engine:
+        engine.execute(
+            f"copy ({_transform(lines)}) to '{_quoted(target)}' (format parquet, compression zstd, compression_level 1)"
+        )
 
 
 @contextmanager
@@ -85,10 +117,27 @@ def _alone(folder: Path) -> Iterator[None]:
         yield
 
 
+def current(folder: Path) -> Path:
+    """Return the part of the folder that holds the copy in the format of this version."""
+    return folder / f"format-{FORMAT}"
+
+
+def _clear(folder: Path) -> None:
+    """Throw away what other versions, or a process that was killed, left behind."""
+    for path in folder.iterdir():
+        if path.name not in ("lock", current(folder).name):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    current(folder).mkdir(mode=0o700, exist_ok=True)
+    for path in current(folder).iterdir():
+        if not path.name.startswith("entries-"):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
 def files(folder: Path) -> list[tuple[int, int, Path]]:
     """Return (first position, last position, path) of the files that hold the ledger without gaps, in order."""
     found = sorted(
-        (int(path.stem.split("-")[1]), int(path.stem.split("-")[2]), path) for path in folder.glob("entries-*.parquet")
+        (int(path.stem.split("-")[1]), int(path.stem.split("-")[2]), path)
+        for path in current(folder).glob("entries-*.parquet")
     )
     chain: list[tuple[int, int, Path]] = []
     for first, last, path in found:
@@ -97,38 +146,32 @@ def files(folder: Path) -> list[tuple[int, int, Path]]:
     return chain
 
 
-def _write(folder: Path, table: pa.Table, first: int, last: int) -> None:
-    partial = folder / "partial"
-    pq.write_table(table, partial, compression="zstd", use_dictionary=["kind", "programme"])
+def _add(folder: Path, after: int, upto: int) -> None:
+    """Write the file of the positions after one and up to another."""
+    lines, partial = folder / "lines", folder / "partial"
+    with connection.cursor() as cursor, lines.open("wb") as out:
+        with cursor.cursor.copy(_FROM_LEDGER.format(after=int(after), upto=int(upto))) as copy:
+            for part in copy:
+                out.write(part)
+    write(lines, partial)
+    lines.unlink()
     descriptor = os.open(partial, os.O_RDONLY)
     os.fsync(descriptor)
     os.close(descriptor)
-    partial.rename(folder / f"entries-{first:012}-{last:012}.parquet")
-
-
-def _pieces(after: int, upto: int) -> Iterable[tuple[pa.Table, int, int]]:
-    tables: list[pa.Table] = []
-    first, held = after + 1, 0
-    for batch in ledger.walk(after, upto, 20_000):
-        tables.append(arrow([row(e.position, e.kind, orjson.loads(e.body)) for e in batch]))
-        held += len(batch)
-        if held >= FILE_ENTRIES:
-            yield pa.concat_tables(tables), first, batch[-1].position
-            tables, first, held = [], batch[-1].position + 1, 0
-    if tables:
-        yield pa.concat_tables(tables), first, upto
+    partial.rename(folder / f"entries-{after + 1:012}-{upto:012}.parquet")
 
 
 def extend(folder: Path, upto: int) -> list[Path]:
     """Bring the copy up to a position, writing only what is new; return the files that hold it.
 
-    Safe for several at once and against kill -9: a file appears whole under its final name, or not at all.
+    Safe for several at once and against kill -9: a file appears whole under its final name, or not at all. Needs
+    some 400 MB of disk for the lines on their way, and memory for one file's rows.
     """
     with _alone(folder):
+        _clear(folder)
         chain = files(folder)
         last = chain[-1][1] if chain else 0
-        if last < upto:
-            for table, first, end in _pieces(last, upto):
-                _write(folder, table, first, end)
-            chain = files(folder)
+        for after in range(last, upto, FILE_ENTRIES):
+            _add(current(folder), after, min(after + FILE_ENTRIES, upto))
+        chain = files(folder)
     return [path for first, _, path in chain if first <= upto]

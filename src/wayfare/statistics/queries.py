@@ -19,7 +19,7 @@ from wayfare.departures import queries as departures
 from wayfare.departures.rules import Programme
 from wayfare.ledger import queries as ledger
 from wayfare.ledger.rules import Refused
-from wayfare.statistics import columns
+from wayfare.statistics import columns, engines
 from wayfare.statistics.recount import Recount, recount
 
 DIMENSIONS = (
@@ -27,7 +27,7 @@ DIMENSIONS = (
     "programme",
 )
 MEASURES = ("departures", "persons")
-ENGINES = ("live", "duckdb", "spark")
+ENGINES = ("live", *engines.ENGINES)
 FORMATS = ("csv", "json", "parquet", "sdmx-csv")
 PERIODS = {"year": "YYYY", "quarter": 'YYYY"-Q"Q', "month": "YYYY-MM", "day": "YYYY-MM-DD"}
 _DAYCELL = {"year", "quarter", "month", "day", "destination", "evidence", "programme"}
@@ -100,44 +100,22 @@ def _live(programmes: dict[str, Programme], by: Sequence[str], measure: str) -> 
     return [(*cell, n) for cell, n in cells.items() if n]
 
 
-def _backend(engine: str) -> Any:
-    if engine == "duckdb":
-        backend = ibis.duckdb.connect()
-        backend.raw_sql("set memory_limit = '6GB'; set preserve_insertion_order = false")
-        return backend
-    try:
-        from pyspark.sql import SparkSession
-    except ImportError:
-        raise Refused("engine", "spark is not installed; install the extra `wayfare[spark]` and Java") from None
-    session = (
-        SparkSession.builder.master("local[2]")
-        .appName("wayfare")
-        .config("spark.ui.enabled", "false")
-        .config("spark.sql.session.timeZone", "UTC")
-        .config("spark.sql.shuffle.partitions", "8")
-        .getOrCreate()
-    )
-    return ibis.pyspark.connect(session)
-
-
 def columns_folder() -> Path:
     """Return the folder of the columnar copy."""
     return Path(settings.WAYFARE_HOME) / "columns"
 
 
-def recounted(position: int, engine: str = "duckdb") -> tuple[Any, Recount]:
-    """Return an engine and the whole recount as of a position, from the columnar copy, extended as needed."""
+def recounted(position: int, engine: str = "duckdb") -> Recount:
+    """Return the whole recount as of a position, from the columnar copy, extended as needed."""
     paths = columns.extend(columns_folder(), position)
-    backend = _backend(engine)
-    stored = backend.read_parquet([str(path) for path in paths]) if paths else ibis.memtable(columns.arrow([]))
-    return backend, recount(stored, departures.programmes(), position)
+    running = engines.engine(engine)
+    return recount(running, running.entries(paths), departures.programmes(), position)
 
 
 def _columnar(
     programmes: dict[str, Programme], by: Sequence[str], measure: str, position: int, engine: str
 ) -> list[tuple[Any, ...]]:
-    _, found = recounted(position, engine)
-    return tabulate(found.counted, list(programmes), by, measure)
+    return tabulate(recounted(position, engine).counted, list(programmes), by, measure)
 
 
 def tabulate(counted: ibis.Table, programmes: Sequence[str], by: Sequence[str], measure: str) -> list[tuple[Any, ...]]:

@@ -1,37 +1,63 @@
 """The counting rule, set by set: reading (b), in Ibis expressions for DuckDB or Spark (`docs/counting.md`).
 
 `departures/rules.py` reads the same rule one cluster at a time; `wayfare ledger verify` and the tests hold them
-against each other. Instants are microseconds and ids are text here, so that engines cannot differ on either; the
-civil day comes from a table made with Python's time zones, for the same reason.
+against each other. Instants are microseconds and ids are bytes here, so that engines cannot differ on either; the
+civil day comes from tables made with Python's time zones, for the same reason.
+
+Most things are told once. So each "the latest of those that tell it" is worked out for the few that are told more
+than once, and what several steps read is kept as a table of the engine's instead of being evaluated again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
-from itertools import pairwise
+from itertools import chain, combinations
 from typing import Any, NamedTuple
-from zoneinfo import ZoneInfo
 
 import ibis
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from wayfare.departures.rules import RANK, Programme, clusters, local_day
-from wayfare.ledger.rules import EPOCH, MICROSECOND
-from wayfare.statistics.columns import DAY_US
+from wayfare.departures.rules import EVIDENCE, RANK, Programme, assistance_text, clusters
+from wayfare.statistics import civil
+from wayfare.statistics.columns import ASSISTANCE
+from wayfare.statistics.engines import Engine, texts
 
 COUNTED = (
     *("departure", "programme", "cluster", "exited_at", "day", "nationality", "sex", "age"),
     *("destination", "evidence", "assistance"),
 )
+_AT_BITS = 54
+_AT_ZERO = 1 << (_AT_BITS - 1)
+"""Strength and instant packed in one number whose order is theirs; instants up to 285 years around 1970 fit."""
+_ASSISTANCE_TEXTS = {
+    sum(ASSISTANCE[code] for code in codes): assistance_text(codes)
+    for codes in chain.from_iterable(combinations(ASSISTANCE, n) for n in range(len(ASSISTANCE) + 1))
+}
 
 
 class Recount(NamedTuple):
-    """Two lazy tables: counted departures (columns COUNTED) and findings (subject, kind, programme, at)."""
+    """Two lazy tables: counted departures (columns COUNTED) and findings (subject, kind, programme, at).
 
+    Departures, clusters and subjects are ids as the engine has them; `readable` gives them as text.
+    """
+
+    engine: Engine
     counted: ibis.Table
     findings: ibis.Table
+
+    def readable(self) -> tuple[ibis.Table, ibis.Table]:
+        """Return both tables with ids as lower-case text."""
+        counted = texts(self.engine, self.counted, ("departure", "cluster"))
+        return counted, texts(self.engine, self.findings, ("subject",))
+
+
+class _Step(NamedTuple):
+    """What the steps share: the engine, the entries of each kind, the programmes."""
+
+    engine: Engine
+    of_kind: Mapping[str, ibis.Table]
+    programmes: ibis.Table
+    clusters: ibis.Table
 
 
 def _latest(table: ibis.Table, by: str) -> ibis.Table:
@@ -40,70 +66,169 @@ def _latest(table: ibis.Table, by: str) -> ibis.Table:
     return table.mutate(nth=ibis.row_number().over(order)).filter(lambda t: t.nth == 0).drop("nth")
 
 
-def _rank(evidence: Any) -> Any:
-    return evidence.cases(*RANK.items(), else_=len(RANK))
+def _repeated(engine: Engine, table: ibis.Table, by: str) -> ibis.Table:
+    """Return the values of a column that stand in more than one row: a small table, kept."""
+    counts = table.group_by(by).agg(times=table.count())
+    return engine.keep(counts.filter(counts.times > 1).select(by))
 
 
-def _calendar(programmes: Mapping[str, Programme], first: int, last: int) -> pa.Table:
-    """Return, for each time zone and UTC day, which instants are which civil day."""
-    rows: list[tuple[str, int, int, int, int]] = []
-    for zone in sorted({p.timezone for p in programmes.values()}):
-        offsets = [_offset_us(zone, day * DAY_US) for day in range(first, last + 2)]
-        for utc_day, offset, then in zip(range(first, last + 1), offsets, offsets[1:], strict=False):
-            start = utc_day * DAY_US
-            if offset == then:
-                midnight = start + -(start + offset) % DAY_US
-                cuts = [start, midnight, start + DAY_US] if midnight > start else [start, start + DAY_US]
-            else:
-                cuts = [start, *_midnights(zone, start), start + DAY_US]
-            for low, high in pairwise(cuts):
-                day = (low + offset) // DAY_US if offset == then else (local_day(low, zone) - EPOCH.date()).days
-                rows.append((zone, utc_day, low, high, day))
-    names = ["timezone", "utc_day", "from_us", "to_us"]
-    types = [pa.string(), pa.int32(), pa.int64(), pa.int64()]
-    columns = list(zip(*rows, strict=True)) if rows else [()] * 5
-    days = pa.array(columns[4], pa.int32()).cast(pa.date32())
-    mmdd = pc.add(pc.multiply(pc.month(days), 100), pc.day(days))
-    arrays = [pa.array(c, t) for c, t in zip(columns, types, strict=False)]
-    arrays += [pc.strftime(days, "%Y-%m-%d"), pc.year(days).cast(pa.int32()), mmdd.cast(pa.int32())]
-    return pa.table(arrays, names=[*names, "day", "year", "mmdd"])
+def _clustered(table: ibis.Table, of: ibis.Table) -> ibis.Table:
+    joined = table.left_join(of, table.person == of.linked)
+    return joined.mutate(cluster=ibis.coalesce(joined.of_cluster, joined.person)).drop("linked", "of_cluster")
 
 
-def _offset_us(zone: str, at: int) -> int:
-    """Return the offset of a time zone at an instant, both in microseconds."""
-    offset = (EPOCH + timedelta(microseconds=at)).astimezone(ZoneInfo(zone)).utcoffset()
-    assert offset is not None
-    return offset // MICROSECOND
+def _cluster_map(engine: Engine, of_kind: Mapping[str, ibis.Table]) -> ibis.Table:
+    """Return (linked, of_cluster) for every person in a standing link (step 1; links are few: solved here)."""
+    links, unlinked = of_kind["persons_linked"], of_kind["persons_unlinked"]
+    standing = links.anti_join(unlinked, links.entry_id == unlinked.ref).select("person", "person_b")
+    pairs = texts(engine, standing, ("person", "person_b")).to_pyarrow()
+    found = clusters(zip(pairs["person"].to_pylist(), pairs["person_b"].to_pylist(), strict=True))
+    names = ("linked", "of_cluster")
+    table = engine.table(pa.table([pa.array(c, pa.string()) for c in (list(found), found.values())], names=names))
+    return table.select(**{name: engine.id(table[name]) for name in names})
 
 
-def _midnights(zone: str, start: int) -> list[int]:
-    """Return the instants within a UTC day with a clock change at which the civil day changes, to the second."""
-    second = 1_000_000
-    found = []
-    for minute in range(start, start + DAY_US, 60 * second):
-        if local_day(minute, zone) != local_day(minute + 60 * second, zone):
-            at = next(
-                t
-                for t in range(minute + second, minute + 61 * second, second)
-                if local_day(t, zone) != local_day(minute, zone)
-            )
-            found.append(at)
-    return [cut for cut in found if start < cut < start + DAY_US]
+def _programmes(programmes: Mapping[str, Programme]) -> pa.Table:
+    columns = {
+        "programme": pa.array(list(programmes), pa.string()),
+        "timezone": pa.array([p.timezone for p in programmes.values()], pa.string()),
+        "weakest": pa.array([RANK[p.counts_from] for p in programmes.values()], pa.int8()),
+    }
+    return pa.table(columns)
 
 
-def _birth_mmdd(birth: Any) -> Any:
-    return ibis.cases(
-        (birth.length() == 4, 701),
-        (birth.length() == 7, birth.substr(5, 2).cast("int32") * 100 + 15),
-        (birth.length() == 10, birth.substr(5, 2).cast("int32") * 100 + birth.substr(8, 2).cast("int32")),
-        else_=0,
-    )
+def _registered(step: _Step) -> ibis.Table:
+    """Return each registered departure under its latest facts (step 3)."""
+    facts = ("departure", "person", "programme", "destination", "assistance")
+    told = step.of_kind["departure_registered"].select(*facts, "at", "entry_id")
+    again = _repeated(step.engine, told, "departure")
+    once = told.anti_join(again, "departure").select(*facts)
+    last = _latest(told.semi_join(again, "departure"), "departure").select(*facts)
+    registered = once.union(last)
+    corrected = _corrections(step, told)
+    registered = registered.left_join(corrected, registered.departure == corrected.of_departure)
+    return registered.mutate(
+        destination=ibis.coalesce(registered.later_destination, registered.destination),
+        assistance=ibis.coalesce(registered.later_assistance, registered.assistance),
+    ).select(*facts)
+
+
+def _corrections(step: _Step, told: ibis.Table) -> ibis.Table:
+    """Return (of_departure, later_destination, later_assistance), null where the registration is the later word."""
+    corrected = step.of_kind["departure_corrected"]
+    first = _latest(told.semi_join(corrected, "departure"), "departure")
+    table = first.select(of_departure="departure", registered_at="at", registration="entry_id")
+    for name in ("destination", "assistance"):
+        fact = corrected.filter(corrected[name].notnull()).select("departure", "at", "entry_id", name)
+        fact = _latest(fact, "departure").select(
+            told_of="departure", corrected_at="at", correction="entry_id", later=name
+        )
+        table = table.left_join(fact, table.of_departure == fact.told_of)
+        greater = (table.corrected_at > table.registered_at) | (
+            (table.corrected_at == table.registered_at) & (table.correction > table.registration)
+        )
+        later = ibis.ifelse(greater.fill_null(False), table.later, ibis.null())
+        table = table.mutate(**{f"later_{name}": later}).drop("told_of", "corrected_at", "correction", "later")
+    return table.select("of_departure", "later_destination", "later_assistance")
+
+
+def _confirmed(step: _Step) -> ibis.Table:
+    """Return (departure, rank, at) of each departure's strongest standing confirmation (step 5).
+
+    Strongest, then earliest, is the smallest of one number; the id, which breaks further ties, shows in neither.
+    """
+    confirmations, retractions = step.of_kind["departure_confirmed"], step.of_kind["confirmation_retracted"]
+    standing = confirmations.anti_join(retractions, confirmations.entry_id == retractions.ref)
+    packed = standing["rank"].cast("int64") * (1 << _AT_BITS) + (standing["at"] + _AT_ZERO)
+    best = standing.group_by("departure").agg(best=packed.min())
+    at = (best.best & ((1 << _AT_BITS) - 1)) - _AT_ZERO
+    return best.select("departure", rank=(best.best >> _AT_BITS).cast("int8"), at=at)
+
+
+def _exits(step: _Step) -> tuple[ibis.Table, ibis.Table]:
+    """Return confirmed departures with exits and clusters (steps 4 and 5), and what stands but does not count."""
+    best, registered = _confirmed(step), _registered(step)
+    best = best.inner_join(registered, "departure").inner_join(step.programmes, "programme")
+    withdrawn = step.of_kind["departure_withdrawn"].select(gone="departure").distinct()
+    best = best.left_join(withdrawn, best.departure == withdrawn.gone)
+    best = step.engine.keep(_clustered(best, step.clusters))
+    exits = best.filter(best.gone.isnull() & (best["rank"] <= best.weakest)).drop("gone", "weakest")
+    refused = best.filter(best.gone.notnull() | (best["rank"] > best.weakest))
+    kind = refused.gone.notnull().ifelse("confirmed_after_withdrawal", "word_only")
+    return exits, refused.select(subject=refused.departure, kind=kind, programme=refused.programme, at=refused["at"])
+
+
+def _presences(step: _Step, exits: ibis.Table, several: ibis.Table) -> ibis.Table:
+    """Return (cluster, at, leaves, id) of the presences in some clusters (step 6)."""
+    returned, registered = step.of_kind["returned"], step.of_kind["departure_registered"]
+    names = ("person", "departure", "entry_id", "at")
+    seen = _clustered(returned.select(*names).union(registered.select(*names)), step.clusters)
+    seen = step.engine.keep(seen.semi_join(several, "cluster"))
+    own = exits.semi_join(seen, "departure").select(own="departure", left_at="at")
+    seen = seen.left_join(own, seen.departure == own.own)
+    seen = seen.filter(seen.left_at.isnull() | (seen.left_at > seen["at"]))
+    return seen.select("cluster", "at", leaves=ibis.literal(0, "int8"), id="entry_id")
+
+
+def _walk(step: _Step, exits: ibis.Table) -> tuple[ibis.Table, ibis.Table]:
+    """Return the chosen exit of each group, and the others (steps 6 and 7); a cluster's only exit needs no walk."""
+    several = _repeated(step.engine, exits, "cluster")
+    walked = exits.semi_join(several, "cluster")
+    leaving = walked.select("cluster", "at", leaves=ibis.literal(1, "int8"), id="departure")
+    events = _presences(step, exits, several).union(leaving)
+    before = ibis.window(group_by="cluster", order_by=["at", "leaves", "id"], preceding=None, following=0)
+    numbered = events.mutate(grp=(1 - events.leaves).sum().over(before).cast("int64"))
+    numbered = numbered.filter(numbered.leaves == 1).select(number_of="id", grp="grp")
+    walked = walked.inner_join(numbered, walked.departure == numbered.number_of).drop("number_of")
+    strongest = ibis.window(group_by=["cluster", "grp"], order_by=["rank", "at", "departure"])
+    walked = step.engine.keep(walked.mutate(nth=ibis.row_number().over(strongest)).drop("grp"))
+    chosen = walked.filter(walked.nth == 0).drop("nth")
+    alone = exits.anti_join(several, "cluster")
+    joined = walked.filter(walked.nth > 0)
+    joined = joined.select(subject="departure", kind=ibis.literal("joined"), programme="programme", at="at")
+    return alone.union(chosen.select(*alone.columns)), joined
+
+
+def _facts(step: _Step) -> ibis.Table:
+    """Return (of_person, nationality, sex, birth) under the latest of each (step 2); null where nobody told."""
+    names = ("nationality", "sex", "birth")
+    parts = [step.of_kind[kind].select("person", "at", "entry_id", *names) for kind in ("enrolled", "facts_corrected")]
+    told = parts[0].union(parts[1])
+    again = _repeated(step.engine, told, "person")
+    repeated = step.engine.keep(told.semi_join(again, "person"))
+    facts = repeated.select("person").distinct()
+    for name in names:
+        fact = repeated.filter(repeated[name].notnull()).select("person", "at", "entry_id", name)
+        fact = _latest(fact, "person").select("person", name)
+        facts = facts.left_join(fact, "person").select(*facts.columns, name)
+    once = told.anti_join(again, "person").select("person", *names)
+    return once.union(facts.select("person", *names)).rename(of_person="person")
+
+
+def _dated(engine: Engine, chosen: ibis.Table, programmes: Mapping[str, Programme]) -> ibis.Table:
+    """Put the civil day to exits (step 8): `day` as text, `year`, `mmdd`."""
+    bounds = chosen.agg(low=chosen["at"].min(), high=chosen["at"].max()).to_pyarrow().to_pylist()[0]
+    span = (0, -1) if bounds["low"] is None else (bounds["low"] // civil.DAY_US, bounds["high"] // civil.DAY_US)
+    offsets = engine.table(civil.offsets(programmes, *span))
+    days = engine.table(civil.days(span[0] - 2, span[1] + 2))
+    # A double's rounding cannot reach the next whole number here: a day is 8.6e10 µs, and there are under 2^16 days.
+    chosen = chosen.mutate(utc_day=(chosen["at"] // civil.DAY_US).cast("int64"))
+    same = [chosen.timezone == offsets.zone, chosen.utc_day == offsets.utc_day]
+    within = [chosen["at"] >= offsets.from_us, chosen["at"] < offsets.to_us]
+    chosen = chosen.inner_join(offsets, [*same, *within], rname="{name}_of_offset")
+    local = chosen["at"] + chosen.offset_us - chosen.utc_day * civil.DAY_US
+    number = chosen.utc_day + (local >= civil.DAY_US).ifelse(1, 0) - (local < 0).ifelse(1, 0)
+    chosen = chosen.mutate(local_day=number.cast("int64"))
+    return chosen.inner_join(days, chosen.local_day == days.number)
 
 
 def _age(birth: Any, year: Any, mmdd: Any) -> Any:
-    age = year - birth.substr(0, 4).cast("int32") - (mmdd < _birth_mmdd(birth)).ifelse(1, 0)
+    """Return the band of the age in completed years (step 9); `birth` is yyyymmdd, 0 or null for unknown."""
+    born = birth.cast("int32")
+    in_year = born % 10000
+    age = year - ((born - in_year) / 10000).cast("int32") - (mmdd < in_year).ifelse(1, 0)
     return ibis.cases(
-        (birth.isnull() | (age < 0) | (age > 120), "UNK"),
+        (birth.isnull() | (birth == 0) | (age < 0) | (age > 120), "UNK"),
         (age < 14, "Y_LT14"),
         (age < 18, "Y14-17"),
         (age < 35, "Y18-34"),
@@ -112,180 +237,38 @@ def _age(birth: Any, year: Any, mmdd: Any) -> Any:
     )
 
 
-def _cluster_map(entries: ibis.Table) -> ibis.Table:
-    """Return (person, cluster) for every person in a standing link (links are few: solved here)."""
-    links = entries.filter(entries.kind == "persons_linked")
-    unlinked = entries.filter(entries.kind == "persons_unlinked")
-    pairs = links.anti_join(unlinked, links.entry_id == unlinked.ref).select("person", "person_b").to_pyarrow()
-    found = clusters(zip(pairs["person"].to_pylist(), pairs["person_b"].to_pylist(), strict=True))
-    table = pa.table(
-        {"linked": pa.array(list(found), pa.string()), "of_cluster": pa.array(list(found.values()), pa.string())}
-    )
-    return ibis.memtable(table)
-
-
-def _clustered(table: ibis.Table, of: ibis.Table) -> ibis.Table:
-    joined = table.left_join(of, table.person == of.linked)
-    return joined.mutate(cluster=ibis.coalesce(joined.of_cluster, joined.person)).drop("linked", "of_cluster")
-
-
-def _walk(exits: ibis.Table, entries: ibis.Table, of: ibis.Table) -> ibis.Table:
-    """Return the exits with `grp`, the number of presences before each in its cluster (steps 6 and 7)."""
-    size = exits.group_by("cluster").agg(exits_of_cluster=exits.count())
-    sized = exits.inner_join(size, "cluster")
-    alone = sized.filter(sized.exits_of_cluster == 1).mutate(grp=ibis.literal(0, "int64"))
-    several = sized.filter(sized.exits_of_cluster > 1)
-    seen = entries.filter(entries.kind.isin(["returned", "departure_registered"]))
-    seen = seen.select("person", "departure", "entry_id", seen_at="at")
-    own = exits.select(own_departure="departure", left_at="at")
-    seen = seen.left_join(own, seen.departure == own.own_departure)
-    seen = seen.filter(seen.left_at.isnull() | (seen.left_at > seen.seen_at)).select("person", "entry_id", "seen_at")
-    seen = _clustered(seen, of)
-    seen = seen.semi_join(several, "cluster")
-    presences = seen.select(cluster=seen.cluster, at=seen.seen_at, leaves=ibis.literal(0, "int8"), id=seen.entry_id)
-    leaving = several.select(
-        cluster=several.cluster, at=several.at, leaves=ibis.literal(1, "int8"), id=several.departure
-    )
-    events = presences.union(leaving)
-    before = ibis.window(group_by="cluster", order_by=["at", "leaves", "id"], preceding=None, following=0)
-    numbered = events.mutate(grp=(1 - events.leaves).sum().over(before).cast("int64"))
-    numbered = numbered.filter(numbered.leaves == 1).select(number_of="id", grp="grp")
-    walked = several.inner_join(numbered, several.departure == numbered.number_of).drop("number_of")
-    return alone.union(walked.select(*alone.columns))
-
-
-def recount(entries: ibis.Table, programmes: Mapping[str, Programme], upto: int | None = None) -> Recount:
-    """Count by the rule the departures that entries at or below a position tell of.
-
-    `entries` has the columns of `columns.SCHEMA` on `backend`. Reads the links, and the first and last day, at
-    once; the rest is lazy. Source: `docs/counting.md`.
-    """
-    if upto is not None:
-        entries = entries.filter(entries.position <= upto)
-    of_kind = {kind: entries.filter(entries.kind == kind) for kind in _KINDS}
-    configured = ibis.memtable(_programmes(programmes))
-    registered = _latest(of_kind["departure_registered"], "departure")
-    exits, refused = _exits(of_kind, registered, configured)
-    of = _cluster_map(entries)
-    exits = _walk(_clustered(exits, of), entries, of)
-    strongest = ibis.window(group_by=["cluster", "grp"], order_by=["rank", "at", "departure"])
-    exits = exits.mutate(nth=ibis.row_number().over(strongest))
-    joined = exits.filter(exits.nth > 0).select(
-        subject="departure", kind=ibis.literal("joined"), programme="programme", at="at"
-    )
-    chosen = exits.filter(exits.nth == 0)
-    bounds = chosen.agg(low=chosen.utc_day.min(), high=chosen.utc_day.max()).to_pyarrow().to_pylist()[0]
-    span = (bounds["low"], bounds["high"]) if bounds["low"] is not None else (0, -1)
-    calendar = ibis.memtable(_calendar(programmes, *span))
-    counted = _under_facts(chosen, of_kind, calendar)
-    findings = joined.union(refused).union(_pending(of_kind))
-    return Recount(counted, findings)
-
-
-_KINDS = (
-    *("enrolled", "facts_corrected", "departure_registered", "departure_corrected", "departure_withdrawn"),
-    *("departure_confirmed", "confirmation_retracted", "returned", "persons_linked", "persons_unlinked"),
-)
-
-
-def _programmes(programmes: Mapping[str, Programme]) -> pa.Table:
-    return pa.table(
-        {
-            "programme": pa.array(list(programmes), pa.string()),
-            "timezone": pa.array([p.timezone for p in programmes.values()], pa.string()),
-            "weakest": pa.array([RANK[p.counts_from] for p in programmes.values()], pa.int8()),
-        }
-    )
-
-
-def _exits(
-    of_kind: Mapping[str, ibis.Table], registered: ibis.Table, configured: ibis.Table
-) -> tuple[ibis.Table, ibis.Table]:
-    """Return confirmed departures with their exits (steps 4 and 5), and what stands but does not count."""
-    confirmations, retractions = of_kind["departure_confirmed"], of_kind["confirmation_retracted"]
-    standing = confirmations.anti_join(retractions, confirmations.entry_id == retractions.ref)
-    standing = standing.select("departure", "evidence", "entry_id", "at", "utc_day")
-    standing = standing.mutate(rank=_rank(standing.evidence).cast("int8"))
-    first = ibis.window(group_by="departure", order_by=["rank", "at", "entry_id"])
-    best = standing.mutate(nth=ibis.row_number().over(first))
-    best = best.filter(best.nth == 0).select("departure", "evidence", "rank", "at", "utc_day")
-    facts = registered.select(
-        "departure",
-        "person",
-        "programme",
-        registered_at="at",
-        registration="entry_id",
-        first_destination="destination",
-        first_assistance="assistance",
-    )
-    best = best.inner_join(facts, "departure").inner_join(configured, "programme")
-    withdrawn = of_kind["departure_withdrawn"].select(gone="departure").distinct()
-    best = best.left_join(withdrawn, best.departure == withdrawn.gone)
-    exits = best.filter(best.gone.isnull() & (best["rank"] <= best.weakest)).drop("gone")
-    refused = best.filter(best.gone.notnull() | (best["rank"] > best.weakest))
-    kind = refused.gone.notnull().ifelse("confirmed_after_withdrawal", "word_only")
-    return exits, refused.select(subject=refused.departure, kind=kind, programme=refused.programme, at=refused.at)
-
-
-def _under_facts(chosen: ibis.Table, of_kind: Mapping[str, ibis.Table], calendar: ibis.Table) -> ibis.Table:
-    """Put the facts of person and departure, the civil day and the age to the chosen exits (steps 2, 3, 8, 9)."""
-    told = of_kind["enrolled"].union(of_kind["facts_corrected"])
-    for name, given in (
-        ("nationality", told.nationality.notnull()),
-        ("sex", told.sex.notnull()),
-        ("birth_date", told.gives_birth_date),
-    ):
-        fact = _latest(told.filter(given).select("person", "at", "entry_id", name), "person")
-        fact = fact.select(of_person="person", **{f"told_{name}": name})
-        chosen = chosen.left_join(fact, chosen.person == fact.of_person).drop("of_person")
-    corrected = of_kind["departure_corrected"]
-    for name in ("destination", "assistance"):
-        fact = corrected.filter(corrected[name].notnull()).select("departure", "at", "entry_id", name)
-        fact = _latest(fact, "departure").select(
-            of_departure="departure", corrected_at="at", correction="entry_id", later=name
-        )
-        chosen = chosen.left_join(fact, chosen.departure == fact.of_departure)
-        greater = (chosen.corrected_at > chosen.registered_at) | (
-            (chosen.corrected_at == chosen.registered_at) & (chosen.correction > chosen.registration)
-        )
-        value = ibis.ifelse(greater.fill_null(False), chosen.later, chosen[f"first_{name}"])
-        chosen = chosen.mutate(**{name: value}).drop("of_departure", "corrected_at", "correction", "later")
-    days = calendar.rename(zone="timezone", of_day="utc_day")
-    chosen = chosen.inner_join(
-        days,
-        [
-            chosen.timezone == days.zone,
-            chosen.utc_day == days.of_day,
-            chosen.at >= days.from_us,
-            chosen.at < days.to_us,
-        ],
-    )
-    return chosen.select(
-        departure=chosen.departure,
-        programme=chosen.programme,
-        cluster=chosen.cluster,
-        exited_at=chosen.at,
-        day=chosen.day,
-        nationality=chosen.told_nationality.fill_null("UNK"),
-        sex=chosen.told_sex.fill_null(0),
-        age=_age(chosen.told_birth_date, chosen.year, chosen.mmdd),
-        destination=chosen.destination,
-        evidence=chosen.evidence,
-        assistance=chosen.assistance,
+def _under_facts(step: _Step, dated: ibis.Table) -> ibis.Table:
+    """Put the facts of each exit's person to it, and its codes into words (steps 7 and 9)."""
+    facts = _facts(step)
+    table = dated.left_join(facts, dated.person == facts.of_person)
+    return table.select(
+        departure=table.departure,
+        programme=table.programme,
+        cluster=table.cluster,
+        exited_at=table["at"],
+        day=table.day,
+        nationality=table.nationality.fill_null("UNK"),
+        sex=table.sex.fill_null(0).cast("int8"),
+        age=_age(table.birth, table.year, table.mmdd),
+        destination=table.destination,
+        evidence=table["rank"].cases(*enumerate(EVIDENCE), else_="unknown"),
+        assistance=table.assistance.cases(*_ASSISTANCE_TEXTS.items(), else_="unknown"),
     )
 
 
 def _pending(of_kind: Mapping[str, ibis.Table]) -> ibis.Table:
     """Return the entries that wait for something they refer to."""
-    enrolled = of_kind["enrolled"].select(known="person").distinct()
-    registered = of_kind["departure_registered"].select(known="departure").distinct()
+    enrolled = of_kind["enrolled"].select(known="person")
+    registered = of_kind["departure_registered"].select(known="departure")
     confirmations = of_kind["departure_confirmed"].select(known="entry_id")
     links = of_kind["persons_linked"].select(known="entry_id")
 
     def waiting(kinds: Sequence[str], column: str, known: ibis.Table, waits: str) -> ibis.Table:
-        found = [of_kind[kind].anti_join(known, of_kind[kind][column] == known.known) for kind in kinds]
-        parts = [f.select(subject="entry_id", kind=ibis.literal(waits), programme="programme", at="at") for f in found]
-        return ibis.union(*parts) if len(parts) > 1 else parts[0]
+        names = list(dict.fromkeys(("entry_id", "programme", "at", column)))
+        parts = [of_kind[kind].select(*names) for kind in kinds]
+        told = ibis.union(*parts) if len(parts) > 1 else parts[0]
+        found = told.anti_join(known, told[column] == known.known)
+        return found.select(subject="entry_id", kind=ibis.literal(waits), programme="programme", at="at")
 
     about_persons = ("facts_corrected", "returned", "departure_registered", "persons_linked")
     about_departures = ("departure_corrected", "departure_withdrawn", "departure_confirmed")
@@ -297,3 +280,27 @@ def _pending(of_kind: Mapping[str, ibis.Table]) -> ibis.Table:
         waiting(("confirmation_retracted",), "ref", confirmations, "waits_for_confirmation"),
         waiting(("persons_unlinked",), "ref", links, "waits_for_link"),
     )
+
+
+_KINDS = (
+    *("enrolled", "facts_corrected", "departure_registered", "departure_corrected", "departure_withdrawn"),
+    *("departure_confirmed", "confirmation_retracted", "returned", "persons_linked", "persons_unlinked"),
+)
+
+
+def recount(
+    engine: Engine, entries: ibis.Table, programmes: Mapping[str, Programme], upto: int | None = None
+) -> Recount:
+    """Count by the rule the departures that entries at or below a position tell of.
+
+    `entries` has the columns of `columns.SCHEMA` on `engine`. Works out the exits at once; facts and findings are
+    lazy. Source: `docs/counting.md`.
+    """
+    if upto is not None:
+        entries = entries.filter(entries.position <= upto)
+    of_kind = {kind: entries.filter(entries.kind == kind) for kind in _KINDS}
+    step = _Step(engine, of_kind, engine.table(_programmes(programmes)), _cluster_map(engine, of_kind))
+    exits, refused = _exits(step)
+    chosen, joined = _walk(step, exits)
+    counted = _under_facts(step, _dated(engine, chosen, programmes))
+    return Recount(engine, counted, joined.union(refused).union(_pending(of_kind)))

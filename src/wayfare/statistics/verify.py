@@ -1,12 +1,17 @@
-"""Holding the live projections against a whole recount by the other implementation, and the ledger against itself."""
+"""Holding the live projections against a whole recount by the other implementation, and the ledger against itself.
+
+What PostgreSQL holds is streamed to the engine of the recount and compared there, row by row and as often as it
+stands: nothing of the size of the ledger passes through Python's memory.
+"""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
 
 import ibis
-import pyarrow as pa
 from django.db import connection, transaction
 
 from wayfare.ledger import queries as ledger
@@ -15,77 +20,152 @@ from wayfare.statistics.recount import COUNTED
 
 NAMED = 20
 """Differences of one sort that are named one by one; the rest are counted."""
-_STEP = 200_000
+_PIECE = 256 << 20
 
-_LIVE_COUNTED = (
-    "select departure::text, p.key, cluster::text, (extract(epoch from exited_at) * 1000000)::bigint, day::text,"
-    " nationality, sex, age, destination, evidence, assistance"
-    " from departures_counted join departures_programme p on p.id = programme_id"
-)
-_LIVE_FINDINGS = (
-    "select subject::text, kind, p.key, (extract(epoch from at) * 1000000)::bigint"
-    " from departures_finding left join departures_programme p on p.id = programme_id"
-)
-_CELLS = {
-    "cells by month": "select programme_id::text, to_char(day, 'YYYY-MM-01'), nationality, sex::text, age, destination,"
-    " evidence, assistance, count(*) from departures_counted group by 1, 2, 3, 4, 5, 6, 7, 8"
-    " {word} select programme_id::text, month::text, nationality, sex::text, age, destination, evidence, assistance,"
-    " departures from departures_monthcell",
-    "cells by day": "select programme_id::text, day::text, destination, evidence, count(*) from departures_counted"
-    " group by 1, 2, 3, 4 {word} select programme_id::text, day::text, destination, evidence, departures"
-    " from departures_daycell",
-    "marks of repetition": "select departure::text, count(*) over (partition by cluster) > 1 from departures_counted"
-    " {word} select departure::text, repeats from departures_counted",
-    "tally": "select kind, count(*) from ledger_entry group by kind"
-    " {word} select kind, entries from ledger_tally where entries > 0",
+_FACTS = {"nationality": "varchar", "sex": "tinyint", "age": "varchar"}
+_TRAVEL = {"destination": "varchar", "evidence": "varchar"}
+
+
+class _Live(NamedTuple):
+    """A live table as it is read: the query, and its columns with their types in DuckDB."""
+
+    query: str
+    columns: dict[str, str]
+
+
+_LIVE = {
+    "counted": _Live(
+        "select departure, p.key, cluster, (extract(epoch from exited_at) * 1000000)::bigint, day, nationality, sex,"
+        " age, destination, evidence, assistance, repeats from departures_counted",
+        {"departure": "uuid", "programme": "varchar", "cluster": "uuid", "exited_at": "bigint", "day": "varchar"}
+        | {**_FACTS, **_TRAVEL, "assistance": "varchar", "repeats": "boolean"},
+    ),
+    "findings": _Live(
+        "select subject, kind, p.key, (extract(epoch from at) * 1000000)::bigint from departures_finding",
+        {"subject": "uuid", "kind": "varchar", "programme": "varchar", "at": "bigint"},
+    ),
+    "cells by month": _Live(
+        "select p.key, month, nationality, sex, age, destination, evidence, assistance, departures"
+        " from departures_monthcell",
+        {"programme": "varchar", "month": "varchar", **_FACTS, **_TRAVEL, "assistance": "varchar"}
+        | {"departures": "bigint"},
+    ),
+    "cells by day": _Live(
+        "select p.key, day, destination, evidence, departures from departures_daycell",
+        {"programme": "varchar", "day": "varchar", **_TRAVEL, "departures": "bigint"},
+    ),
 }
 
 
-def _arrow(query: str, names: Sequence[str], types: Sequence[pa.DataType]) -> pa.Table:
-    """Read a query into Arrow, some rows at a time."""
-    parts = []
-    schema = pa.schema(list(zip(names, types, strict=True)))
-    with connection.chunked_cursor() as cursor:
-        cursor.execute(query)
-        while rows := cursor.fetchmany(_STEP):
-            lists = zip(*rows, strict=True)
-            parts.append(pa.table([pa.array(c, t) for c, t in zip(lists, types, strict=True)], schema=schema))
-    return pa.concat_tables(parts) if parts else schema.empty_table()
+def _load(backend: Any, live: _Live, folder: Path) -> ibis.Table:
+    """Stream a live table into DuckDB, a piece at a time."""
+    name = ibis.util.gen_name("live")
+    columns = ", ".join(f'"{column}" {type_}' for column, type_ in live.columns.items())
+    types = ", ".join(f"'{column}': '{type_}'" for column, type_ in live.columns.items())
+    path = folder / "piece"
+    fill = (
+        f"insert into {name} select * from read_csv('{path}', auto_detect = false, header = false, delim = '\t',"  # noqa: S608
+        f" quote = '\"', escape = '\"', nullstr = '', columns = {{{types}}})"
+    )
+    backend.raw_sql(f"create temp table {name} ({columns})")
+    with connection.cursor() as cursor, path.open("wb") as out:
+        query = f"{live.query} left join departures_programme p on p.id = programme_id"
+        with cursor.cursor.copy(f"copy ({query}) to stdout (format csv, delimiter e'\\t')") as copy:
+            for part in copy:  # whole rows
+                out.write(part)
+                if out.tell() > _PIECE:
+                    out.flush()
+                    backend.raw_sql(fill)
+                    out.seek(0)
+                    out.truncate()
+        out.flush()
+        backend.raw_sql(fill)
+    return backend.table(name)
 
 
-def _differences(what: str, recount: ibis.Table, live: ibis.Table) -> Iterator[str]:
-    for word, extra in (("missing", recount.difference(live)), ("too much", live.difference(recount))):
-        number = int(extra.count().to_pyarrow().as_py())
-        if number:
-            for row in extra.limit(NAMED).to_pyarrow().to_pylist():
-                facts = ", ".join(f"{name} {value}" for name, value in row.items())
-                yield f"{what}: {word} in the live projection: {facts}"
+def _differences(what: str, expected: ibis.Table, live: ibis.Table) -> Iterator[str]:
+    """Name the rows that stand more often on one side than on the other."""
+    sides = [table.mutate(side=ibis.literal(sign, "int64")) for table, sign in ((expected, 1), (live, -1))]
+    both = ibis.union(sides[0], sides[1].select(*sides[0].columns))
+    groups = both.group_by(expected.columns).agg(surplus=both.side.sum())
+    found = groups.filter(groups.surplus != 0)
+    for word, extra in (("missing", found.filter(found.surplus > 0)), ("too much", found.filter(found.surplus < 0))):
+        rows = extra.drop("surplus").limit(NAMED).to_pyarrow().to_pylist()
+        for row in rows:
+            facts = ", ".join(f"{name} {value}" for name, value in row.items())
+            yield f"{what}: {word} in the live projection: {facts}"
+        if len(rows) == NAMED:
+            number = int(extra.count().to_pyarrow().as_py())
             if number > NAMED:
                 yield f"{what}: {word} in the live projection: {number - NAMED} more"
 
 
-def _sql_differences() -> Iterator[str]:
-    with connection.cursor() as cursor:
-        for what, query in _CELLS.items():
-            one, two = query.split(" {word} ")
-            for word, left, right in (("missing", one, two), ("too much", two, one)):
-                cursor.execute(f"({left}) except all ({right}) limit {NAMED}")
-                for row in cursor.fetchall():
-                    yield f"{what}: {word}: {', '.join(map(str, row))}"
+def _by_month(counted: ibis.Table) -> ibis.Table:
+    counted = counted.mutate(month=counted.day.substr(0, 7) + "-01")
+    names = ("programme", "month", "nationality", "sex", "age", "destination", "evidence", "assistance")
+    return counted.group_by(names).agg(departures=counted.count())
+
+
+def _by_day(counted: ibis.Table) -> ibis.Table:
+    names = ("programme", "day", "destination", "evidence")
+    return counted.group_by(names).agg(departures=counted.count())
+
+
+def _marks(counted: ibis.Table) -> ibis.Table:
+    """Return the marks of repetition as they should be."""
+    times = counted.group_by("cluster").agg(times=counted.count())
+    several = times.filter(times.times > 1)
+    again = counted.semi_join(several, "cluster").select("departure", repeats=ibis.literal(True))
+    once = counted.anti_join(several, "cluster").select("departure", repeats=ibis.literal(False))
+    return again.union(once)
+
+
+def _projection_differences(head: int, folder: Path) -> Iterator[str]:
+    found = recounted(head)
+    backend = found.engine.backend
+    live = {name: _load(backend, table, folder) for name, table in _LIVE.items()}
+    counted = live["counted"]
+    yield from _differences("counted departures", found.counted.select(*COUNTED), counted.select(*COUNTED))
+    yield from _differences("findings", found.findings, live["findings"])
+    yield from _differences("cells by month", _by_month(counted), live["cells by month"])
+    yield from _differences("cells by day", _by_day(counted), live["cells by day"])
+    yield from _differences("marks of repetition", _marks(counted), counted.select("departure", "repeats"))
+
+
+_BAD = "digest is distinct from sha256(convert_to(body, 'UTF8'))"
 
 
 def _ledger_differences(head: int) -> Iterator[str]:
-    """Name positions that are missing and rows whose digest is not that of their body."""
-    expected = 1
-    with connection.chunked_cursor() as cursor:
-        cursor.execute("select position, body, digest from ledger_entry where position <= %s order by position", [head])
-        while rows := cursor.fetchmany(_STEP):
-            for position, body, digest in rows:
-                if position != expected:
-                    yield f"ledger: positions {expected} to {position - 1} are missing"
-                if hashlib.sha256(body.encode()).digest() != bytes(digest):
-                    yield f"ledger: the digest at position {position} is not that of its entry"
-                expected = position + 1
+    """Name positions that are missing, rows whose digest is not that of their body, and a tally that is off."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"select kind, count(*), count(*) filter (where {_BAD}) from ledger_entry where position <= %s"  # noqa: S608
+            " group by kind",
+            [head],
+        )
+        kinds = {kind: (entries, bad) for kind, entries, bad in cursor.fetchall()}
+        if sum(entries for entries, _ in kinds.values()) != head:
+            cursor.execute(
+                "select before + 1, position - 1 from (select position, lag(position, 1, 0::bigint) over (order by"
+                " position) as before from ledger_entry where position <= %s) p where position <> before + 1 limit %s",
+                [head, NAMED],
+            )
+            for first, last in cursor.fetchall():
+                yield f"ledger: positions {first} to {last} are missing"
+        if any(bad for _, bad in kinds.values()):
+            cursor.execute(
+                f"select position from ledger_entry where position <= %s and {_BAD} order by position limit %s",  # noqa: S608
+                [head, NAMED],
+            )
+            for (position,) in cursor.fetchall():
+                yield f"ledger: the digest at position {position} is not that of its entry"
+            if (more := sum(bad for _, bad in kinds.values()) - NAMED) > 0:
+                yield f"ledger: the digests at {more} more positions are not those of their entries"
+        tally = ledger.tally()
+        for kind in sorted(tally.keys() | kinds.keys()):
+            there = kinds.get(kind, (0, 0))[0]
+            if tally.get(kind, 0) != there:
+                yield f"tally: {kind}: {tally.get(kind, 0)} is written, {there} are in the ledger"
 
 
 def differences() -> tuple[int, list[str]]:
@@ -93,18 +173,9 @@ def differences() -> tuple[int, list[str]]:
 
     Compares, as of one moment: counted departures, findings, cells, marks of repetition, tally, positions, digests.
     """
-    with transaction.atomic():
+    with transaction.atomic(), TemporaryDirectory(prefix="wayfare-verify-") as folder:
         with connection.cursor() as cursor:
             if not connection.savepoint_ids:
                 cursor.execute("set transaction isolation level repeatable read, read only")
         head = ledger.head()
-        text, whole, small = pa.string(), pa.int64(), pa.int8()
-        types = [text, text, text, whole, text, text, small, text, text, text, text]
-        counted = _arrow(_LIVE_COUNTED, COUNTED, types)
-        findings = _arrow(_LIVE_FINDINGS, ("subject", "kind", "programme", "at"), [text, text, text, whole])
-        found = [*_ledger_differences(head), *_sql_differences()]
-        _, recount = recounted(head)
-        recount_counted = recount.counted.mutate(sex=recount.counted.sex.cast("int8"))
-        found += _differences("counted departures", recount_counted, ibis.memtable(counted))
-        found += _differences("findings", recount.findings, ibis.memtable(findings))
-    return head, found
+        return head, [*_ledger_differences(head), *_projection_differences(head, Path(folder))]

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import random
+import shutil
 from collections import Counter
 
-import ibis
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wayfare.departures import kinds, rules
 from wayfare.ledger.rules import instant_us
-from wayfare.statistics import columns
+from wayfare.statistics import engines
 from wayfare.statistics.recount import recount
-from wayfare.statistics.tests import naive
+from wayfare.statistics.tests import copies, naive
+from wayfare.statistics.tests.copies import copied, rows
 from wayfare.statistics.tests.histories import PROGRAMMES, history
 
 LATEST = instant_us("2027-01-01T00:00:00Z")
@@ -56,21 +57,13 @@ def test_the_order_of_arrival_changes_nothing(seed, chance):
 @given(st.integers(0, 2**32), st.integers(0, 400))
 def test_set_by_set_equals_one_cluster_at_a_time(seed, cut):
     raws = history(seed, people=20, length=300)
-    rows = [columns.row(n, e.kind, e.data) for n, e in enumerate(parsed(raws), 1)]
-    found = recount(ibis.memtable(columns.arrow(rows)), PROGRAMMES, cut)
+    path = copied(parsed(raws))
+    engine = engines.engine("duckdb")
+    counted, findings = rows(recount(engine, engine.entries([path]), PROGRAMMES, cut))
     outcome = rules.count(parsed(raws[:cut]), PROGRAMMES)
-    there = {
-        (
-            *(r["departure"], r["programme"], r["exited_at"], r["day"], r["nationality"], r["sex"], r["age"]),
-            *(r["destination"], r["evidence"], r["assistance"], r["cluster"]),
-        )
-        for r in found.counted.to_pyarrow().to_pylist()
-    }
-    assert there == flat(outcome.counted)
-    findings = Counter(
-        rules.Finding(r["subject"], r["kind"], r["programme"], r["at"]) for r in found.findings.to_pyarrow().to_pylist()
-    )
+    assert counted == copies.flat(outcome.counted)
     assert findings == Counter(outcome.findings)
+    shutil.rmtree(path.parent)
 
 
 def test_histories_do_hold_everything():
