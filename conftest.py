@@ -8,6 +8,14 @@ from collections.abc import Callable, Iterator
 import pytest
 
 
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what needs Spark where it is not installed; `wayfare test` says so at its end."""
+    from wayfare.site.testing import spark_is_here
+
+    if item.get_closest_marker("spark") and not spark_is_here():
+        pytest.skip("needs Java and the extra 'spark'")
+
+
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_blocker) -> None:
     """Bring the session's database up; tests that write stay in transactions that are rolled back."""

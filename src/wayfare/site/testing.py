@@ -19,11 +19,17 @@ CHECKS = (
 )
 
 
+def spark_is_here() -> bool:
+    """Tell whether Spark can run: Java, and the extra that brings pyspark."""
+    java = shutil.which("java") or Path(os.environ.get("JAVA_HOME", "/nowhere"), "bin", "java").exists()
+    return bool(java) and importlib.util.find_spec("pyspark") is not None
+
+
 def _skipped() -> list[str]:
     missing = []
     if shutil.which("chromium") is None:
         missing.append("browser tests: Chromium is not installed (Debian: apt-get install chromium)")
-    if shutil.which("java") is None or importlib.util.find_spec("pyspark") is None:
+    if not spark_is_here():
         missing.append("Spark tests: Java or the extra 'spark' (pyspark) is not installed")
     return missing
 

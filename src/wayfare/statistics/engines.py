@@ -6,6 +6,7 @@ which is the order of the id's lower-case text.
 
 from __future__ import annotations
 
+import atexit
 import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -52,7 +53,9 @@ class DuckDB:
 
     def table(self, rows: pa.Table) -> ibis.Table:
         """Return a small table from Arrow."""
-        return self.backend.create_table(ibis.util.gen_name("rows"), rows, temp=True)
+        name = ibis.util.gen_name("rows")
+        self.backend.con.register(name, rows)
+        return self.backend.table(name)
 
     def keep(self, table: ibis.Table) -> ibis.Table:
         """Work a table out once, for all who read it; it lives as long as the engine."""
@@ -94,6 +97,7 @@ class Spark:
             self.session = builder.getOrCreate()
         except (PySparkException, Py4JError, OSError) as problem:
             raise Refused("engine", f"spark does not start ({problem}); is Java 17 there, or JAVA_HOME set?") from None
+        atexit.register(self.session.stop)
         self.session.sparkContext.setLogLevel("ERROR")
         pieces = _PIECES_A_CORE * self.session.sparkContext.defaultParallelism
         self.session.conf.set("spark.sql.shuffle.partitions", str(pieces))

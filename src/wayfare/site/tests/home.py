@@ -11,6 +11,7 @@ import hypothesis
 folder = tempfile.TemporaryDirectory(prefix="wayfare-test-")
 os.environ["WAYFARE_HOME"] = str(Path(folder.name) / "home")
 os.environ.setdefault("WAYFARE_SHARED_BUFFERS", "128MB")
+os.environ.setdefault("WAYFARE_SPARK_MASTER", "local-cluster[2,1,1024]")  # processes of their own, as in earnest
 os.environ.pop("DATABASE_URL", None)
 
 hypothesis.settings.register_profile(
