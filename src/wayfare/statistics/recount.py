@@ -208,17 +208,14 @@ def _facts(step: _Step) -> ibis.Table:
 def _dated(engine: Engine, chosen: ibis.Table, programmes: Mapping[str, Programme]) -> ibis.Table:
     """Put the civil day to exits (step 8): `day` as text, `year`, `mmdd`."""
     bounds = chosen.agg(low=chosen["at"].min(), high=chosen["at"].max()).to_pyarrow().to_pylist()[0]
-    span = (0, -1) if bounds["low"] is None else (bounds["low"] // civil.DAY_US, bounds["high"] // civil.DAY_US)
-    offsets = engine.table(civil.offsets(programmes, *span))
-    days = engine.table(civil.days(span[0] - 2, span[1] + 2))
-    # A double's rounding cannot reach the next whole number here: a day is 8.6e10 µs, and there are under 2^16 days.
-    chosen = chosen.mutate(utc_day=(chosen["at"] // civil.DAY_US).cast("int64"))
-    same = [chosen.timezone == offsets.zone, chosen.utc_day == offsets.utc_day]
-    within = [chosen["at"] >= offsets.from_us, chosen["at"] < offsets.to_us]
-    chosen = chosen.inner_join(offsets, [*same, *within], rname="{name}_of_offset")
-    local = chosen["at"] + chosen.offset_us - chosen.utc_day * civil.DAY_US
-    number = chosen.utc_day + (local >= civil.DAY_US).ifelse(1, 0) - (local < 0).ifelse(1, 0)
-    chosen = chosen.mutate(local_day=number.cast("int64"))
+    low, high = (0, -1) if bounds["low"] is None else (bounds["low"], bounds["high"])
+    offsets = engine.table(civil.offsets(programmes, low // civil.WEEK_US, high // civil.WEEK_US))
+    days = engine.table(civil.days(low // civil.DAY_US - 2, high // civil.DAY_US + 2))
+    # `//` goes by way of a double, whose rounding cannot reach the next whole number: there are under 2^16 days.
+    chosen = chosen.mutate(week_of=(chosen["at"] // civil.WEEK_US).cast("int64"))
+    same = [chosen.timezone == offsets.zone, chosen.week_of == offsets.week]
+    chosen = chosen.inner_join(offsets, [*same, chosen["at"] >= offsets.from_us, chosen["at"] < offsets.to_us])
+    chosen = chosen.mutate(local_day=((chosen["at"] + chosen.offset_us) // civil.DAY_US).cast("int64"))
     return chosen.inner_join(days, chosen.local_day == days.number)
 
 
