@@ -128,22 +128,35 @@ def _clear(folder: Path) -> None:
         if path.name not in ("lock", current(folder).name):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
     current(folder).mkdir(mode=0o700, exist_ok=True)
-    for path in current(folder).iterdir():
-        if not path.name.startswith("entries-"):
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    shutil.rmtree(current(folder) / "spill", ignore_errors=True)
 
 
 def files(folder: Path) -> list[tuple[int, int, Path]]:
-    """Return (first position, last position, path) of the files that hold the ledger without gaps, in order."""
+    """Return (first position, last position, path) of the files that hold the ledger without gaps, in order.
+
+    A file's name ends with the beginning of its last entry's digest: a file of another ledger is not in the chain.
+    """
     found = sorted(
-        (int(path.stem.split("-")[1]), int(path.stem.split("-")[2]), path)
-        for path in current(folder).glob("entries-*.parquet")
+        (int(first), int(last), digest, path)
+        for path in current(folder).glob("entries-*-*-*.parquet")
+        for _, first, last, digest in [path.stem.split("-")]
     )
+    known = _digests([last for _, last, _, _ in found])
     chain: list[tuple[int, int, Path]] = []
-    for first, last, path in found:
-        if first == (chain[-1][1] + 1 if chain else 1):
+    for first, last, digest, path in found:
+        if first == (chain[-1][1] + 1 if chain else 1) and known.get(last, digest) == digest:
             chain.append((first, last, path))
     return chain
+
+
+def _digests(positions: list[int]) -> dict[int, str]:
+    """Return the beginnings of the digests at those of some positions that are visible here."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select position, encode(substring(digest from 1 for 4), 'hex') from ledger_entry where position = any(%s)",
+            [positions],
+        )
+        return dict(cursor.fetchall())
 
 
 def _add(folder: Path, after: int, upto: int) -> None:
@@ -158,7 +171,7 @@ def _add(folder: Path, after: int, upto: int) -> None:
     descriptor = os.open(partial, os.O_RDONLY)
     os.fsync(descriptor)
     os.close(descriptor)
-    partial.rename(folder / f"entries-{after + 1:012}-{upto:012}.parquet")
+    partial.rename(folder / f"entries-{after + 1:012}-{upto:012}-{_digests([upto])[upto]}.parquet")
 
 
 def extend(folder: Path, upto: int) -> list[Path]:
@@ -170,6 +183,8 @@ def extend(folder: Path, upto: int) -> list[Path]:
     with _alone(folder):
         _clear(folder)
         chain = files(folder)
+        for path in set(current(folder).iterdir()) - {path for _, _, path in chain}:
+            path.unlink()
         last = chain[-1][1] if chain else 0
         for after in range(last, upto, FILE_ENTRIES):
             _add(current(folder), after, min(after + FILE_ENTRIES, upto))
