@@ -14,6 +14,7 @@ import hashlib
 import importlib.util
 import os
 import pwd
+import re
 import secrets
 import shutil
 import signal
@@ -22,6 +23,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -45,9 +47,10 @@ listen_addresses = ''
 unix_socket_permissions = 0770
 max_connections = 100
 shared_buffers = {shared_buffers}
-effective_cache_size = 4GB
+effective_cache_size = {cache}
 work_mem = 32MB
 maintenance_work_mem = 512MB
+jit = off
 wal_compression = on
 checkpoint_timeout = 15min
 max_wal_size = 8GB
@@ -190,10 +193,27 @@ class Home:
         )
 
 
+def _memory_bytes() -> int:
+    """Return the memory that this machine, or the container around us, has."""
+    found = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    with suppress(OSError, ValueError):
+        found.append(int(Path("/sys/fs/cgroup/memory.max").read_text()))
+    return min(found)
+
+
+def _shared_buffers() -> str:
+    """Return the memory that a new cluster keeps its pages in: as set, or a quarter of what there is, at most 4 GB."""
+    asked = os.environ.get("WAYFARE_SHARED_BUFFERS") or f"{min(4 << 10, max(128, _memory_bytes() // 4 >> 20))}MB"
+    if not re.fullmatch(r"[1-9][0-9]{0,6}(kB|MB|GB)", asked):
+        raise EmbeddedError(f"WAYFARE_SHARED_BUFFERS={asked!r} is not an amount of memory; write it as 512MB or 2GB")
+    return asked
+
+
 def _initialise(home: Home, account: pwd.struct_passwd | None) -> None:
     """Make the cluster, at once or not at all."""
     if (home.data / "PG_VERSION").exists():
         return
+    buffers = _shared_buffers()
     partial = home.data.with_name("data.partial")
     shutil.rmtree(partial, ignore_errors=True)
     read, write = os.pipe()
@@ -216,7 +236,7 @@ def _initialise(home: Home, account: pwd.struct_passwd | None) -> None:
     if done.returncode != 0:
         raise EmbeddedError(f"initdb failed: {done.stderr.strip() or done.stdout.strip()}")
     with (partial / "postgresql.conf").open("a") as file:
-        file.write(CONFIGURATION.format(shared_buffers=os.environ.get("WAYFARE_SHARED_BUFFERS", "512MB")))
+        file.write(CONFIGURATION.format(shared_buffers=buffers, cache=f"{_memory_bytes() // 2 >> 20}MB"))
     partial.rename(home.data)
 
 
@@ -394,6 +414,7 @@ def use(folder: Path) -> IO[bytes]:
     """
     home = Home(folder)
     home.make()
+    _shared_buffers()  # a bad value is said here, not in the keeper's log
     mine = home.users_lock.open("ab")
     fcntl.flock(mine, fcntl.LOCK_SH)
     until = time.monotonic() + START_SECONDS

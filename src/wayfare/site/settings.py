@@ -10,7 +10,7 @@
 | `WAYFARE_PORT` | `8000` | where `up` and `demo` listen |
 | `WAYFARE_TOKEN_RATE` | `500` | API requests a second that one token may make of one web worker; 5 s of them at once |
 | `WAYFARE_OPEN_RATE` | `50` | the same for one address without a valid token; 10 s of them at once |
-| `WAYFARE_SHARED_BUFFERS` | `512MB` | memory of the embedded PostgreSQL, when its cluster is made |
+| `WAYFARE_SHARED_BUFFERS` | a quarter of memory, at most `4GB` | for the embedded PostgreSQL, read when it is made |
 """
 
 from __future__ import annotations
