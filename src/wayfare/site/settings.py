@@ -11,11 +11,14 @@
 | `WAYFARE_TOKEN_RATE` | `500` | API requests a second that one token may make of one web worker; 5 s of them at once |
 | `WAYFARE_OPEN_RATE` | `50` | the same for one address without a valid token; 10 s of them at once |
 | `WAYFARE_SHARED_BUFFERS` | a quarter of memory, at most `4GB` | for the embedded PostgreSQL, read when it is made |
+| `WAYFARE_SPARK_MASTER` | `local[*]` | where `--engine spark` runs |
+| `WAYFARE_SPARK_MEMORY` | `4g` | memory of Spark's driver, such as `512m` or `4g` |
 """
 
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from pathlib import Path
 from typing import Any
@@ -40,6 +43,13 @@ def _number(name: str, default: int, low: int, high: int) -> int:
     if not value.isascii() or not value.isdigit() or not low <= int(value) <= high:
         raise SettingError(f"{name}={value!r} is not a whole number from {low} to {high}")
     return int(value)
+
+
+def _text(name: str, default: str, form: str, mend: str) -> str:
+    value = os.environ.get(name, default)
+    if not re.fullmatch(form, value):
+        raise SettingError(f"{name}={value!r} is not {mend}")
+    return value
 
 
 def _secret_key(home: Path) -> str:
@@ -120,8 +130,13 @@ WAYFARE_HOME = Path(os.environ.get("WAYFARE_HOME", ".wayfare")).absolute()
 WAYFARE_PORT = _number("WAYFARE_PORT", 8000, 1, 65535)
 TOKEN_REQUESTS_PER_SECOND = _number("WAYFARE_TOKEN_RATE", 500, 1, 1_000_000)
 OPEN_REQUESTS_PER_SECOND = _number("WAYFARE_OPEN_RATE", 50, 1, 1_000_000)
-SPARK_MASTER = os.environ.get("WAYFARE_SPARK_MASTER", "local[*]")
-SPARK_MEMORY = os.environ.get("WAYFARE_SPARK_MEMORY", "4g")
+SPARK_MASTER = _text(
+    "WAYFARE_SPARK_MASTER",
+    "local[*]",
+    r"local(\[[0-9*,]+\])?|local-cluster\[\d+,\d+,\d+\]|(spark|k8s)://.+|yarn",
+    "a Spark master; write local[*], local-cluster[2,1,1024], spark://host:7077, k8s://host or yarn",
+)
+SPARK_MEMORY = _text("WAYFARE_SPARK_MEMORY", "4g", r"[1-9]\d*[mg]", "an amount of memory such as 512m or 4g")
 EMBEDDED = not os.environ.get("DATABASE_URL")
 
 DEBUG = _flag("WAYFARE_DEBUG")

@@ -30,7 +30,9 @@ def _skipped() -> list[str]:
     if shutil.which("chromium") is None:
         missing.append("browser tests: Chromium is not installed (Debian: apt-get install chromium)")
     if not spark_is_here():
-        missing.append("Spark tests: Java or the extra 'spark' (pyspark) is not installed")
+        missing.append(
+            "Spark tests: Java is not installed (Debian: default-jre-headless), or pyspark (set WAYFARE_SPARK=yes)"
+        )
     return missing
 
 
