@@ -41,8 +41,8 @@ BLOCK = 1_000_000
 
 HISTORY = """
 create unlogged table bench_history as
-select n, gen_random_uuid() as person, gen_random_uuid() as departure, gen_random_uuid() as first,
-  gen_random_uuid() as second, at - interval '20 days' as registered_at, at,
+select n, gen_random_uuid() as person, gen_random_uuid() as departure, gen_random_uuid() as enrolment,
+  gen_random_uuid() as first, gen_random_uuid() as second, at - interval '20 days' as registered_at, at,
   (at at time zone 'Europe/Paris')::date as day,
   (array['AFG','ALB','BGD','BRA','GEO','IRQ','LKA','MAR','MDA','SEN','TUN','UKR'])[1 + mod(n, 12)] as destination,
   (array['pass_scanned','carrier_flown','arrival_confirmed','boarding_pass'])[1 + mod(n, 4)] as evidence
@@ -51,23 +51,29 @@ from (select n, date_trunc('second', now() - interval '10 years' + n * (interval
 """
 ENTRIES = """
 insert into ledger_entry (position, entry_id, occurred_at, recorded_at, kind, source, subject, object, body, digest)
-select position, entry_id, occurred_at, occurred_at, kind, 'office', departure, object, body, sha256(body::bytea) from (
-  select 2 * n + 1 as position, first as entry_id, registered_at as occurred_at, 'departure_registered' as kind,
-    departure, person as object, format('{"assistance":[],"departure":"%%s","destination":"%%s","entry_id":"%%s",'
+select position, entry_id, occurred_at, occurred_at, kind, 'office', subject, object, body, sha256(body::bytea) from (
+  select 3 * n + 2 as position, first as entry_id, registered_at as occurred_at, 'departure_registered' as kind,
+    departure as subject, person as object, format('{"assistance":[],"departure":"%%s","destination":"%%s","entry_id":"%%s",'
     '"kind":"departure_registered","occurred_at":"%%s","person":"%%s","programme":"fra","source":"office"}',
     departure, destination, first, to_char(registered_at, 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), person) as body
   from bench_history where n >= %(low)s and n < %(high)s
   union all
-  select 2 * n + 2, second, at, 'departure_confirmed', departure, null,
+  select 3 * n + 3, second, at, 'departure_confirmed', departure, null,
     format('{"departure":"%%s","entry_id":"%%s","evidence":"%%s","kind":"departure_confirmed","occurred_at":"%%s",'
     '"source":"office"}', departure, second, evidence, to_char(at, 'YYYY-MM-DD"T"HH24:MI:SS"Z"'))
+  from bench_history where n >= %(low)s and n < %(high)s
+  union all
+  select 3 * n + 1, enrolment, registered_at, 'enrolled', person, null,
+    format('{"birth_date":null,"entry_id":"%%s","kind":"enrolled","nationality":"%%s","occurred_at":"%%s",'
+    '"person":"%%s","programme":"fra","sex":1,"source":"office"}',
+    enrolment, destination, to_char(registered_at, 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), person)
   from bench_history where n >= %(low)s and n < %(high)s
 ) rows order by position
 """
 PROJECTIONS = """
 insert into departures_counted (departure, programme_id, cluster, exited_at, day, nationality, sex, age, destination,
   evidence, assistance, repeats)
-  select departure, p.id, person, at, day, 'UNK', 0, 'UNK', destination, evidence, 'none', false
+  select departure, p.id, person, at, day, destination, 1, 'UNK', destination, evidence, 'none', false
   from bench_history, departures_programme p;
 insert into departures_monthcell (programme_id, month, nationality, sex, age, destination, evidence, assistance,
   departures)
@@ -109,7 +115,7 @@ def without_indexes(owner: psycopg.Connection[Any], tables: tuple[str, ...]) -> 
 
 
 def fill(conninfo: str, behind: int) -> None:
-    """Put so many counted departures of the last ten years into an empty ledger, each registered and confirmed."""
+    """Put so many counted departures of the last ten years into an empty ledger, each enrolled, registered and confirmed."""
     with psycopg.connect(conninfo, autocommit=True, cursor_factory=psycopg.ClientCursor) as owner:
         owner.execute("set timezone to 'UTC'; set synchronous_commit to off; set maintenance_work_mem to '1GB'")
         owner.execute(HISTORY, {"behind": behind})

@@ -1,0 +1,189 @@
+"""`wayfare check`: well when all is well, and each problem it can name, by really making it."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import subprocess
+import sys
+import tempfile
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+
+import psycopg
+import pytest
+from click.testing import CliRunner
+from django.conf import settings
+
+from tests.test_api_race import batch
+from wayfare.departures import operations as departures
+from wayfare.ledger import operations
+from wayfare.site import check, embedded
+from wayfare.site.tests.test_embedded import keeper, wait
+
+PARIS = ("fra", "France", "FRA", "Europe/Paris")
+
+
+def problems():
+    """Return what the command says is wrong, by the name of what was looked at, and hold its exit code to it."""
+    done = CliRunner().invoke(check.check, ["--json"])
+    assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+    said = json.loads(done.stdout.splitlines()[-1])
+    assert said["well"] == (not said["problems"])
+    assert done.exit_code == (1 if said["problems"] else 0)
+    return said["problems"]
+
+
+@pytest.fixture
+def database(fresh_database):
+    """A database of the test's own with one counted departure; gives a function that runs SQL as its owner."""
+    departures.add_programme(*PARIS)
+    departures.record(batch(1))
+
+    def as_owner(*statements, role="wayfare_owner"):
+        with psycopg.connect(fresh_database(role), autocommit=True) as owner:
+            for statement in statements:
+                owner.execute(statement)
+
+    return as_owner
+
+
+@contextmanager
+def as_superuser(*statements, undo):
+    home = embedded.Home(settings.WAYFARE_HOME)
+    with psycopg.connect(home.conninfo("postgres", "postgres"), autocommit=True) as connection:
+        try:
+            for statement in statements:
+                connection.execute(statement)
+            yield
+        finally:
+            for statement in undo:
+                connection.execute(statement)
+
+
+def test_all_is_well(database):
+    assert problems() == {}
+    lines = CliRunner().invoke(check.check).stdout.splitlines()
+    assert [line.split()[0] for line in lines] == list(check.CHECKS)
+    assert all(line.endswith("well") for line in lines)
+
+
+def test_fsync_is_off(database):
+    off = ("alter system set fsync = off", "select pg_reload_conf()")
+    on = ("alter system reset fsync", "select pg_reload_conf()")
+    with as_superuser(*off, undo=on):
+        wait(lambda: "fsync is off" in problems().get("database", ""), "check sees the new setting")
+    wait(lambda: problems() == {}, "all is well again")
+
+
+@pytest.mark.parametrize(("version", "good"), [(140012, False), (150000, True), (180004, True), (190000, False)])
+def test_a_postgresql_that_is_not_one_of_ours(monkeypatch, version, good):
+    """Only one server is at hand: the versions around our limits are told by a stand-in for its connection."""
+    answers = {"show server_version_num": str(version), "show fsync": "on"}
+
+    class Cursor:
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            return None
+
+        def execute(self, query):
+            self.answer = answers[query]
+
+        def fetchone(self):
+            return (self.answer,)
+
+    monkeypatch.setattr(check, "connection", SimpleNamespace(cursor=Cursor))
+    assert (check._database() == "") is good
+
+
+def test_a_migration_is_not_applied(database):
+    database("delete from django_migrations where app = 'access'")
+    assert "1 migrations are not applied" in problems()["migrations"]
+
+
+def test_the_application_may_change_the_ledger(database):
+    database("grant update on ledger_entry to wayfare_app")
+    assert "wayfare_app may change the ledger" in problems()["roles"]
+
+
+def test_a_key_that_others_can_read(database):
+    key = settings.WAYFARE_HOME / "keys" / "database-wayfare_reader"
+    before = stat.S_IMODE(key.stat().st_mode)
+    key.chmod(0o640)
+    try:
+        assert f"{key} can be read by others; chmod 600" in problems()["keys"]
+    finally:
+        key.chmod(before)
+    assert problems() == {}
+
+
+def test_the_last_entry_was_recorded_in_the_future(database):
+    entries = [departures._read(one, frozenset({"fra"}), 2**62, None) for one in batch(1)]
+    operations.append(entries, at=datetime.now(UTC) + timedelta(hours=1))
+    assert "recorded in the future" in problems()["clock"]
+
+
+@pytest.mark.parametrize(
+    ("damage", "says"),
+    [
+        ("delete from ledger_tally where kind = 'enrolled'", "3 positions but 2 entries tallied"),
+        ("delete from departures_counted", "0 counted, 1 in cells by month, 1 by day"),
+        ("update departures_monthcell set departures = 5", "1 counted, 5 in cells by month, 1 by day"),
+        ("delete from departures_daycell", "1 counted, 1 in cells by month, 0 by day"),
+    ],
+)
+def test_a_projection_is_out_of_step_and_the_mend_it_names_mends_it(database, damage, says):
+    database(damage)
+    said = problems()["projections"]
+    assert says in said
+    assert "wayfare ledger rebuild" in said
+    departures.rebuild()
+    assert problems() == {}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small file system")
+def test_little_room_is_left(database, monkeypatch):
+    with tempfile.TemporaryDirectory(prefix="wf") as folder:
+        mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder], capture_output=True)
+        if mounted.returncode:
+            pytest.skip("no file system can be mounted here")
+        try:
+            (Path(folder) / "keys").mkdir()
+            with monkeypatch.context() as there:
+                there.setattr(settings, "WAYFARE_HOME", Path(folder))
+                assert f"GB are free at {folder}; make room" in problems()["disk"]
+        finally:
+            subprocess.run(["umount", folder], check=True)
+
+
+def test_the_database_does_not_answer_and_the_command_says_so_in_one_line(tmp_path):
+    environment = {**os.environ, "WAYFARE_HOME": str(tmp_path), "DATABASE_URL": f"postgresql://u@/gone?host={tmp_path}"}
+    command = [sys.executable, "-m", "wayfare.site.cli", "check"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert "The database does not answer" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_each_problem_has_a_test():
+    """What is looked at and what is made wrong above are the same."""
+    text = Path(__file__).read_text()
+    looked_at = {"database", "migrations", "roles", "keys", "clock", "disk", "projections"}
+    assert set(check.CHECKS) == looked_at
+    assert all(f'["{name}"]' in text or f'get("{name}"' in text for name in looked_at)
+
+
+@pytest.mark.slow
+def test_check_works_whether_or_not_up_is_running():
+    with tempfile.TemporaryDirectory(prefix="wf") as folder:
+        home = embedded.Home(Path(folder) / "home")
+        environment = {**os.environ, "WAYFARE_HOME": str(home.home)}
+        command = [sys.executable, "-m", "wayfare.site.cli", "check", "--json"]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+        assert (done.returncode, json.loads(done.stdout)["problems"]) == (0, {}), done.stderr
+        wait(lambda: not keeper(home), "the keeper ends by itself", 30)
