@@ -39,15 +39,11 @@ select gen_random_uuid(), programme_id, case when r < 0.02 then md5((n / 2)::tex
 from (select c.programme_id, c.destination, n, random() as r, make_date(c.year, 1, 1) + (random() * 364)::int as day
       from bench_corridor c, generate_series(1, c.people) n) departure"""
 CELLS = (
-    (
-        "insert into departures_monthcell (programme_id, month, nationality, sex, age, destination, evidence, assistance,"
-        " departures) select programme_id, date_trunc('month', day)::date, nationality, sex, age, destination, evidence,"
-        " assistance, count(*) from departures_counted group by 1, 2, 3, 4, 5, 6, 7, 8"
-    ),
-    (
-        "insert into departures_daycell (programme_id, day, destination, evidence, departures)"
-        " select programme_id, day, destination, evidence, count(*) from departures_counted group by 1, 2, 3, 4"
-    ),
+    "insert into departures_monthcell (programme_id, month, nationality, sex, age, destination, evidence, assistance,"
+    " departures) select programme_id, date_trunc('month', day)::date, nationality, sex, age, destination, evidence,"
+    " assistance, count(*) from departures_counted group by 1, 2, 3, 4, 5, 6, 7, 8",
+    "insert into departures_daycell (programme_id, day, destination, evidence, departures)"
+    " select programme_id, day, destination, evidence, count(*) from departures_counted group by 1, 2, 3, 4",
 )
 
 

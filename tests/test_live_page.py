@@ -199,6 +199,17 @@ def test_live_of_nothing_is_not_found(server):
     assert answer.value.headers["Content-Type"] == "application/problem+json"
 
 
+@pytest.mark.parametrize(("asked", "told"), [("fr", "Aujourd"), ("xx", "Today"), ("fr%0A", "Today"), ("", "Today")])
+def test_pieces_come_in_a_language_we_have_or_in_english(server, asked, told):
+    with urllib.request.urlopen(f"{server}/departures/paris/live?language={asked}", timeout=10) as stream:
+        page = b""
+        while told.encode() not in page:
+            line = stream.readline()
+            assert line, page
+            assert not line.startswith(b": still"), page
+            page += line
+
+
 @pytest.mark.browser
 @pytest.mark.skipif(shutil.which("chromium") is None, reason="Chromium is not installed")
 class TestInABrowser:

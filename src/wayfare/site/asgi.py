@@ -206,11 +206,17 @@ async def _django(scope: dict[str, Any], receive: Receive, send: Send) -> None:
     await send({"type": "http.response.body", "body": content, "more_body": False})
 
 
+def _language(scope: dict[str, Any]) -> str:
+    """Return the language asked for, of those we have: what is made for each is kept."""
+    from django.conf import settings
+
+    asked = parse_qs(scope["query_string"].decode("latin-1")).get("language", [""])[0]
+    return asked if asked in dict(settings.LANGUAGES) else "en"
+
+
 async def application(scope: dict[str, Any], receive: Receive, send: Send) -> None:
     """Answer one request."""
     if scope["type"] == "http" and scope["method"] == "GET" and (found := LIVE.fullmatch(scope["path"])):
-        query = parse_qs(scope["query_string"].decode("latin-1"))
-        language = query.get("language", ["en"])[0][:5] if found[1] == "departures" else None
-        await _stream(found[2], language, receive, send)
+        await _stream(found[2], _language(scope) if found[1] == "departures" else None, receive, send)
     else:
         await _django(scope, receive, send)
