@@ -53,7 +53,8 @@ ENTRIES = """
 insert into ledger_entry (position, entry_id, occurred_at, recorded_at, kind, source, subject, object, body, digest)
 select position, entry_id, occurred_at, occurred_at, kind, 'office', subject, object, body, sha256(body::bytea) from (
   select 3 * n + 2 as position, first as entry_id, registered_at as occurred_at, 'departure_registered' as kind,
-    departure as subject, person as object, format('{"assistance":[],"departure":"%%s","destination":"%%s","entry_id":"%%s",'
+    departure as subject, person as object,
+    format('{"assistance":[],"departure":"%%s","destination":"%%s","entry_id":"%%s",'
     '"kind":"departure_registered","occurred_at":"%%s","person":"%%s","programme":"fra","source":"office"}',
     departure, destination, first, to_char(registered_at, 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), person) as body
   from bench_history where n >= %(low)s and n < %(high)s
@@ -115,7 +116,7 @@ def without_indexes(owner: psycopg.Connection[Any], tables: tuple[str, ...]) -> 
 
 
 def fill(conninfo: str, behind: int) -> None:
-    """Put so many counted departures of the last ten years into an empty ledger, each enrolled, registered and confirmed."""
+    """Put so many counted departures of the last ten years into an empty ledger, each with its three entries."""
     with psycopg.connect(conninfo, autocommit=True, cursor_factory=psycopg.ClientCursor) as owner:
         owner.execute("set timezone to 'UTC'; set synchronous_commit to off; set maintenance_work_mem to '1GB'")
         owner.execute(HISTORY, {"behind": behind})

@@ -27,7 +27,8 @@ HEARTBEAT_SECONDS = 15.0
 CHANNEL = "wayfare_ledger"
 log = logging.getLogger(__name__)
 BODY_MAX = 32 << 20
-"""Bytes of a body that are read; each door has its own lower limit."""
+"""Bytes of a body that are kept; each door has its own lower limit."""
+DRAIN_MAX = 256 << 20
 pages = ThreadPoolExecutor(6, "django")
 reader = ThreadPoolExecutor(1, "live")
 
@@ -160,19 +161,22 @@ async def _answer(send: Send, status: int, code: str, detail: str) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
-async def _body(scope: dict[str, Any], receive: Receive) -> bytes | None:
-    """Return a request's body, of one that is too long only so much that Django refuses it; None if it broke off."""
-    length = dict(scope["headers"]).get(b"content-length", b"0")
-    if not length.isdigit() or int(length) > BODY_MAX:
-        return b""
+async def _body(receive: Receive) -> bytes | None:
+    """Return a request's body, of one that is too long only so much that Django refuses it; None if it broke off.
+
+    What is too long is read on and thrown away: a client that still sends when it is refused never hears why.
+    """
     parts: list[bytes] = []
-    size = 0
-    while size <= BODY_MAX:
+    kept = read = 0
+    while read <= DRAIN_MAX:
         message = await receive()
         if message["type"] == "http.disconnect":
             return None
-        parts.append(bytes(message.get("body", b"")))
-        size += len(parts[-1])
+        part = bytes(message.get("body", b""))
+        read += len(part)
+        if kept <= BODY_MAX:
+            parts.append(part)
+            kept += len(part)
         if not message.get("more_body", False):
             break
     return b"".join(parts)
@@ -197,7 +201,7 @@ def _page(environ: Any) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
 
 async def _django(scope: dict[str, Any], receive: Receive, send: Send) -> None:
     """Hand a request to Django whole and take its answer whole: no thread waits for this loop, or could not end."""
-    body = await _body(scope, receive)
+    body = await _body(receive)
     if body is None:
         return
     environ = build_environ(scope, BytesIO(body))  # type: ignore[arg-type]  # any file will do
