@@ -39,11 +39,11 @@ select gen_random_uuid(), programme_id, case when r < 0.02 then md5((n / 2)::tex
 from (select c.programme_id, c.destination, n, random() as r, make_date(c.year, 1, 1) + (random() * 364)::int as day
       from bench_corridor c, generate_series(1, c.people) n) departure"""
 CELLS = (
-    "insert into departures_monthcell (programme_id, month, nationality, sex, age, destination, evidence, assistance,"
-    " departures) select programme_id, date_trunc('month', day)::date, nationality, sex, age, destination, evidence,"
-    " assistance, count(*) from departures_counted group by 1, 2, 3, 4, 5, 6, 7, 8",
-    "insert into departures_daycell (programme_id, day, destination, evidence, departures)"
-    " select programme_id, day, destination, evidence, count(*) from departures_counted group by 1, 2, 3, 4",
+    """insert into departures_monthcell (programme_id, month, nationality, sex, age, destination, evidence, assistance,
+    departures) select programme_id, date_trunc('month', day)::date, nationality, sex, age, destination, evidence,
+    assistance, count(*) from departures_counted group by 1, 2, 3, 4, 5, 6, 7, 8""",
+    """insert into departures_daycell (programme_id, day, destination, evidence, departures)
+    select programme_id, day, destination, evidence, count(*) from departures_counted group by 1, 2, 3, 4""",
 )
 
 
@@ -82,7 +82,8 @@ def fill(figures: Path, departures: int) -> dict[str, int]:
 def _taken_away(cursor: Any) -> list[str]:
     """Drop the indexes of the counted rows while they are filled; return what makes them again."""
     cursor.execute(
-        "select indexname, indexdef from pg_indexes where tablename = 'departures_counted' and indexname not like '%_pkey'"
+        "select indexname, indexdef from pg_indexes where tablename = 'departures_counted'"
+        " and indexname not like '%_pkey'"
     )
     there = cursor.fetchall()
     for name, _ in there:

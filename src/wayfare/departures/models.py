@@ -42,8 +42,9 @@ class CountedDeparture(models.Model):
             models.Index(fields=["programme", "day"], name="departures_counted_day"),
             models.Index(
                 fields=["programme", "day"],
-                name="departures_counted_repeats",
+                name="departures_counted_again",
                 condition=models.Q(repeats=True),
+                include=("cluster", "nationality", "sex", "age", "destination", "evidence", "assistance"),
             ),
         )
 

@@ -16,6 +16,7 @@ import pytest
      ("WAYFARE_TOKEN_RATE", "-1", "whole number"), ("WAYFARE_DEBUG", "true", "neither yes nor no"),
      ("WAYFARE_SECRET_KEY_FILE", "/nowhere/at/all", "readable file"), ("DATABASE_URL", "mysql://a/b", "postgresql://"),
      ("WAYFARE_SHARED_BUFFERS", "lots", "512MB"), ("WAYFARE_SHARED_BUFFERS", "1GB\nfsync=off", "512MB"),
+     ("WAYFARE_SPARK_MASTER", "lokal", "Spark master"), ("WAYFARE_SPARK_MEMORY", "lots", "amount of memory"),
      ("DATABASE_URL", "postgresql://host", "postgresql://"), ("DATABASE_URL", "postgresql://h:x/db", "port")],
 )  # fmt: skip
 def test_a_bad_value_is_refused_by_name(tmp_path, name, value, mend):

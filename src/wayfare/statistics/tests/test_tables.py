@@ -1,0 +1,58 @@
+"""Live tables are those of the recount, whatever is asked of them."""
+
+from __future__ import annotations
+
+import itertools
+from datetime import UTC, datetime
+
+import pytest
+
+from wayfare.departures import operations
+from wayfare.ledger import queries as ledger
+from wayfare.ledger.rules import Refused
+from wayfare.statistics import queries
+from wayfare.statistics.tests.histories import PROGRAMMES, history
+
+NOW = datetime(2026, 11, 24, tzinfo=UTC)
+
+
+@pytest.fixture
+def filled(db, settings, tmp_path):
+    settings.WAYFARE_HOME = tmp_path
+    for p in PROGRAMMES.values():
+        operations.add_programme(p.key, p.title, p.country, p.timezone, p.counts_from)
+    for seed in range(6):
+        operations.record(history(seed, 12, 200), now=NOW)
+
+
+def test_every_pair_of_dimensions_is_live_what_the_recount_says(filled):
+    found = queries.recounted(ledger.head())
+    counted = found.engine.keep(found.counted)
+    for number in range(3):
+        for by, measure in itertools.product(itertools.combinations(queries.DIMENSIONS, number), queries.MEASURES):
+            rows = sorted(queries.tabulate(counted, list(PROGRAMMES), by, measure))
+            assert queries.table(by=by, measure=measure).rows == rows, (by, measure)
+
+
+def test_somebody_left_twice_so_that_the_measures_differ(filled):
+    """The control: in these histories persons are fewer than departures, in a year and in a day."""
+    for by in ([], ["year"], ["programme", "year"]):
+        departures, persons = (queries.table(by=by, measure=measure).rows for measure in queries.MEASURES)
+        assert sum(row[-1] for row in persons) < sum(row[-1] for row in departures)
+
+
+@pytest.mark.parametrize("engine", ["live", "duckdb"])
+def test_one_programme_alone_is_part_of_all(filled, engine):
+    whole = queries.table(by=["programme", "year"], engine=engine).rows
+    paris = queries.table(programmes=["paris"], by=["year"], engine=engine).rows
+    assert paris == [row[1:] for row in whole if row[0] == "paris"]
+
+
+@pytest.mark.parametrize(
+    ("argument", "value"),
+    [("by", ["name"]), ("by", ["year", "year"]), ("measure", "people"), ("engine", "abacus"), ("as_of", -1)],
+)
+def test_what_cannot_be_asked_is_refused_by_name(filled, argument, value):
+    with pytest.raises(Refused) as refusal:
+        queries.table(**{argument: value})
+    assert refusal.value.field == argument
