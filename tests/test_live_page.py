@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -17,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from itertools import product
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from babel.messages.pofile import read_po
@@ -24,6 +26,7 @@ from django.db import connections
 from django.test import Client
 
 from wayfare.departures import live, operations
+from wayfare.site import asgi
 from wayfare.site.translations import LOCALE
 
 NOW = datetime.now(UTC)
@@ -208,6 +211,24 @@ def test_pieces_come_in_a_language_we_have_or_in_english(server, asked, told):
             assert line, page
             assert not line.startswith(b": still"), page
             page += line
+
+
+def test_what_is_shown_is_made_anew_once_a_minute_so_that_today_ends(fresh_database, monkeypatch):
+    """Without any news, the day that an event stands for is looked at again; within the minute it is kept."""
+    operations.add_programme("paris", "Return, France", "FRA", "Europe/Paris")
+
+    async def two_a_minute_apart():
+        hub = asgi.Hub()
+        first, again = await hub.event("paris", None), await hub.event("paris", None)
+        later = time.time() + 61
+        monkeypatch.setattr(asgi.time, "time", lambda: later)
+        return first, again, await hub.event("paris", None)
+
+    first, again, later = asyncio.run(two_a_minute_apart())
+    today = datetime.now(ZoneInfo("Europe/Paris")).date().isoformat()
+    assert first[1] == again[1] == f"0 on {today}"
+    assert first[0] is again[0]
+    assert later[0] is not first[0]
 
 
 @pytest.mark.browser

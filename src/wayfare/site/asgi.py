@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
@@ -39,7 +40,7 @@ class Hub:
     def __init__(self) -> None:
         self.news = asyncio.Condition()
         self.count = 0
-        self.made: dict[tuple[str, str | None], tuple[int, bytes, str]] = {}
+        self.made: dict[tuple[str, str | None], tuple[tuple[int, int], bytes, str]] = {}
         self.listening: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -71,12 +72,15 @@ class Hub:
                 await asyncio.sleep(0.5)
 
     async def event(self, key: str, language: str | None) -> tuple[bytes, str]:
-        """Return the event for a programme (JSON, or a page's pieces in a language), and what it depends on."""
-        count = self.count
+        """Return the event for a programme (JSON, or a page's pieces in a language), and what it depends on.
+
+        It is made anew after news, and once a minute: at midnight "today" is another day without any news.
+        """
+        state = self.count, int(time.time() // 60)
         made = self.made.get((key, language))
-        if made is None or made[0] != count:
+        if made is None or made[0] != state:
             event, mark = await asyncio.get_running_loop().run_in_executor(reader, _event, key, language)
-            made = (count, event, mark)
+            made = (state, event, mark)
             self.made[(key, language)] = made
         return made[1], made[2]
 
@@ -96,7 +100,7 @@ def _event(key: str, language: str | None) -> tuple[bytes, str]:
     finally:
         connection.close()
     data = b"".join(b"data: " + line + b"\n" for line in lines)
-    return b"event: %s\nid: %d\n%s\n" % (name, found.position, data), str(found.position)
+    return b"event: %s\nid: %d\n%s\n" % (name, found.position, data), f"{found.position} on {found.at[:10]}"
 
 
 hub: Hub | None = None
