@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import pty
@@ -70,14 +71,15 @@ class Home:
 
 @pytest.fixture
 def home() -> Iterator[Home]:
-    # A short path, for the socket. The keeper lives three seconds longer, and may write while the folder goes.
-    with tempfile.TemporaryDirectory(prefix="wayfare-test-", ignore_cleanup_errors=True) as folder:
+    with tempfile.TemporaryDirectory(prefix="wayfare-test-") as folder:  # short, for the socket's path
         home = Home(Path(folder) / "home")
         home.run(
             *("programme", "add", "--key", "fra", "--title", "France", "--country", "FRA"),
             *("--timezone", "Europe/Paris"),
         )
         yield home
+        with (Path(folder) / "home" / "keeper.lock").open("ab") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # the keeper has ended, and writes no more into what goes away
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import hypothesis
 
-folder = tempfile.TemporaryDirectory(prefix="wayfare-test-", ignore_cleanup_errors=True)  # the keeper lives 3 s longer
+folder = tempfile.TemporaryDirectory(prefix="wayfare-test-", ignore_cleanup_errors=True)  # its keeper is still there
 os.environ["WAYFARE_HOME"] = str(Path(folder.name) / "home")
 os.environ.setdefault("WAYFARE_SHARED_BUFFERS", "128MB")
 os.environ.setdefault("WAYFARE_SPARK_MASTER", "local-cluster[2,1,1024]")  # processes of their own, as in earnest
