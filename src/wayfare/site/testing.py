@@ -49,11 +49,14 @@ def test(slow: bool, arguments: tuple[str, ...]) -> None:
         click.echo(f"wayfare test: {name}", err=True)
         if subprocess.run([sys.executable, *command], cwd=root, env=environment, check=False).returncode:  # noqa: S603
             failed.append(name)
-    selection = [] if slow or arguments else ["-m", "not slow"]
-    click.echo("wayfare test: tests", err=True)
-    tests = [sys.executable, "-m", "pytest", "-q", *selection, *arguments]
-    if subprocess.run(tests, cwd=root, env=environment, check=False).returncode:  # noqa: S603
-        failed.append("tests")
+    selections = {"tests": arguments} if arguments else {"tests": ("-m", "not slow")}
+    if slow and not arguments:  # mostly waiting for what was killed to come back: two at a time
+        selections |= {"long proofs": ("-m", "slow", "-n", "2")}
+    for name, selection in selections.items():
+        click.echo(f"wayfare test: {name}", err=True)
+        tests = [sys.executable, "-m", "pytest", "-q", *selection]
+        if subprocess.run(tests, cwd=root, env=environment, check=False).returncode:  # noqa: S603
+            failed.append(name)
     for line in _skipped():
         click.echo(f"wayfare test: skipped {line}", err=True)
     if failed:

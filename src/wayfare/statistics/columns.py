@@ -162,16 +162,19 @@ def _digests(positions: list[int]) -> dict[int, str]:
 def _add(folder: Path, after: int, upto: int) -> None:
     """Write the file of the positions after one and up to another."""
     lines, partial = folder / "lines", folder / "partial"
-    with connection.cursor() as cursor, lines.open("wb") as out:
-        with cursor.cursor.copy(_FROM_LEDGER.format(after=int(after), upto=int(upto))) as copy:
-            for part in copy:
-                out.write(part)
-    write(lines, partial)
-    lines.unlink()
-    descriptor = os.open(partial, os.O_RDONLY)
-    os.fsync(descriptor)
-    os.close(descriptor)
-    partial.rename(folder / f"entries-{after + 1:012}-{upto:012}-{_digests([upto])[upto]}.parquet")
+    try:
+        with connection.cursor() as cursor, lines.open("wb") as out:
+            with cursor.cursor.copy(_FROM_LEDGER.format(after=int(after), upto=int(upto))) as copy:
+                for part in copy:
+                    out.write(part)
+        write(lines, partial)
+        descriptor = os.open(partial, os.O_RDONLY)
+        os.fsync(descriptor)
+        os.close(descriptor)
+        partial.rename(folder / f"entries-{after + 1:012}-{upto:012}-{_digests([upto])[upto]}.parquet")
+    finally:  # a full disk gets its room back
+        lines.unlink(missing_ok=True)
+        partial.unlink(missing_ok=True)
 
 
 def extend(folder: Path, upto: int) -> list[Path]:
