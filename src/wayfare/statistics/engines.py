@@ -47,8 +47,10 @@ class DuckDB:
     def entries(self, paths: Sequence[Path]) -> ibis.Table:
         """Return the entries that some files of the columnar copy hold."""
         if not paths:
-            names = ", ".join(f"null::{type_} as {name}" for name, type_ in SCHEMA.items())
-            return self.backend.sql(f"select {names} limit 0")
+            name = ibis.util.gen_name("nothing")
+            columns = ", ".join(f'"{column}" {type_}' for column, type_ in SCHEMA.items())
+            self.backend.raw_sql(f"create temp table {name} ({columns})")
+            return self.backend.table(name)
         return self.backend.read_parquet([str(path) for path in paths])
 
     def table(self, rows: pa.Table) -> ibis.Table:

@@ -12,6 +12,7 @@ from wayfare.ledger import queries as ledger
 from wayfare.ledger.rules import Refused
 from wayfare.statistics import queries
 from wayfare.statistics.tests.histories import PROGRAMMES, history
+from wayfare.statistics.verify import differences
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
@@ -46,6 +47,22 @@ def test_one_programme_alone_is_part_of_all(filled, engine):
     whole = queries.table(by=["programme", "year"], engine=engine).rows
     paris = queries.table(programmes=["paris"], by=["year"], engine=engine).rows
     assert paris == [row[1:] for row in whole if row[0] == "paris"]
+
+
+@pytest.mark.parametrize("measure", queries.MEASURES)
+@pytest.mark.parametrize("by", [[], ["year", "age", "programme"], ["day", "sex", "assistance"]])
+@pytest.mark.parametrize("engine", ["live", "duckdb", pytest.param("spark", marks=pytest.mark.spark)])
+def test_before_the_first_entry_a_table_is_empty(filled, engine, by, measure):
+    found = queries.table(by=by, measure=measure, as_of=0, engine=engine)
+    assert (found.position, found.rows) == (0, [])
+    assert queries.render(found, "csv") == ",".join([*by, measure]).encode() + b"\n"
+
+
+def test_an_empty_ledger_agrees_with_itself(db, settings, tmp_path):
+    settings.WAYFARE_HOME = tmp_path
+    assert differences() == (0, [])
+    for engine in ("live", "duckdb"):
+        assert queries.table(by=["month"], engine=engine).rows == []
 
 
 @pytest.mark.parametrize(
