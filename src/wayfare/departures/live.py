@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from django.db import connection, transaction
+from django.db import connection
 
 from wayfare.departures import queries
 from wayfare.departures.rules import EVIDENCE, Programme
@@ -105,10 +105,7 @@ def cells(key: str, now: datetime | None = None, month: date | None = None) -> C
     Raises: NoSuchProgramme.
     """
     now = now or datetime.now(UTC)
-    with transaction.atomic():
-        with connection.cursor() as cursor:
-            if not connection.savepoint_ids:
-                cursor.execute("set transaction isolation level repeatable read, read only")
+    with ledger.one_look():
         position = ledger.head()
         programmes, ids = queries.programmes_and_ids()
         everything = key == EVERYTHING
@@ -152,10 +149,7 @@ def cells(key: str, now: datetime | None = None, month: date | None = None) -> C
 
 def overview(now: datetime) -> tuple[int, list[Line]]:
     """Return a ledger position and, as of it, what counts of each programme; each in its own time zone."""
-    with transaction.atomic():
-        with connection.cursor() as cursor:
-            if not connection.savepoint_ids:
-                cursor.execute("set transaction isolation level repeatable read, read only")
+    with ledger.one_look():
         position = ledger.head()
         programmes, ids = queries.programmes_and_ids()
         days = [now.astimezone(ZoneInfo(programme.timezone)).date() for programme in programmes.values()]

@@ -82,6 +82,14 @@ class Chunk(NamedTuple):
     ahead: Ahead
 
 
+class Outlook(NamedTuple):
+    """What is configured when a file is read: programmes and their row ids by key, and the latest `occurred_at`."""
+
+    programmes: dict[str, Programme]
+    ids: dict[str, int]
+    latest_us: int
+
+
 def open_bytes(source: Source) -> BinaryIO:
     """Open a source. Raises: BadFile, with the mend."""
     try:
@@ -294,14 +302,6 @@ def _parsed(one: Read, outlook: Outlook) -> Entry | Refused:
         return kinds.parse(one.value, programmes=outlook.programmes, latest_us=outlook.latest_us)
     except Refused as refusal:
         return Refused(refusal.field, refusal.reason, refusal.entry_id)  # without its traceback
-
-
-class Outlook(NamedTuple):
-    """What is configured when a file is read: programmes and their row ids by key, and the latest `occurred_at`."""
-
-    programmes: dict[str, Programme]
-    ids: dict[str, int]
-    latest_us: int
 
 
 def chunks(source: Source, index: int, outlook: Outlook, most: int = CHUNK) -> Iterator[Chunk]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, NamedTuple
 
 import psycopg
-from django.db import connection
+from django.db import connection, transaction
 
 from wayfare.ledger import registry
 from wayfare.ledger.rules import Connected
@@ -38,6 +39,19 @@ class StoredEntry(NamedTuple):
     recorded_at: datetime
     source: str
     body: str
+
+
+@contextmanager
+def one_look() -> Iterator[None]:
+    """Let everything that is read within stand as of one moment, whatever is committed meanwhile; nothing is written.
+
+    Within a transaction that is under way, what that one sees.
+    """
+    with transaction.atomic():
+        if not connection.savepoint_ids:
+            with connection.cursor() as cursor:
+                cursor.execute("set transaction isolation level repeatable read, read only")
+        yield
 
 
 _COLUMNS = "position, entry_id::text, kind, occurred_at, recorded_at, source, body"

@@ -13,7 +13,7 @@ import ibis
 import pyarrow as pa
 import pyarrow.parquet as pq
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import connection
 
 from wayfare.departures import queries as departures
 from wayfare.departures.rules import Programme
@@ -183,10 +183,7 @@ def table(
     Raises: Refused, naming the argument. Source: `docs/counting.md`.
     """
     chosen = _checked(programmes, by, measure, engine)
-    with transaction.atomic():
-        with connection.cursor() as cursor:
-            if not connection.savepoint_ids:
-                cursor.execute("set transaction isolation level repeatable read, read only")
+    with ledger.one_look():
         position = _at(as_of)
         live = engine == "live" and position == ledger.head()
         rows = _live(chosen, by, measure) if live else None

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import ibis
-from django.db import connection, transaction
+from django.db import connection
 
 from wayfare.ledger import queries as ledger
 from wayfare.statistics.queries import recounted
@@ -173,9 +173,6 @@ def differences() -> tuple[int, list[str]]:
 
     Compares, as of one moment: counted departures, findings, cells, marks of repetition, tally, positions, digests.
     """
-    with transaction.atomic(), TemporaryDirectory(prefix="wayfare-verify-") as folder:
-        with connection.cursor() as cursor:
-            if not connection.savepoint_ids:
-                cursor.execute("set transaction isolation level repeatable read, read only")
+    with ledger.one_look(), TemporaryDirectory(prefix="wayfare-verify-") as folder:
         head = ledger.head()
         return head, [*_ledger_differences(head), *_projection_differences(head, Path(folder))]
