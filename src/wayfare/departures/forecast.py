@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from wayfare.departures import rules
 from wayfare.departures.rules import Programme
 from wayfare.ledger.rows import POSTGRES_EPOCH_US, text_field, uuid_bytes
-from wayfare.ledger.rules import Ahead, Entry
+from wayfare.ledger.rules import Ahead, Connected, Entry
 
 CountedRow = tuple[str, int, str, int, date, str, int, str, str, str, str, bool]
 """A row of `departures_counted`: departure, programme's id, cluster, exit in microseconds since 1970, civil day,
@@ -81,7 +81,7 @@ def encoded(row: CountedRow) -> bytes:
     )
 
 
-def components(entries: Iterable[Entry]) -> tuple[list[int], dict[str, int]]:
+def components(entries: Iterable[Entry | Connected]) -> tuple[list[int], dict[str, int]]:
     """Return for each entry, and for each id they have or name, the number of its component.
 
     A component is what names the same ids, directly or through others.

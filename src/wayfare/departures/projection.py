@@ -8,7 +8,7 @@ an append reads the components of what is new, counts them by the rule, and writ
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from datetime import date
 from typing import Any, NamedTuple
 
@@ -24,6 +24,7 @@ from wayfare.departures.forecast import (
     FindingRest,
     Forecast,
     cell_of,
+    components,
     counted_rows,
     encoded,
     finding_rows,
@@ -226,34 +227,11 @@ def project(news: Fresh, stored_entries: Sequence[Connected]) -> None:
     _store(rules.count(facts, programmes), ids, news.entries[-1][0], before(), _beyond(news.held, news.forecast))
 
 
-class _Components:
-    """Union-find over the ids that entries refer to."""
-
-    def __init__(self) -> None:
-        self.parent: dict[str, str] = {}
-
-    def root(self, node: str) -> str:
-        parent = self.parent
-        parent.setdefault(node, node)
-        while parent[node] != node:
-            parent[node] = parent[parent[node]]
-            node = parent[node]
-        return node
-
-    def join(self, one: str, other: str) -> None:
-        self.parent[self.root(one)] = self.root(other)
-
-
-def _by_component(rows: Collection[Connected]) -> list[list[Connected]]:
+def _by_component(rows: Sequence[Connected]) -> list[list[Connected]]:
     """Return found entries grouped into components."""
-    components = _Components()
-    for row in rows:
-        components.join(row.entry_id, row.subject)
-        if row.object is not None:
-            components.join(row.entry_id, row.object)
-    groups: defaultdict[str, list[Connected]] = defaultdict(list)
-    for row in rows:
-        groups[components.root(row.entry_id)].append(row)
+    groups: defaultdict[int, list[Connected]] = defaultdict(list)
+    for number, row in zip(components(rows)[0], rows, strict=True):
+        groups[number].append(row)
     return list(groups.values())
 
 
