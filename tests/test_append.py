@@ -13,7 +13,7 @@ import pytest
 from django.db import connection, connections, transaction
 
 from wayfare.departures import kinds
-from wayfare.ledger import operations, queries, statements
+from wayfare.ledger import operations, queries
 from wayfare.ledger.rules import Refused, digest, instant_us
 
 LATEST = instant_us("2026-12-01T00:00:00Z")
@@ -184,7 +184,11 @@ def test_a_reader_never_sees_a_hole(fresh_database):
 
 def test_control_without_the_lock_the_race_is_lost(fresh_database, monkeypatch):
     """With the writers' lock taken out, positions collide: the test above can fail."""
-    without = "select coalesce(max(position), 0), 0 from ledger_entry"
-    monkeypatch.setattr(operations, "_take_turn", lambda: statements.run(without))
+
+    class EachItsOwn:
+        def __str__(self) -> str:
+            return str(random.getrandbits(62))
+
+    monkeypatch.setattr(operations, "LOCK", EachItsOwn())
     _, problems = _write_and_follow(6, 40)
     assert any("ledger_entry_pkey" in str(problem) for problem in problems)

@@ -8,7 +8,7 @@ an append reads the components of what is new, counts them by the rule, and writ
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from datetime import date
 from typing import Any, NamedTuple
 
@@ -33,7 +33,7 @@ from wayfare.ledger import operations as ledger
 from wayfare.ledger.queries import array, connected
 from wayfare.ledger.rows import HEADER, TRAILER
 from wayfare.ledger.rules import Connected, Entry, Fresh, instant_us
-from wayfare.ledger.statements import copied, is_together, run
+from wayfare.ledger.statements import copied, run
 
 _INSTANT = "timestamptz 'epoch' + {} * interval '1 microsecond'"
 _MICROSECONDS = "(extract(epoch from {}) * 1000000)::bigint"
@@ -64,8 +64,8 @@ class Before(NamedTuple):
 _NOTHING = Before({}, {})
 
 
-def _ask_before(stored: Sequence[Fact]) -> Callable[[], Before]:
-    """Ask for what stands for stored entries; return how to get the answer."""
+def _before(stored: Sequence[Fact]) -> Before:
+    """Return what stands for stored entries."""
     departures = {one.data["departure"] for one in stored if "departure" in one.data}
     counted = run(
         "select departure::text, programme_id, cluster::text, "  # noqa: S608 - fixed text
@@ -80,9 +80,9 @@ def _ask_before(stored: Sequence[Fact]) -> Callable[[], Before]:
         + " from departures_finding where subject = any(%s::uuid[])",
         [array(departures | {one.entry_id for one in stored})],
     )
-    return lambda: Before(
-        {row[0]: row for row in counted.fetchall()},
-        {(subject, kind): (programme, at) for subject, kind, programme, at in findings.fetchall()},
+    return Before(
+        {row[0]: row for row in counted},
+        {(subject, kind): (programme, at) for subject, kind, programme, at in findings},
     )
 
 
@@ -97,7 +97,7 @@ def _columns(rows: Sequence[Sequence[Any]]) -> list[str]:
 
 
 _FEW = 100
-"""More rows than this come in by COPY, where COPY may be used."""
+"""More rows than this come in by COPY."""
 
 
 _INSERT_COUNTED = f"""
@@ -129,7 +129,7 @@ def _write_counted(gone: list[CountedRow], come: list[CountedRow], foreseen: Seq
     if gone:
         run("delete from departures_counted where departure = any(%s::uuid[])", [array(row[0] for row in gone)])
     months, days = _changes(map(cell_of, gone), [*map(cell_of, come), *(cell for cell, _ in foreseen)])
-    if come and months and days and is_together():
+    if come and months and days and not foreseen and len(come) <= _FEW:
         run(_ADD_ALL, [*_columns(come), *_columns(months), *_columns(days)])
     else:
         _put_in(come, foreseen)
@@ -144,7 +144,7 @@ def _write_counted(gone: list[CountedRow], come: list[CountedRow], foreseen: Seq
 
 
 def _put_in(come: list[CountedRow], foreseen: Sequence[tuple[Cell, bytes]]) -> None:
-    if foreseen or (len(come) > _FEW and not is_together()):
+    if foreseen or len(come) > _FEW:
         rows = [*map(encoded, come), *(row for _, row in foreseen)]
         copied(f"copy departures_counted ({COUNTED_COLUMNS}) from stdin (format binary)", [HEADER, *rows, TRAILER])
     elif come:
@@ -221,10 +221,10 @@ def _beyond(held: Set[int], forecast: Forecast | None) -> Forecast | None:
 def project(news: Fresh, stored_entries: Sequence[Connected]) -> None:
     """Bring the projections into step with new entries, before they are written (a ledger projector)."""
     stored = [fact(row.entry_id, row.kind, row.body) for row in stored_entries]
-    before = _ask_before(stored) if stored else lambda: _NOTHING
+    before = _before(stored) if stored else _NOTHING
     facts: list[Fact | Entry] = [*stored, *news.touched]
     programmes, ids = queries.configured({one.data["programme"] for one in facts if "programme" in one.data})
-    _store(rules.count(facts, programmes), ids, news.entries[-1][0], before(), _beyond(news.held, news.forecast))
+    _store(rules.count(facts, programmes), ids, news.entries[-1][0], before, _beyond(news.held, news.forecast))
 
 
 def _by_component(rows: Sequence[Connected]) -> list[list[Connected]]:

@@ -67,7 +67,7 @@ def configured(keys: Set[str]) -> tuple[dict[str, Programme], dict[str, int]]:
     where = connection.settings_dict["HOST"], connection.settings_dict["NAME"]
     known = _remembered.get(where)
     if known is None or not keys <= known.ids.keys():
-        rows = _by_key(run(_PROGRAMMES).fetchall()) if connection.in_atomic_block else _load()
+        rows = _by_key(run(_PROGRAMMES)) if connection.in_atomic_block else _load()
         known = _Remembered(*_apart(rows))
         if not connection.in_atomic_block:  # what a transaction under way has added may yet be undone
             _remembered[where] = known

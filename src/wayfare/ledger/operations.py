@@ -6,63 +6,43 @@ import logging
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from itertools import chain, compress
-from typing import Any
 
-import psycopg
 from django.db import connection, transaction
 
 from wayfare.ledger import registry, rows
 from wayfare.ledger.presence import Presence, ids_of
-from wayfare.ledger.queries import References, array, text_array
+from wayfare.ledger.queries import array, references, text_array
 from wayfare.ledger.rules import EPOCH, MICROSECOND, Ahead, Connected, Entry, Fresh, Refused, Result, same_content
-from wayfare.ledger.statements import copied, run, together
+from wayfare.ledger.statements import copied, run
 
 LOCK = 0x57415946  # "WAYF": the advisory lock under which positions are given, one writer at a time
 CHANNEL = "wayfare_ledger"
 FEW = 200
-"""Up to so many entries go to the server as statements sent together; more, by COPY."""
+"""Up to so many entries are written by one statement; more, by COPY."""
 _COPY = f"copy ledger_entry ({rows.ENTRY_COLUMNS}) from stdin (format binary)"
 _TALLY = """
 insert into ledger_tally as t (kind, entries) select * from unnest(%s::text[], %s::bigint[])
 on conflict (kind) do update set entries = t.entries + excluded.entries
 """
 _INSERT = f"""
-with written as (
+with tallied as ({_TALLY}), written as (
   insert into ledger_entry (position, recorded_at, entry_id, occurred_at, kind, source, subject, object, body, digest)
   select n.position, timestamptz 'epoch' + %s * interval '1 microsecond', n.entry_id,
     timestamptz 'epoch' + n.at * interval '1 microsecond', n.kind, n.source, n.subject, n.object, n.body, n.digest
   from unnest(%s::bigint[], %s::uuid[], %s::bigint[], %s::text[], %s::text[], %s::uuid[], %s::uuid[], %s::text[],
     %s::bytea[]) as n(position, entry_id, at, kind, source, subject, object, body, digest)
-), tallied as ({_TALLY})
+)
 select pg_notify(%s, %s)
 """  # noqa: S608 - fixed text
 
 
-class _Opened:
-    """The writers' lock, and what it gives: the head and the database's clock, in microseconds since 1970."""
-
-    def __init__(self) -> None:
-        self._asked = _take_turn()
-        self._answer: tuple[int, int] | None = None
-
-    def answer(self) -> tuple[int, int]:
-        if self._answer is None:
-            head, now_us = self._asked.fetchall()[0]
-            self._answer = int(head), int(now_us)
-        return self._answer
-
-
-def _take_turn() -> psycopg.Cursor[tuple[Any, ...]]:
-    """Wait for every other writer's commit, and make the next ones wait for ours."""
-    return run("select * from ledger_open(%s)", [LOCK])
-
-
 def open_for_writing() -> tuple[int, int]:
     """Take the writers' lock; return the head and the database's clock in microseconds since 1970."""
-    return _Opened().answer()
+    ((head, now_us),) = run("select * from ledger_open(%s)", [LOCK])
+    return int(head), int(now_us)
 
 
 Known = dict[str, tuple[int, bytes]]
@@ -100,6 +80,7 @@ def _sort(
 def _write_few(fresh: Sequence[tuple[int, Entry]], recorded_us: int) -> None:
     positions, entries = zip(*fresh, strict=True)
     written = [
+        *_tallied(fresh),
         recorded_us,
         array(positions),
         array(entry.entry_id for entry in entries),
@@ -111,14 +92,14 @@ def _write_few(fresh: Sequence[tuple[int, Entry]], recorded_us: int) -> None:
         text_array(entry.body.decode() for entry in entries),
         text_array("\\x" + entry.digest.hex() for entry in entries),
     ]
-    run(_INSERT, [*written, *_tallied(fresh), CHANNEL, str(positions[-1])])
+    run(_INSERT, [*written, CHANNEL, positions[-1]])
 
 
 def _write_many(fresh: Sequence[tuple[int, Entry]], recorded_us: int) -> None:
     entries = (rows.entry_head(position, recorded_us) + entry.tail for position, entry in fresh)
     copied(_COPY, chain((rows.HEADER,), entries, (rows.TRAILER,)))
     run(_TALLY, _tallied(fresh))
-    run("select pg_notify(%s, %s)", [CHANNEL, str(fresh[-1][0])])
+    run("select pg_notify(%s, %s)", [CHANNEL, fresh[-1][0]])
 
 
 def _tallied(fresh: Sequence[tuple[int, Entry]]) -> tuple[str, str]:
@@ -127,15 +108,14 @@ def _tallied(fresh: Sequence[tuple[int, Entry]]) -> tuple[str, str]:
 
 
 class _Look:
-    """What an append looks for in the ledger: those of its entries that are there, and what they are connected to.
-
-    Both are asked for at once, and answered when they are needed.
+    """What an append looks at under the writers' lock, at once: the head, the clock, and of its entries those that are
+    there and what they are connected to.
     """
 
     def __init__(self, entries: Sequence[Entry | Refused], presence: Presence | None, ahead: Ahead | None) -> None:
         sent = [entry for entry in entries if isinstance(entry, Entry)]
         perhaps = sent
-        self.forecast, self.held, self._connectable = None, frozenset[int](), sent
+        self._forecast, self._held, self._connectable = None, frozenset[int](), sent
         if presence is not None and sent:
             here = presence.perhaps(ids_of([entry.entry_id for entry in sent]))
             perhaps = list(compress(sent, here))
@@ -143,25 +123,27 @@ class _Look:
                 here |= presence.perhaps(ids_of([entry.subject for entry in sent]))
                 here |= presence.perhaps(ids_of([entry.object or entry.subject for entry in sent]))
                 components = list(compress(ahead.components, [isinstance(entry, Entry) for entry in entries]))
-                self.forecast, self.held = ahead.forecast, frozenset(compress(components, here))
-                self._connectable = [e for e, c in zip(sent, components, strict=True) if c in self.held]
-        self._known = run("select * from ledger_known(%s)", [array(entry.entry_id for entry in perhaps)])
-        self._references = References()
-        for entry in self._connectable:
-            self._references.add(entry.entry_id, entry.kind, entry.subject, entry.object)
-        self._references.ask()
-
-    def known(self) -> Known:
-        return {entry_id: (position, body.encode()) for entry_id, position, body in self._known.fetchall()}
-
-    def connected(self) -> list[Connected]:
-        return self._references.found()
+                self._forecast, self._held = ahead.forecast, frozenset(compress(components, here))
+                self._connectable = [e for e, c in zip(sent, components, strict=True) if c in self._held]
+        self.known: Known = {}
+        self.connected: list[Connected] = []
+        about = references([(e.entry_id, e.kind, e.subject, e.object) for e in self._connectable])
+        (_, self.head, now_us, *_), *found = run(
+            "select * from ledger_look(%s, %s, %s, %s, %s, %s, %s, %s, %s)",
+            [LOCK, array(entry.entry_id for entry in perhaps), *about],
+        )
+        self.now_us = int(now_us)
+        for what, *row in found:
+            if what == "known":
+                self.known[row[1]] = row[0], row[-1].encode()
+            else:
+                self.connected.append(Connected._make(row))
 
     def news(self, fresh: list[tuple[int, Entry]]) -> Fresh:
-        if self.forecast is None:
-            return Fresh(fresh, [entry for _, entry in fresh], self.held, None)
+        if self._forecast is None:
+            return Fresh(fresh, [entry for _, entry in fresh], self._held, None)
         connectable = {id(entry) for entry in self._connectable}
-        return Fresh(fresh, [entry for _, entry in fresh if id(entry) in connectable], self.held, self.forecast)
+        return Fresh(fresh, [entry for _, entry in fresh if id(entry) in connectable], self._held, self._forecast)
 
 
 def append(
@@ -180,33 +162,26 @@ def append(
     database's clock). Who appends very many may keep a `presence`, which spares looking for what is not there,
     and with it say what was worked out `ahead`; neither changes the outcome. Returns one result an entry.
     """
-    few = presence is None and len(entries) <= FEW
-    with together() if few else connection.wrap_database_errors:
-        with transaction.atomic():
-            fresh, results = _append(entries, at, presence, ahead, _write_few if few else _write_many)
+    with connection.wrap_database_errors, transaction.atomic():
+        fresh, results = _append(entries, at, presence, ahead)
     if presence is not None and fresh and not connection.in_atomic_block:
         presence.note(fresh)
     return results
 
 
 def _append(
-    entries: Sequence[Entry | Refused],
-    at: datetime | None,
-    presence: Presence | None,
-    ahead: Ahead | None,
-    write: Callable[[Sequence[tuple[int, Entry]], int], None],
+    entries: Sequence[Entry | Refused], at: datetime | None, presence: Presence | None, ahead: Ahead | None
 ) -> tuple[list[tuple[int, Entry]], list[Result]]:
-    opened = _Opened()
     if presence is not None:
-        presence.cover(opened.answer()[0])
+        presence.cover(open_for_writing()[0])
     look = _Look(entries, presence, ahead)
-    position, now_us = opened.answer()
-    fresh, results = _sort(entries, look.known(), position)
+    fresh, results = _sort(entries, look.known, look.head)
     if fresh:
-        news, connected = look.news(fresh), look.connected()
+        news = look.news(fresh)
         for project in registry.projectors:
-            project(news, connected)
-        write(fresh, now_us if at is None else (at - EPOCH) // MICROSECOND)
+            project(news, look.connected)
+        write = _write_few if len(fresh) <= FEW else _write_many
+        write(fresh, look.now_us if at is None else (at - EPOCH) // MICROSECOND)
     return fresh, results
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import psycopg
 from django.db import connection, transaction
 
 from wayfare.ledger import registry
@@ -89,71 +88,31 @@ def walk(after: int = 0, upto: int | None = None, step: int = 10_000) -> Iterato
         after = batch[-1].position
 
 
-_AS_SUBJECT, _AS_OBJECT, _AS_ENTRY = 0, 1, 2
+def references(entries: Sequence[tuple[str, str, str, str | None]]) -> list[str]:
+    """Return what `ledger_connected` asks, of entries given as (entry_id, kind, subject, object).
 
-
-class References:
-    """What some entries refer to, and the search for every stored entry that references connect to them.
-
-    The search goes round by round: each asks for what refers to the ids that the last one brought up.
+    That is their columns, and which kinds refer in which way.
     """
-
-    def __init__(self) -> None:
-        self._seen: set[tuple[str, int]] = set()
-        self._ahead: list[tuple[str, int]] = []
-        self._asked: psycopg.Cursor[tuple[Any, ...]] | None = None
-
-    def add(self, entry_id: str, kind_name: str, subject: str, other: str | None) -> None:
-        """Take in what one entry refers to, each id in the role in which others may be found by it."""
-        kind = registry.kinds[kind_name]
-        self._look_for(subject, _AS_ENTRY if kind.names_entry else _AS_SUBJECT)
-        if kind.subject_is_shared:
-            self._look_for(subject, _AS_OBJECT)
-        if other is not None:
-            self._look_for(other, _AS_SUBJECT)
-            self._look_for(other, _AS_OBJECT)
-        if kind.can_be_named:
-            self._look_for(entry_id, _AS_SUBJECT)
-
-    def _look_for(self, id_: str, role: int) -> None:
-        if (id_, role) not in self._seen:
-            self._seen.add((id_, role))
-            self._ahead.append((id_, role))
-
-    def ask(self) -> None:
-        """Send the next round of the search; `found` takes its answer."""
-        self._asked = None
-        if self._ahead:
-            by_role = [array(id_ for id_, has in self._ahead if has == role) for role in range(3)]
-            self._ahead = []
-            self._asked = run("select * from ledger_referring(%s, %s, %s)", by_role)
-
-    def found(self) -> list[Connected]:
-        """Return every stored entry that references connect to the ids, directly or through others.
-
-        Cost: a few index probes for each entry found, however long the ledger is.
-        """
-        found: dict[str, Connected] = {}
-        if self._asked is None:
-            self.ask()
-        while self._asked is not None:
-            for row in map(Connected._make, self._asked.fetchall()):
-                if row.entry_id not in found:
-                    found[row.entry_id] = row
-                    self.add(row.entry_id, row.kind, row.subject, row.object)
-            self.ask()
-        return list(found.values())
+    columns = [array(value or "null" for value in column) for column in zip(*entries, strict=True)] or ["{}"] * 4
+    kinds = registry.kinds.values()
+    naming = array(kind.name for kind in kinds if kind.names_entry)
+    shared = array(kind.name for kind in kinds if kind.subject_is_shared)
+    nameable = array(kind.name for kind in kinds if kind.can_be_named)
+    return [*columns, naming, shared, nameable]
 
 
 def connected(after: int, upto: int) -> list[Connected]:
-    """Return the entries with `after` < position ≤ `upto`, and every other that references connect to them."""
-    references = References()
+    """Return the entries with `after` < position ≤ `upto`, and every other that references connect to them.
+
+    Cost: a few index probes for each entry found, however long the ledger is.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
-            "select entry_id::text, kind, subject::text, object::text from ledger_entry"
+            "select position, entry_id::text, kind, subject::text, object::text, body from ledger_entry"
             " where position > %s and position <= %s",
             [after, upto],
         )
-        for row in cursor.fetchall():
-            references.add(*row)
-    return references.found()
+        rows = list(map(Connected._make, cursor.fetchall()))
+    about = references([(row.entry_id, row.kind, row.subject, row.object) for row in rows])
+    found = map(Connected._make, run("select * from ledger_connected(%s, %s, %s, %s, %s, %s, %s)", about))
+    return list({row.position: row for row in (*rows, *found)}.values())

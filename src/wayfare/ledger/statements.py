@@ -1,49 +1,65 @@
-"""Statements on the application's connection with little between: prepared on the server, sent together where it pays.
+"""Statements on the application's connection with little between: prepared on the server, their parameters ready-made.
 
-For the append's own transaction, where each journey to the server and back is a good part of the time. Everything
-else goes through Django's cursors.
+For the append's own transaction, whose statements are many and small: a cursor's own work would be half of their
+time. Everything else goes through Django's cursors.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import psycopg
 from django.db import connection
+from psycopg.adapt import Transformer
+from psycopg.errors import error_from_result
+from psycopg.generators import execute
+from psycopg.pq import ExecStatus, TransactionStatus
+from psycopg.pq.abc import PGresult
 
 _AT_ONCE = 1_000
 """Rows in one piece of a copy."""
+_prepared: WeakKeyDictionary[psycopg.Connection[Any], dict[str, bytes]] = WeakKeyDictionary()
+"""The names of what each connection has prepared, by statement."""
 
 
-def run(query: str, parameters: Sequence[Any] = ()) -> psycopg.Cursor[tuple[Any, ...]]:
-    """Execute a fixed statement; within `together` it is only sent, and fails when something is fetched, or at the end.
+def run(query: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+    """Run a fixed statement within the transaction under way; return its rows.
 
-    `query` holds no value that came from outside. Raises: psycopg.Error.
+    `query` has a `%s` for each parameter, which is sent as text, and holds no value that came from outside. It is
+    prepared when a connection first uses it. Raises: psycopg.Error.
     """
-    cursor = psycopg.Cursor(connection.connection)
-    cursor.execute(query.encode(), parameters, prepare=True)
-    return cursor
+    link: psycopg.Connection[Any] = connection.connection
+    server = link.pgconn
+    if server.transaction_status == TransactionStatus.IDLE and not link.autocommit:
+        server.send_query(b"begin")
+        _answer(link)
+    names = _prepared.setdefault(link, {})
+    if (name := names.get(query)) is None:
+        name = b"wayfare_%d" % len(names)
+        first, *parts = query.split("%s")
+        server.send_prepare(name, "".join([first, *(f"${n}{part}" for n, part in enumerate(parts, 1))]).encode())
+        _answer(link)
+        names[query] = name
+    server.send_query_prepared(name, [str(parameter).encode() for parameter in parameters])
+    answer = _answer(link)
+    reader = Transformer.from_context(link)
+    reader.set_pgresult(answer)
+    return reader.load_rows(0, answer.ntuples, tuple)
 
 
-@contextmanager
-def together() -> Iterator[None]:
-    """Send statements without waiting for each other's answers (libpq's pipeline mode); no COPY within."""
-    connection.ensure_connection()
-    with connection.wrap_database_errors, connection.connection.pipeline():
-        yield
+def _answer(link: psycopg.Connection[Any]) -> PGresult:
+    answer: PGresult = link.wait(execute(link.pgconn))[-1]
+    if answer.status == ExecStatus.FATAL_ERROR:
+        raise error_from_result(answer)
+    return answer
 
 
 def copied(query: str, parts: Iterable[bytes]) -> None:
-    """Run a fixed `copy … from stdin` with these bytes; not within `together`. Raises: psycopg.Error."""
+    """Run a fixed `copy … from stdin` with these bytes. Raises: psycopg.Error."""
     left = iter(parts)
     with psycopg.Cursor(connection.connection).copy(query.encode()) as copy:
         while some := b"".join(islice(left, _AT_ONCE)):
             copy.write(some)
-
-
-def is_together() -> bool:
-    """Tell whether statements are sent `together` just now, so that there is no COPY."""
-    return bool(connection.connection.pgconn.pipeline_status)
