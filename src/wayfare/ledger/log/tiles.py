@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import struct
+import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
@@ -145,28 +146,41 @@ Fetch = Callable[[Tile], bytes]
 """Returns a tile's bytes."""
 
 
-class TileNodes:
-    """The nodes of a tree of a size (`merkle.Nodes`), read from its tiles; the tiles used last are kept."""
+class _Kept:
+    """The tiles used last, each as rows: its hashes and, above them, the roots of full pairs of the row beneath."""
 
-    def __init__(self, fetch: Fetch, size: int, keep: int = 64) -> None:
-        self._fetch, self._size, self._keep = fetch, size, keep
-        self._kept: OrderedDict[Tile, list[list[bytes]]] = OrderedDict()
+    def __init__(self, keep: int) -> None:
+        self._keep, self._rows = keep, OrderedDict[Tile, list[list[bytes]]]()
+        self._lock = threading.Lock()
 
-    def __call__(self, level: int, number: int) -> bytes:
-        at, height = divmod(level, HEIGHT)
-        rows = self._rows(holding(at, (number << height) // WIDTH, self._size))
-        return rows[height][number % (WIDTH >> height)]
-
-    def _rows(self, tile: Tile) -> list[list[bytes]]:
-        """Return a tile's hashes, and above them, row by row, the roots of full pairs of the row beneath."""
-        if (rows := self._kept.get(tile)) is not None:
-            self._kept.move_to_end(tile)
-            return rows
-        rows = [hashes_in(self._fetch(tile), tile)]
+    def rows(self, tile: Tile, fetch: Fetch) -> list[list[bytes]]:
+        with self._lock:
+            if (rows := self._rows.get(tile)) is not None:
+                self._rows.move_to_end(tile)
+                return rows
+        rows = [hashes_in(fetch(tile), tile)]
         for _ in range(HEIGHT - 1):
             below = rows[-1]
             rows.append([node_hash(below[n], below[n + 1]) for n in range(0, len(below) - 1, 2)])
-        self._kept[tile] = rows
-        if len(self._kept) > self._keep:
-            self._kept.popitem(last=False)
+        with self._lock:
+            self._rows[tile] = rows
+            if len(self._rows) > self._keep:
+                self._rows.popitem(last=False)
         return rows
+
+
+class TileNodes:
+    """The nodes of a tree of a size (`merkle.Nodes`), read from its tiles; `keep` tiles are kept, about 40 KB each."""
+
+    def __init__(self, fetch: Fetch, size: int, keep: int = 512, kept: _Kept | None = None) -> None:
+        self._fetch, self._size = fetch, size
+        self._kept = kept or _Kept(keep)
+
+    def of_size(self, size: int) -> TileNodes:
+        """Return the nodes of the same tree at another size, with the same tiles kept."""
+        return TileNodes(self._fetch, size, kept=self._kept)
+
+    def __call__(self, level: int, number: int) -> bytes:
+        at, height = divmod(level, HEIGHT)
+        tile = holding(at, (number << height) // WIDTH, self._size)
+        return self._kept.rows(tile, self._fetch)[height][number % (WIDTH >> height)]

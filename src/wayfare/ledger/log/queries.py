@@ -1,0 +1,177 @@
+"""Reading a log: its head, its published checkpoint, its tiles, proofs and receipts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from django.db import connection
+
+from wayfare.ledger.log import merkle, notes
+from wayfare.ledger.log.merkle import EMPTY, HASH_SIZE, Unproven
+from wayfare.ledger.log.tiles import WIDTH, Fetch, Tile, TileNodes, bundle, hashes_in, holding
+
+
+class Head(NamedTuple):
+    """How far a log has grown, signed or not."""
+
+    size: int
+    root: bytes
+
+
+class NotPublished(LookupError):
+    """There is no such tile, leaf or checkpoint in what the log has published."""
+
+
+def _one(query: str, parameters: list[Any]) -> tuple[Any, ...] | None:
+    with connection.cursor() as cursor:
+        cursor.execute(query, parameters)
+        row: tuple[Any, ...] | None = cursor.fetchone()
+        return row
+
+
+def head(log: str) -> Head:
+    """Return how far a log has grown."""
+    row = _one("select size, root from log_head where log = %s", [log])
+    return Head(row[0], bytes(row[1])) if row else Head(0, EMPTY)
+
+
+def latest(log: str) -> notes.Note | None:
+    """Return the checkpoint published last, with the cosignatures it has, None if there is none."""
+    row = _one("select size, note from log_checkpoint where log = %s order by size desc limit 1", [log])
+    return _with_cosignatures(log, *row) if row else None
+
+
+def checkpoint_of(log: str, size: int) -> notes.Note | None:
+    """Return the checkpoint published at a size or, failing that, the first one after it."""
+    row = _one("select size, note from log_checkpoint where log = %s and size >= %s order by size limit 1", [log, size])
+    return _with_cosignatures(log, *row) if row else None
+
+
+def _with_cosignatures(log: str, size: int, text: str) -> notes.Note:
+    with connection.cursor() as cursor:
+        cursor.execute("select line from log_cosignature where log = %s and size = %s order by witness", [log, size])
+        return notes.parse_note((text + "".join(line for (line,) in cursor.fetchall())).encode())
+
+
+class Key(NamedTuple):
+    """A public key of a log, and when it signed; still does if `retired` is None."""
+
+    verifier: str
+    since: datetime
+    retired: datetime | None
+
+
+def keys(log: str) -> list[Key]:
+    """Return the keys that sign a log and those that did, newest first."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select verifier, since, retired from log_key where log = %s order by since desc, verifier", [log]
+        )
+        return [Key(*row) for row in cursor.fetchall()]
+
+
+def fetcher(log: str) -> Fetch:
+    """Return what reads a log's tiles, as far as it has grown. It raises: NotPublished."""
+
+    def fetch(tile: Tile) -> bytes:
+        if tile.level is None:
+            row = _one("select commitments from log_bundle where log = %s and number = %s", [log, tile.number])
+        else:
+            row = _one(
+                "select hashes from log_tile where log = %s and level = %s and number = %s",
+                [log, tile.level, tile.number],
+            )
+        data = bytes(row[0])[: tile.width * HASH_SIZE] if row else b""
+        if len(data) < tile.width * HASH_SIZE:
+            raise NotPublished(f"{tile.path()} is not in the log")
+        return bundle(hashes_in(data, tile)) if tile.level is None else data
+
+    return fetch
+
+
+def published_tile(log: str, tile: Tile) -> bytes:
+    """Return a tile's bytes as published: as far as the latest checkpoint reaches. Raises: NotPublished."""
+    row = _one("select max(size) from log_checkpoint where log = %s", [log])
+    size = row[0] if row and row[0] is not None else 0
+    if holding(tile.level or 0, tile.number, size).width < tile.width:
+        raise NotPublished(f"{tile.path()} is not in the log of {size} leaves")
+    return fetcher(log)(tile)
+
+
+_kept: dict[tuple[str, str, str], TileNodes] = {}
+
+
+def nodes(log: str, size: int) -> TileNodes:
+    """Return the nodes of a log's tree of a size; a process keeps the tiles it used last, of committed sizes only."""
+    if connection.in_atomic_block:
+        return TileNodes(fetcher(log), size)
+    where = connection.settings_dict["HOST"], connection.settings_dict["NAME"], log
+    known = _kept.get(where)
+    _kept[where] = found = TileNodes(fetcher(log), size) if known is None else known.of_size(size)
+    return found
+
+
+def inclusion(log: str, index: int, size: int) -> list[bytes]:
+    """Return the proof that a leaf is in the tree of a size. Raises: Unproven."""
+    return merkle.inclusion_proof(index, 0, size, nodes(log, size))
+
+
+def consistency(log: str, old: int, new: int) -> list[bytes]:
+    """Return the proof that the tree of one size is the beginning of that of another.
+
+    Raises: Unproven, NotPublished.
+    """
+    if new > head(log).size:
+        raise NotPublished(f"the log has fewer than {new} leaves")
+    if old == 0:
+        raise Unproven("empty_old_tree", "every tree is consistent with the empty one, so a proof of it says nothing")
+    return merkle.consistency_proof(0, old, new, nodes(log, new))
+
+
+def nonce(log: str, index: int) -> bytes:
+    """Return the nonce that hides a leaf. Raises: NotPublished."""
+    row = _one(
+        "select substring(nonces from %s for 32) from log_bundle where log = %s and number = %s",
+        [index % WIDTH * HASH_SIZE + 1, log, index // WIDTH],
+    )
+    if row is None or len(row[0]) != HASH_SIZE:
+        raise NotPublished(f"the log has no leaf {index}")
+    return bytes(row[0])
+
+
+def receipt(log: str, index: int, body: bytes) -> notes.Proof:
+    """Return the proof that a body is in the log: it verifies without asking anyone. For whoever may see the body.
+
+    Raises: NotPublished, when the leaf is not under a checkpoint yet.
+    """
+    note = latest(log)
+    size = notes.parse_checkpoint(note.text).size if note else 0
+    if note is None or index >= size:
+        raise NotPublished(f"leaf {index} is not under a checkpoint yet; ask again in a moment")
+    return notes.Proof(index, inclusion(log, index, size), note, nonce(log, index) + body)
+
+
+class Leaves(NamedTuple):
+    """The leaves of one bundle, as stored: what is public and what hides it."""
+
+    number: int
+    commitments: bytes
+    nonces: bytes
+
+
+def bundles(log: str, after: int, upto: int, step: int = 64) -> Iterator[list[Leaves]]:
+    """Yield the stored bundles with `after` < number ≤ `upto`, some at a time."""
+    while after < upto:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "select number, commitments, nonces from log_bundle where log = %s and number > %s and number <= %s"
+                " order by number limit %s",
+                [log, after, upto, step],
+            )
+            found = [Leaves(number, bytes(one), bytes(two)) for number, one, two in cursor.fetchall()]
+        if not found:
+            return
+        yield found
+        after = found[-1].number
