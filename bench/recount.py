@@ -148,7 +148,9 @@ def side(what: str, folder: Path) -> None:
     from wayfare.site import runtime
 
     runtime.set_up_django()
-    import wayfare.statistics.queries  # noqa: F401 - imports are not what is timed
+    import pandas  # noqa: F401 - pyarrow would import it with the first array, and imports are not what is timed
+
+    import wayfare.statistics.queries  # noqa: F401 - as above
 
     files = sorted(folder.glob("entries-*.parquet"))
     seconds, result = bare(files) if what == "bare" else recounted(files, what)

@@ -5,12 +5,14 @@ against each other. Instants are microseconds and ids are bytes here, so that en
 civil day comes from tables made with Python's time zones, for the same reason.
 
 Most things are told once. So each "the latest of those that tell it" is worked out for the few that are told more
-than once, and what several steps read is kept as a table of the engine's instead of being evaluated again.
+than once, and what several steps read is kept as a table of the engine's instead of being evaluated again. What is
+missing shows in the joins that count: few departures are not registered, and only for these is it asked who waits.
+Joins have their lesser side on the right.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from itertools import chain, combinations
 from typing import Any, NamedTuple
 
@@ -91,7 +93,7 @@ def _cluster_map(engine: Engine, of_kind: Mapping[str, ibis.Table]) -> ibis.Tabl
 def _programmes(programmes: Mapping[str, Programme]) -> pa.Table:
     columns = {
         "programme": pa.array(list(programmes), pa.string()),
-        "timezone": pa.array([p.timezone for p in programmes.values()], pa.string()),
+        "zone": pa.array([p.timezone for p in programmes.values()], pa.string()),
         "weakest": pa.array([RANK[p.counts_from] for p in programmes.values()], pa.int8()),
     }
     return pa.table(columns)
@@ -132,38 +134,60 @@ def _corrections(step: _Step, told: ibis.Table) -> ibis.Table:
     return table.select("of_departure", "later_destination", "later_assistance")
 
 
-def _confirmed(step: _Step) -> ibis.Table:
-    """Return (departure, rank, at) of each departure's strongest standing confirmation (step 5).
+def _told(step: _Step) -> ibis.Table:
+    """Return (subject, rank, at, gone) of each departure that is told of after its registration (steps 4 and 5).
 
-    Strongest, then earliest, is the smallest of one number; the id, which breaks further ties, shows in neither.
+    `rank` and `at` are those of its strongest standing confirmation, null if there is none; it was withdrawn if
+    `gone`. Strongest, then earliest, is the smallest of one number; the id, which breaks further ties, shows in
+    neither.
     """
-    confirmations, retractions = step.of_kind["departure_confirmed"], step.of_kind["confirmation_retracted"]
-    standing = confirmations.anti_join(retractions, confirmations.entry_id == retractions.ref)
-    packed = standing["rank"].cast("int64") * (1 << _AT_BITS) + (standing["at"] + _AT_ZERO)
-    best = standing.group_by("departure").agg(best=packed.min())
-    at = (best.best & ((1 << _AT_BITS) - 1)) - _AT_ZERO
-    return best.select("departure", rank=(best.best >> _AT_BITS).cast("int8"), at=at)
+    confirmed, withdrawn = step.of_kind["departure_confirmed"], step.of_kind["departure_withdrawn"]
+    retracted = step.of_kind["confirmation_retracted"].select(retracted="ref").distinct()
+    confirmed = confirmed.left_join(retracted, confirmed.entry_id == retracted.retracted)
+    packed = confirmed["rank"].cast("int64") * (1 << _AT_BITS) + (confirmed["at"] + _AT_ZERO)
+    standing = confirmed.retracted.isnull().ifelse(packed, ibis.null("int64"))
+    corrected, nothing = step.of_kind["departure_corrected"], ibis.null("int64")
+    told = ibis.union(
+        confirmed.select(subject="departure", packed=standing, gone=ibis.null("int8")),
+        withdrawn.select(subject="departure", packed=nothing, gone=ibis.literal(1, "int8")),
+        corrected.select(subject="departure", packed=nothing, gone=ibis.null("int8")),
+    )
+    told = told.group_by("subject").agg(best=told.packed.min(), gone=told.gone.count() > 0)
+    at = (told.best & ((1 << _AT_BITS) - 1)) - _AT_ZERO
+    return told.select("subject", rank=(told.best >> _AT_BITS).cast("int8"), at=at, gone="gone")
 
 
-def _exits(step: _Step) -> tuple[ibis.Table, ibis.Table]:
-    """Return confirmed departures with exits and clusters (steps 4 and 5), and what stands but does not count."""
-    best, registered = _confirmed(step), _registered(step)
-    best = best.inner_join(registered, "departure").inner_join(step.programmes, "programme")
-    withdrawn = step.of_kind["departure_withdrawn"].select(gone="departure").distinct()
-    best = best.left_join(withdrawn, best.departure == withdrawn.gone)
-    best = step.engine.keep(_clustered(best, step.clusters))
-    exits = best.filter(best.gone.isnull() & (best["rank"] <= best.weakest)).drop("gone", "weakest")
-    refused = best.filter(best.gone.notnull() | (best["rank"] > best.weakest))
-    kind = refused.gone.notnull().ifelse("confirmed_after_withdrawal", "word_only")
-    return exits, refused.select(subject=refused.departure, kind=kind, programme=refused.programme, at=refused["at"])
+def _exits(step: _Step) -> tuple[ibis.Table, ibis.Table, ibis.Table]:
+    """Return confirmed departures with exits and clusters (steps 4 and 5), and what is told of but does not count.
+
+    The latter are findings, and the departures that are not registered.
+    """
+    told, registered = _told(step), _registered(step)
+    told = registered.right_join(told, registered.departure == told.subject).drop("departure")
+    told = told.left_join(step.programmes, "programme").drop("programme_right")
+    outcome = ibis.cases(
+        (told.programme.isnull(), "waits_for_registration"),
+        (told["rank"].isnull(), "unconfirmed"),
+        (told.gone, "confirmed_after_withdrawal"),
+        (told["rank"] > told.weakest, "word_only"),
+        else_=ibis.null("string"),
+    )
+    told = step.engine.keep(_clustered(told.mutate(refused=outcome).drop("weakest", "gone"), step.clusters))
+    exits = told.filter(told.refused.isnull()).drop("refused").rename(departure="subject")
+    refused = told.filter(told.refused.isin(["confirmed_after_withdrawal", "word_only"]))
+    refused = refused.select("subject", kind="refused", programme="programme", at="at")
+    return exits, refused, told.filter(told.refused == "waits_for_registration").select("subject")
 
 
 def _presences(step: _Step, exits: ibis.Table, several: ibis.Table) -> ibis.Table:
     """Return (cluster, at, leaves, id) of the presences in some clusters (step 6)."""
     returned, registered = step.of_kind["returned"], step.of_kind["departure_registered"]
     names = ("person", "departure", "entry_id", "at")
-    seen = _clustered(returned.select(*names).union(registered.select(*names)), step.clusters)
-    seen = step.engine.keep(seen.semi_join(several, "cluster"))
+    linked = step.clusters.semi_join(several, step.clusters.of_cluster == several.cluster)
+    members = several.select(linked="cluster", of_cluster="cluster").union(linked).distinct()
+    seen = returned.select(*names).union(registered.select(*names))
+    seen = seen.inner_join(members, seen.person == members.linked).rename(cluster="of_cluster")
+    seen = step.engine.keep(seen.drop("person", "linked"))
     own = exits.semi_join(seen, "departure").select(own="departure", left_at="at")
     seen = seen.left_join(own, seen.departure == own.own)
     seen = seen.filter(seen.left_at.isnull() | (seen.left_at > seen["at"]))
@@ -205,31 +229,29 @@ def _facts(step: _Step) -> ibis.Table:
     return once.union(facts.select("person", *names)).rename(of_person="person")
 
 
-def _dated(engine: Engine, chosen: ibis.Table, programmes: Mapping[str, Programme]) -> ibis.Table:
-    """Put the civil day to exits (step 8): `day` as text, `year`, `mmdd`."""
-    bounds = chosen.agg(low=chosen["at"].min(), high=chosen["at"].max()).to_pyarrow().to_pylist()[0]
+def _dated(engine: Engine, exits: ibis.Table, chosen: ibis.Table, programmes: Mapping[str, Programme]) -> ibis.Table:
+    """Put the civil day to the chosen ones of some exits (step 8): `day` as text, `number` as yyyymmdd."""
+    bounds = exits.agg(low=exits["at"].min(), high=exits["at"].max()).to_pyarrow().to_pylist()[0]
     low, high = (0, -1) if bounds["low"] is None else (bounds["low"], bounds["high"])
-    offsets = engine.table(civil.offsets(programmes, low // civil.WEEK_US, high // civil.WEEK_US))
-    days = engine.table(civil.days(low // civil.DAY_US - 2, high // civil.DAY_US + 2))
-    # `//` goes by way of a double, whose rounding cannot reach the next whole number: there are under 2^16 days.
-    chosen = chosen.mutate(week_of=(chosen["at"] // civil.WEEK_US).cast("int64"))
-    same = [chosen.timezone == offsets.zone, chosen.week_of == offsets.week]
-    chosen = chosen.inner_join(offsets, [*same, chosen["at"] >= offsets.from_us, chosen["at"] < offsets.to_us])
-    chosen = chosen.mutate(local_day=((chosen["at"] + chosen.offset_us) // civil.DAY_US).cast("int64"))
-    return chosen.inner_join(days, chosen.local_day == days.number)
+    days = engine.table(civil.days(programmes, low // civil.DAY_US, high // civil.DAY_US))
+    # `//` goes by way of a double, whose rounding cannot reach the next whole number: there are under 2^17 days.
+    chosen = chosen.mutate(utc_day_of=(chosen["at"] // civil.DAY_US).cast("int64"))
+    same = [chosen.zone == days.of_zone, chosen.utc_day_of == days.utc_day]
+    return chosen.inner_join(days, [*same, chosen["at"] >= days.from_us, chosen["at"] < days.to_us])
 
 
-def _age(birth: Any, year: Any, mmdd: Any) -> Any:
-    """Return the band of the age in completed years (step 9); `birth` is yyyymmdd, 0 or null for unknown."""
-    born = birth.cast("int32")
-    in_year = born % 10000
-    age = year - ((born - in_year) / 10000).cast("int32") - (mmdd < in_year).ifelse(1, 0)
+def _age(birth: Any, day: Any) -> Any:
+    """Return the band of the age in completed years (step 9); both are yyyymmdd, `birth` 0 or null for unknown.
+
+    In such numbers, somebody has completed n years when the difference has reached n * 10000.
+    """
+    lived = day - birth
     return ibis.cases(
-        (birth.isnull() | (birth == 0) | (age < 0) | (age > 120), "UNK"),
-        (age < 14, "Y_LT14"),
-        (age < 18, "Y14-17"),
-        (age < 35, "Y18-34"),
-        (age < 65, "Y35-64"),
+        (birth.isnull() | (birth == 0) | (lived < 0) | (lived >= 121_0000), "UNK"),
+        (lived < 14_0000, "Y_LT14"),
+        (lived < 18_0000, "Y14-17"),
+        (lived < 35_0000, "Y18-34"),
+        (lived < 65_0000, "Y35-64"),
         else_="Y_GE65",
     )
 
@@ -246,36 +268,40 @@ def _under_facts(step: _Step, dated: ibis.Table) -> ibis.Table:
         day=table.day,
         nationality=table.nationality.fill_null("UNK"),
         sex=table.sex.fill_null(0).cast("int8"),
-        age=_age(table.birth, table.year, table.mmdd),
+        age=_age(table.birth, table.number),
         destination=table.destination,
         evidence=table["rank"].cases(*enumerate(EVIDENCE), else_="unknown"),
         assistance=table.assistance.cases(*_ASSISTANCE_TEXTS.items(), else_="unknown"),
     )
 
 
-def _pending(of_kind: Mapping[str, ibis.Table]) -> ibis.Table:
+def _pending(of_kind: Mapping[str, ibis.Table], unregistered: ibis.Table) -> ibis.Table:
     """Return the entries that wait for something they refer to."""
-    enrolled = of_kind["enrolled"].select(known="person")
-    registered = of_kind["departure_registered"].select(known="departure")
+
+    def about(column: str, *kinds: str) -> ibis.Table:
+        parts = [of_kind[kind].select(subject="entry_id", programme="programme", at="at", of=column) for kind in kinds]
+        return ibis.union(*parts) if len(parts) > 1 else parts[0]
+
+    def waiting(found: ibis.Table, waits: str) -> ibis.Table:
+        return found.select("subject", kind=ibis.literal(waits), programme="programme", at="at")
+
+    def unknown(told: ibis.Table, known: ibis.Table) -> ibis.Table:
+        """Return what tells of none of the many known ones; there is much less of it than of them."""
+        joined = known.right_join(told, known.known == told.of)
+        return joined.filter(joined.known.isnull())
+
+    persons = about("person", "facts_corrected", "returned", "departure_registered", "persons_linked")
+    persons = persons.union(about("person_b", "persons_linked"))
+    persons = persons.anti_join(of_kind["enrolled"], persons.of == of_kind["enrolled"].person)
+    departures = about("departure", "departure_corrected", "departure_withdrawn", "departure_confirmed")
+    departures = departures.semi_join(unregistered, departures.of == unregistered.subject)
     confirmations = of_kind["departure_confirmed"].select(known="entry_id")
     links = of_kind["persons_linked"].select(known="entry_id")
-
-    def waiting(kinds: Sequence[str], column: str, known: ibis.Table, waits: str) -> ibis.Table:
-        names = list(dict.fromkeys(("entry_id", "programme", "at", column)))
-        parts = [of_kind[kind].select(*names) for kind in kinds]
-        told = ibis.union(*parts) if len(parts) > 1 else parts[0]
-        found = told.anti_join(known, told[column] == known.known)
-        return found.select(subject="entry_id", kind=ibis.literal(waits), programme="programme", at="at")
-
-    about_persons = ("facts_corrected", "returned", "departure_registered", "persons_linked")
-    about_departures = ("departure_corrected", "departure_withdrawn", "departure_confirmed")
-    persons = waiting(about_persons, "person", enrolled, "waits_for_person")
-    others = waiting(("persons_linked",), "person_b", enrolled, "waits_for_person")
     return ibis.union(
-        persons.union(others).distinct(),
-        waiting(about_departures, "departure", registered, "waits_for_registration"),
-        waiting(("confirmation_retracted",), "ref", confirmations, "waits_for_confirmation"),
-        waiting(("persons_unlinked",), "ref", links, "waits_for_link"),
+        waiting(persons, "waits_for_person").distinct(),
+        waiting(departures, "waits_for_registration"),
+        waiting(unknown(about("ref", "confirmation_retracted"), confirmations), "waits_for_confirmation"),
+        waiting(unknown(about("ref", "persons_unlinked"), links), "waits_for_link"),
     )
 
 
@@ -297,7 +323,7 @@ def recount(
         entries = entries.filter(entries.position <= upto)
     of_kind = {kind: entries.filter(entries.kind == kind) for kind in _KINDS}
     step = _Step(engine, of_kind, engine.table(_programmes(programmes)), _cluster_map(engine, of_kind))
-    exits, refused = _exits(step)
+    exits, refused, unregistered = _exits(step)
     chosen, joined = _walk(step, exits)
-    counted = _under_facts(step, _dated(engine, chosen, programmes))
-    return Recount(engine, counted, joined.union(refused).union(_pending(of_kind)))
+    counted = _under_facts(step, _dated(engine, exits, chosen, programmes))
+    return Recount(engine, counted, joined.union(refused).union(_pending(of_kind, unregistered)))

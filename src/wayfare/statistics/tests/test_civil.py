@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -18,42 +20,41 @@ ZONES = (
     "Africa/Casablanca",  # changes around Ramadan
     "Asia/Kathmandu",
 )
-WEEKS = (instant_us("2005-12-01T00:00:00Z") // civil.WEEK_US, instant_us("2012-02-01T00:00:00Z") // civil.WEEK_US)
+DAYS = (instant_us("2005-12-01T00:00:00Z") // civil.DAY_US, instant_us("2012-02-01T00:00:00Z") // civil.DAY_US)
 
 
 @pytest.fixture(scope="module")
-def tables():
-    programmes = {zone: Programme(zone, "FRA", zone) for zone in ZONES}
-    rows = civil.offsets(programmes, *WEEKS).to_pylist()
-    days = civil.days(WEEKS[0] * 7 - 2, (WEEKS[1] + 1) * 7 + 2).to_pylist()
-    return rows, {row["number"]: row for row in days}
+def table():
+    return civil.days({zone: Programme(zone, "FRA", zone) for zone in ZONES}, *DAYS).to_pylist()
 
 
-def _day(tables, zone, at):
-    rows, days = tables
-    (row,) = (r for r in rows if r["zone"] == zone and r["from_us"] <= at < r["to_us"])
-    assert row["week"] == at // civil.WEEK_US
-    return days[(at + row["offset_us"]) // civil.DAY_US]["day"]
+@pytest.fixture(scope="module")
+def stretches(table):
+    found = defaultdict(list)
+    for row in table:
+        found[row["of_zone"], row["utc_day"]].append(row)
+    return found
 
 
-@given(st.sampled_from(ZONES), st.integers(WEEKS[0] * civil.WEEK_US, (WEEKS[1] + 1) * civil.WEEK_US - 1))
+@given(st.sampled_from(ZONES), st.integers(DAYS[0] * civil.DAY_US, (DAYS[1] + 1) * civil.DAY_US - 1))
 @example("America/St_Johns", instant_us("2006-10-29T02:30:30Z"))
 @example("America/St_Johns", instant_us("2006-10-29T02:31:00Z"))
 @example("America/St_Johns", instant_us("2006-10-29T03:29:59.999999Z"))
 @example("America/St_Johns", instant_us("2006-10-29T03:30:00Z"))
 @example("Pacific/Apia", instant_us("2011-12-30T09:59:59.999999Z"))
 @example("Pacific/Apia", instant_us("2011-12-30T10:00:00Z"))
-def test_every_instant_has_one_offset_and_its_civil_day(tables, zone, at):
-    assert _day(tables, zone, at) == local_day(at, zone).isoformat()
+def test_every_instant_has_one_civil_day(stretches, zone, at):
+    (row,) = (r for r in stretches[zone, at // civil.DAY_US] if r["from_us"] <= at < r["to_us"])
+    assert row["day"] == local_day(at, zone).isoformat()
+    assert row["number"] == int(row["day"].replace("-", ""))
 
 
-def test_a_week_has_one_row_unless_the_clock_changes(tables):
-    rows, _ = tables
-    paris = [row for row in rows if row["zone"] == "Europe/Paris"]
-    weeks = WEEKS[1] - WEEKS[0] + 1
-    assert len(paris) == weeks + 12  # two changes a year, six years
+def test_a_zone_has_two_stretches_a_day_and_a_third_where_the_clock_changes_off_midnight(table):
+    days = DAYS[1] - DAYS[0] + 1
+    assert sum(row["of_zone"] == "Europe/Paris" for row in table) == 2 * days + 12  # two changes a year, six years
+    assert sum(row["of_zone"] == "Asia/Kathmandu" for row in table) == 2 * days
 
 
-def test_a_calendar_day_knows_its_year_and_its_month_and_day():
-    (leap,) = civil.days(19782, 19782).to_pylist()
-    assert leap == {"number": 19782, "day": "2024-02-29", "year": 2024, "mmdd": 229}
+def test_no_days_are_an_empty_table_with_its_columns():
+    empty = civil.days({"gander": Programme("gander", "CAN", "America/St_Johns")}, 0, -1)
+    assert (empty.num_rows, empty.column_names) == (0, ["of_zone", "utc_day", "from_us", "to_us", "day", "number"])
