@@ -43,6 +43,17 @@ COMMANDS: dict[str, dict[str, Entry]] = {
         "rebuild": Entry("wayfare.departures.cli:rebuild", "Make the projections anew from the ledger."),
         "verify": Entry("wayfare.statistics.cli:verify", "Recount everything another way and compare."),
     },
+    "log": {
+        "checkpoint": Entry("wayfare.ledger.cli:checkpoint", "Print the latest signed checkpoint."),
+        "keys": Entry("wayfare.ledger.cli:keys", "Print the keys that sign the log."),
+        "prove": Entry("wayfare.ledger.cli:prove", "Write the receipt of an entry."),
+        "check": Entry("wayfare.ledger.cli:check", "Check a receipt without asking anyone.", False),
+        "consistency": Entry("wayfare.ledger.cli:consistency", "Prove that one size continues another."),
+        "verify": Entry("wayfare.ledger.cli:verify", "Recompute the log from the ledger's rows."),
+        "export": Entry("wayfare.ledger.cli:export", "Write the log as files to publish."),
+        "audit": Entry("wayfare.ledger.cli:audit", "Check somebody's log from outside.", False),
+        "rotate": Entry("wayfare.ledger.cli:rotate", "Make new keys for the log."),
+    },
     "stats": {"table": Entry("wayfare.statistics.cli:table", "Count departures or persons by dimensions.")},
     "token": {
         "add": Entry("wayfare.access.cli:add", "Make a token for a source."),
@@ -53,6 +64,7 @@ COMMANDS: dict[str, dict[str, Entry]] = {
 GROUPS = {
     "programme": "Programmes: what is counted where.",
     "ledger": "The ledger: what happened.",
+    "log": "The log: anyone can check what was recorded.",
     "stats": "Tables.",
     "token": "Tokens for other systems.",
 }

@@ -85,6 +85,10 @@ def web(port: int, host: str) -> Part:
     return Part("web", (*command, "wayfare.site.worker:application"))
 
 
+LOG = Part("log", (sys.executable, "-m", "wayfare.ledger.jobs"))
+"""Keeps the ledger's log in step and signed."""
+
+
 def _free(port: int, host: str) -> None:
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -133,7 +137,7 @@ def up(port: int | None, host: str) -> None:
     port = port or settings.WAYFARE_PORT
     _free(port, host)
     lines = [f"Wayfare is up at http://{host}:{port}/"]
-    supervise([web(port, host)], _wait_and_tell(port, host, lines), _tend_database)
+    supervise([web(port, host), LOG], _wait_and_tell(port, host, lines), _tend_database)
 
 
 def _wayfare(*arguments: str) -> None:
@@ -196,4 +200,4 @@ def demo(port: int | None) -> None:
         f"       WAYFARE_HOME={shlex.quote(str(home))} ./wayfare ledger verify",
         "  Ctrl-C stops it; what it holds stays.",
     ]
-    supervise([web(port, "127.0.0.1"), feed], _wait_and_tell(port, "127.0.0.1", lines), _tend_database)
+    supervise([web(port, "127.0.0.1"), LOG, feed], _wait_and_tell(port, "127.0.0.1", lines), _tend_database)

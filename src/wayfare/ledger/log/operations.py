@@ -108,6 +108,10 @@ def sign(log: str, keys: Keys, now: Callable[[], float] = time.time) -> notes.Ch
         published = queries.latest(log)
         if published is not None and notes.parse_checkpoint(published.text).size == head.size:
             return None
+        if published is not None and keys.last() is None:
+            raise WouldFork(
+                f"the log {log} was signed by other keys than those in {keys.folder}; bring that folder back"
+            )
         _check_continues(log, head, keys)
         checkpoint = notes.Checkpoint(keys.name, head.size, head.root)
         seconds = int(now())

@@ -100,7 +100,7 @@ def published_tile(log: str, tile: Tile) -> bytes:
     return fetcher(log)(tile)
 
 
-_kept: dict[tuple[str, str, str], TileNodes] = {}
+_kept: dict[tuple[Any, Any, str], TileNodes] = {}
 
 
 def nodes(log: str, size: int) -> TileNodes:
@@ -175,3 +175,9 @@ def bundles(log: str, after: int, upto: int, step: int = 64) -> Iterator[list[Le
             return
         yield found
         after = found[-1].number
+
+
+def stored_tiles(log: str) -> int:
+    """Return how many tiles of hashes are stored."""
+    row = _one("select count(*) from log_tile where log = %s", [log])
+    return int(row[0]) if row else 0

@@ -110,7 +110,7 @@ class Edge:
 
     def __init__(self, size: int = 0, partial: Sequence[Sequence[bytes]] = ()) -> None:
         self.size = size
-        self._partial = [list(hashes) for hashes in partial]
+        self.partial = [list(hashes) for hashes in partial]
 
     @staticmethod
     def tiles(size: int) -> list[Tile]:
@@ -123,19 +123,19 @@ class Edge:
         number, self.size = self.size // WIDTH, self.size + len(leaves)
         level, come = 0, list(leaves)
         while come:
-            if level == len(self._partial):
-                self._partial.append([])
-            row = self._partial[level] + come
+            if level == len(self.partial):
+                self.partial.append([])
+            row = self.partial[level] + come
             parts = [row[at : at + WIDTH] for at in range(0, len(row), WIDTH)]
             changed.update(((level, n), b"".join(part)) for n, part in enumerate(parts, number))
-            self._partial[level] = parts.pop() if len(row) % WIDTH else []
+            self.partial[level] = parts.pop() if len(row) % WIDTH else []
             level, number, come = level + 1, number // WIDTH, [full_root(part) for part in parts]
         return changed
 
     def root(self) -> bytes:
         """Return the tree's root."""
         root = None
-        for hashes in self._partial:
+        for hashes in self.partial:
             peaks = [full_root(hashes[n << level : (n + 1) << level]) for level, n in split(0, len(hashes))]
             for peak in reversed(peaks):
                 root = peak if root is None else node_hash(peak, root)

@@ -1,0 +1,229 @@
+"""Commands of the log: show it, prove from it, hold it to account, publish it, and check somebody else's."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import click
+from tqdm import tqdm
+
+from wayfare.ledger.log import audit as auditing
+from wayfare.ledger.log import files, merkle, notes
+
+_KEY = "A verifier key, as `wayfare log keys` and the page of the log show it; may be repeated."
+
+
+@contextmanager
+def refusing(*also: type[Exception]) -> Iterator[None]:
+    """Turn a refusal into exit 1 with its words on standard error."""
+    from wayfare.ledger.log.queries import NotPublished
+
+    refusals: tuple[type[Exception], ...] = (notes.Malformed, notes.Unverified, merkle.Unproven, auditing.Untrue)
+    refusals += (files.Unreadable, NotPublished, *also)
+    try:
+        yield
+    except refusals as problem:
+        code = getattr(problem, "code", None)
+        click.echo(f"wayfare: {problem}{f' ({code})' if code else ''}", err=True)
+        sys.exit(1)
+
+
+@contextmanager
+def _progress(total: int, unit: str) -> Iterator[Callable[[int], object]]:
+    """Show how far a count has come, on a terminal."""
+    with tqdm(total=total, unit=unit, unit_scale=True, disable=not sys.stderr.isatty()) as bar:
+        yield lambda done: bar.update(done - bar.n)
+
+
+def _verifiers(ctx: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> list[notes.Verifier]:
+    try:
+        return [notes.parse_verifier(value) for value in values]
+    except notes.Malformed as problem:
+        raise click.BadParameter(f"{problem} ({problem.code})") from None
+
+
+def _bytes_of(path: Path) -> bytes:
+    try:
+        return sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
+    except OSError as problem:
+        raise click.UsageError(f"{path}: {problem.strerror}") from None
+
+
+@click.command()
+def checkpoint() -> None:
+    """Print the latest signed checkpoint, with the cosignatures it has."""
+    from wayfare.ledger.log import queries
+
+    note = queries.latest("ledger")
+    if note is None:
+        click.echo("wayfare: the log has no checkpoint yet; it is made while `wayfare up` runs", err=True)
+        sys.exit(1)
+    click.echo(str(note), nl=False)
+
+
+@click.command()
+def keys() -> None:
+    """Print the verifier keys that sign the log, and those that did."""
+    from wayfare.ledger.log import queries
+
+    for key in queries.keys("ledger"):
+        click.echo(
+            key.verifier if key.retired is None else f"# retired {key.retired:%Y-%m-%dT%H:%M:%SZ} {key.verifier}"
+        )
+
+
+@click.command()
+@click.argument("position", type=click.IntRange(1, 2**63 - 1))
+@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), default=None, help="A file. Default: here.")
+def prove(position: int, output: Path | None) -> None:
+    """Write the receipt of an entry: proof that it is in the log, to be checked without asking anyone.
+
+    A receipt holds the entry. Give it to those who may see it.
+    """
+    from wayfare.ledger.log import queries
+    from wayfare.ledger.log.source import LEDGER
+
+    with refusing():
+        bodies = LEDGER.bodies(position - 1, 1)
+        if not bodies:
+            raise queries.NotPublished(f"the ledger has no position {position}")
+        receipt = str(queries.receipt("ledger", position - 1, bodies[0]))
+    if output is None:
+        click.echo(receipt, nl=False)
+        return
+    try:
+        output.write_text(receipt, newline="")
+    except OSError as problem:
+        raise click.UsageError(f"--output {output}: {problem.strerror}") from None
+
+
+@click.command()
+@click.argument("old", type=click.IntRange(1, 2**63 - 1))
+@click.argument("new", type=click.IntRange(1, 2**63 - 1))
+def consistency(old: int, new: int) -> None:
+    """Print the proof that the log of one size is the beginning of the log of another, hash by hash (RFC 6962)."""
+    from wayfare.ledger.log import queries
+
+    with refusing():
+        for one in queries.consistency("ledger", old, new):
+            click.echo(base64.b64encode(one).decode())
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on the last line.")
+def verify(as_json: bool) -> None:
+    """Recompute the log from the ledger's rows; exit 1 and name the first position that differs."""
+    from wayfare.ledger.log import queries
+    from wayfare.ledger.log.source import LEDGER
+    from wayfare.ledger.log.verify import verified
+
+    with _progress(queries.head("ledger").size, "leaf") as tell:
+        found = verified(LEDGER, tell=tell)
+    for line in found.differences:
+        click.echo(line, err=as_json)
+    if as_json:
+        click.echo(json.dumps(found._asdict()))
+    elif not found.differences:
+        click.echo(f"All {found.leaves:,} leaves are those of the ledger's rows; {found.signed:,} of them are signed.")
+    sys.exit(1 if found.differences else 0)
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+def export(folder: Path) -> None:
+    """Write the log as files that any web server can publish; what is there already stays."""
+    from wayfare.ledger.log import queries
+
+    try:
+        with refusing(), _progress(queries.head("ledger").size, "leaf") as tell:
+            size = files.written("ledger", folder, tell)
+            (folder / "keys").write_text("".join(f"{key.verifier}\n" for key in queries.keys("ledger")))
+    except OSError as problem:
+        raise click.UsageError(f"{problem.filename}: {problem.strerror}") from None
+    click.echo(f"{folder} holds the log of {size:,} leaves.")
+
+
+@click.command()
+@click.argument("place")
+@click.option("--key", "known", multiple=True, required=True, callback=_verifiers, help=_KEY)
+@click.option("--witness", "witnesses", multiple=True, callback=_verifiers, help="A witness's verifier key.")
+@click.option("--quorum", type=click.IntRange(0), default=0, help="How many of the witnesses must have signed.")
+@click.option("--state", type=click.Path(path_type=Path, dir_okay=False), help="A file that remembers between audits.")
+def audit(
+    place: str, known: list[notes.Verifier], witnesses: list[notes.Verifier], quorum: int, state: Path | None
+) -> None:
+    """Check somebody's log, at a URL or in a folder, with its public key alone; say what was proved and what not.
+
+    With --state an audit that was broken off goes on where it was, and the next one sees whether the log continues.
+    """
+    with refusing(), tqdm(unit="leaf", unit_scale=True, disable=not sys.stderr.isatty()) as bar:
+
+        def tell(done: int, size: int) -> None:
+            bar.total = size
+            bar.update(done - bar.n)
+
+        try:
+            found = auditing.audit(
+                files.reader(place), known, witnesses=witnesses, quorum=quorum, state=state, tell=tell
+            )
+        except OSError as problem:
+            raise click.UsageError(f"--state {state}: {problem.strerror}") from None
+        except ValueError as problem:
+            if type(problem) is ValueError:
+                raise click.UsageError(f"--state: {problem}") from None
+            raise
+    click.echo(auditing.said(found, place, quorum))
+
+
+def proved(data: bytes, known: list[notes.Verifier]) -> tuple[notes.Proof, notes.Checkpoint, list[str], dict[str, Any]]:
+    """Check a receipt; return it with its checkpoint, who signed that, and the entry.
+
+    Raises: Malformed, Unverified, Unproven.
+    """
+    proof = notes.parse_proof(data)
+    if proof.extra is None or len(proof.extra) <= merkle.HASH_SIZE:
+        raise notes.Malformed("no_entry", "the proof does not hold the entry that it is of")
+    signed = [one.by.name for one in notes.verify(proof.note, known)]
+    found = notes.parse_checkpoint(proof.note.text)
+    leaf = merkle.leaf_hash(sha256(proof.extra).digest())
+    merkle.check_inclusion(leaf, proof.leaf_index, 0, found.size, proof.hashes, found.root)
+    try:
+        entry = json.loads(proof.extra[merkle.HASH_SIZE :])
+    except ValueError:
+        raise notes.Malformed("no_entry", "what the proof holds is not an entry") from None
+    return proof, found, list(dict.fromkeys(signed)), entry
+
+
+@click.command()
+@click.argument("receipt", type=click.Path(path_type=Path, allow_dash=True))
+@click.option("--key", "known", multiple=True, required=True, callback=_verifiers, help=_KEY)
+def check(receipt: Path, known: list[notes.Verifier]) -> None:
+    """Check the receipt of an entry, a file or `-`, without asking anyone."""
+    with refusing():
+        proof, found, signed, entry = proved(_bytes_of(receipt), known)
+    click.echo(
+        f"This entry is at position {proof.leaf_index + 1} of the log {found.origin}, in the first {found.size}:"
+    )
+    click.echo(re.sub("[\x00-\x09\x0b-\x1f\x7f-\x9f]", "?", json.dumps(entry, ensure_ascii=False, indent=2)))
+    click.echo(f"Signed by {', '.join(signed)}. It proves that this was recorded, not that it is true.")
+
+
+@click.command()
+def rotate() -> None:
+    """Make new keys for the log; the old private halves are destroyed, the public ones stay published as retired."""
+    from wayfare.ledger import jobs
+    from wayfare.ledger.log.keys import KeyProblem, rotated
+
+    with refusing(KeyProblem):
+        jobs.opened()
+        for verifier in rotated(jobs.folder()).verifiers:
+            click.echo(str(verifier))
+    click.echo("The next checkpoint is signed by these. Tell those who audit the log, and its witnesses.", err=True)
