@@ -81,8 +81,9 @@ insert into departures_monthcell (programme_id, month, nationality, sex, age, de
   select programme_id, date_trunc('month', day)::date, nationality, sex, age, destination, evidence, assistance,
     count(*)
   from departures_counted group by 1, 2, 3, 4, 5, 6, 7, 8;
-insert into departures_daycell (programme_id, day, destination, evidence, departures)
-  select programme_id, day, destination, evidence, count(*) from departures_counted group by 1, 2, 3, 4;
+insert into departures_daycell (programme_id, day, nationality, sex, age, destination, evidence, assistance, departures)
+  select programme_id, day, nationality, sex, age, destination, evidence, assistance, count(*)
+  from departures_counted group by 1, 2, 3, 4, 5, 6, 7, 8;
 insert into ledger_tally (kind, entries) select kind, count(*) from ledger_entry group by kind;
 drop table bench_history
 """

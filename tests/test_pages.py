@@ -145,6 +145,19 @@ def test_a_month_gone_by_is_shown_whole_and_stands_still(visitor, programmes):
     assert 'href="?month=2025-07" rel="next"' in text
 
 
+@pytest.mark.parametrize("key", ["fra", live.EVERYTHING])
+@pytest.mark.parametrize("month", [1, 2, 3])
+def test_a_year_is_counted_to_today_whichever_of_its_months_is_shown(programmes, key, month):
+    now = datetime(2025, 3, 15, 12, tzinfo=UTC)
+    for at in ("2024-12-31", "2025-01-05", "2025-02-07", "2025-03-15", "2025-03-16", "2025-04-01"):
+        leave("fra", datetime.fromisoformat(at + "T10:00:00+00:00"))
+    found = live.cells(key, now, date(2025, month, 1))
+    assert (found.year, found.month, found.present) == (3, 1, month == 3)
+    assert found.months[-1 - month :] == [1] * (month + 1)
+    line = next(line for line in live.overview(now)[1] if line.programme.key == "fra")
+    assert (line.today, line.month, line.year) == (1, 1, 3)
+
+
 def test_a_month_to_come_is_the_present_one(visitor, programmes):
     text = visitor.get("/departures/fra/?month=2099-01").content.decode()
     assert "data-live" in text

@@ -68,12 +68,14 @@ def _day_cells(ids: list[int], first: date, last: date) -> list[tuple[date, str,
 
 
 def _months(ids: list[int], first: date, last: date) -> Counter[date]:
-    """Return departures by the first day of their month."""
+    """Return departures by the first day of their month, from the first day of a month to any day."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "select date_trunc('month', day)::date, sum(departures)::bigint from departures_daycell"
-            " where programme_id = any(%s) and day between %s and %s group by 1",
-            [ids, first, last],
+            "select month, sum(departures)::bigint from departures_monthcell"
+            " where programme_id = any(%(ids)s) and month >= %(first)s and month < %(broken)s group by 1"
+            " union all select %(broken)s, sum(departures)::bigint from departures_daycell"
+            " where programme_id = any(%(ids)s) and day between %(broken)s and %(last)s having count(*) > 0",
+            {"ids": ids, "first": first, "broken": last.replace(day=1), "last": last},
         )
         return Counter(dict(cursor.fetchall()))
 
@@ -155,11 +157,13 @@ def overview(now: datetime) -> tuple[int, list[Line]]:
         days = [now.astimezone(ZoneInfo(programme.timezone)).date() for programme in programmes.values()]
         with connection.cursor() as cursor:
             cursor.execute(
-                "select p.id, coalesce(sum(departures) filter (where day = p.today), 0)::bigint,"
-                " coalesce(sum(departures) filter (where day >= date_trunc('month', p.today)), 0)::bigint,"
-                " coalesce(sum(departures), 0)::bigint from unnest(%s::int[], %s::date[]) as p (id, today)"
-                " left join departures_daycell c on c.programme_id = p.id"
-                " and c.day between date_trunc('year', p.today)::date and p.today group by p.id",
+                "select id, today, month, month + earlier from unnest(%s::int[], %s::date[]) as p (id, now),"
+                " lateral (select coalesce(sum(departures), 0)::bigint as month,"
+                " coalesce(sum(departures) filter (where day = now), 0)::bigint as today from departures_daycell"
+                " where programme_id = id and day between date_trunc('month', now)::date and now) of_month,"
+                " lateral (select coalesce(sum(departures), 0)::bigint as earlier from departures_monthcell"
+                " where programme_id = id and month >= date_trunc('year', now)::date"
+                " and month < date_trunc('month', now)::date) of_year",
                 [list(ids.values()), days],
             )
             found = {id_: numbers for id_, *numbers in cursor.fetchall()}

@@ -73,13 +73,19 @@ class MonthCell(models.Model):
 
 
 class DayCell(models.Model):
-    """Counted departures by day, destination and evidence: what the live page shows."""
+    """Counted departures by day and every other dimension."""
 
-    pk = models.CompositePrimaryKey("programme", "day", "destination", "evidence")
+    pk = models.CompositePrimaryKey(
+        "programme", "day", "nationality", "sex", "age", "destination", "evidence", "assistance"
+    )
     programme = models.ForeignKey(ProgrammeRow, on_delete=models.PROTECT, db_constraint=False, db_index=False)
     day = models.DateField()
+    nationality = models.TextField(db_collation="C")
+    sex = models.SmallIntegerField()
+    age = models.TextField(db_collation="C")
     destination = models.TextField(db_collation="C")
     evidence = models.TextField(db_collation="C")
+    assistance = models.TextField(db_collation="C")
     departures = models.IntegerField()
 
     class Meta:

@@ -117,9 +117,12 @@ on conflict (programme_id, month, nationality, sex, age, destination, evidence, 
 do update set departures = c.departures + excluded.departures
 """
 _ADD_TO_DAYS = """
-insert into departures_daycell as c (programme_id, day, destination, evidence, departures)
-select * from unnest(%s::int2[], %s::date[], %s::text[], %s::text[], %s::int[])
-on conflict (programme_id, day, destination, evidence) do update set departures = c.departures + excluded.departures
+insert into departures_daycell as c
+  (programme_id, day, nationality, sex, age, destination, evidence, assistance, departures)
+select * from unnest(%s::int2[], %s::date[], %s::text[], %s::int2[], %s::text[], %s::text[], %s::text[], %s::text[],
+  %s::int[])
+on conflict (programme_id, day, nationality, sex, age, destination, evidence, assistance)
+do update set departures = c.departures + excluded.departures
 """
 _ADD_ALL = f"with counted as ({_INSERT_COUNTED}), months as ({_ADD_TO_MONTHS}) {_ADD_TO_DAYS}"
 
@@ -153,13 +156,11 @@ def _put_in(come: list[CountedRow], foreseen: Sequence[tuple[Cell, bytes]]) -> N
 
 def _changes(gone: Iterable[Cell], come: Iterable[Cell]) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
     """Return what is to be added to the cells by month and to those by day, in the order of their keys."""
-    changes: Counter[Cell] = Counter(come)
-    changes.subtract(gone)
-    months: Counter[tuple[Any, ...]] = Counter()
-    days: Counter[tuple[Any, ...]] = Counter()
-    for (programme, day, nationality, sex, age, destination, evidence, assistance), change in changes.items():
-        months[(programme, day.replace(day=1), nationality, sex, age, destination, evidence, assistance)] += change
-        days[(programme, day, destination, evidence)] += change
+    days: Counter[Cell] = Counter(come)
+    days.subtract(gone)
+    months: Counter[Cell] = Counter()
+    for cell, change in days.items():
+        months[(cell[0], cell[1].replace(day=1), *cell[2:])] += change
     return (
         sorted((*cell, change) for cell, change in months.items() if change),
         sorted((*cell, change) for cell, change in days.items() if change),

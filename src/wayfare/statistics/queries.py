@@ -30,7 +30,6 @@ MEASURES = ("departures", "persons")
 ENGINES = ("live", *engines.ENGINES)
 FORMATS = ("csv", "json", "parquet", "sdmx-csv")
 PERIODS = {"year": "YYYY", "quarter": 'YYYY"-Q"Q', "month": "YYYY-MM", "day": "YYYY-MM-DD"}
-_DAYCELL = {"year", "quarter", "month", "day", "destination", "evidence", "programme"}
 
 
 class Table(NamedTuple):
@@ -76,60 +75,50 @@ _FAST = (
 
 
 def _live(programmes: dict[str, Programme], by: Sequence[str], measure: str) -> list[tuple[Any, ...]]:
-    """Read the live projections; every name put into SQL is one of ours.
+    """Read the live projections, in the order of the table's rows; every name put into SQL is one of ours.
 
-    Rows are first put together as they are stored, and only what is left is written as text.
+    Rows are put together as they are stored, and only what is left is written as text and sorted.
     """
-    if "day" not in by:
-        source, period, number = "departures_monthcell", "month", "sum(departures)"
-    elif set(by) <= _DAYCELL:
-        source, period, number = "departures_daycell", "day", "sum(departures)"
-    else:
-        source, period, number = "departures_counted", "day", "count(*)"
+    cells, period = ("departures_daycell", "day") if "day" in by else ("departures_monthcell", "month")
+    of_these = "where programme_id = any(%(ids)s)"
+    stored = _grouped(_stored(by, period), "sum(departures)", f"{cells} {of_these}")
+    if measure == "persons":
+        columns = _stored(by, "day")
+        again = _grouped(["cluster", *columns], "count(*)", f"departures_counted {of_these} and repeats")
+        names = [column.split()[-1] for column in columns]
+        more = f"select {', '.join([*names, '1 - n'])} from ({again} having count(*) > 1) again"  # noqa: S608
+        stored = _grouped(names, "sum(n)", f"({stored} union all {more}) measured")
+    join = " join departures_programme p on p.id = programme_id" if "programme" in by else ""
+    order = " order by " + ", ".join(str(n + 1) for n in range(len(by))) if by else ""
     ids = departures.programme_ids()
-    wanted = [ids[key] for key in programmes]
     with connection.cursor() as cursor:
         for setting in _FAST:
             cursor.execute(f"set local {setting}")
-        columns = _raw(by, period)
-        stored = f"select {columns}, {number} as n from {source} where programme_id = any(%s) group by {columns}"  # noqa: S608
-        cursor.execute(_in_words(stored, by, period), [wanted])
-        cells = {tuple(row[:-1]): int(row[-1] or 0) for row in cursor.fetchall()}
-        if measure == "persons":
-            columns = ", ".join(f"{word} as w{n}" for n, word in enumerate(_words(by, "day")))
-            places = "".join(f", w{n}" for n in range(len(by)))
-            cursor.execute(
-                f"select {places[2:] + ', ' if by else ''}sum(times - 1) from (select {columns + ', ' if by else ''}"  # noqa: S608
-                f" count(*) as times from departures_counted{_join(by)} where programme_id = any(%s) and repeats"
-                f" group by cluster{places} having count(*) > 1) again{' group by ' + places[2:] if by else ''}",
-                [wanted],
-            )
-            for row in cursor.fetchall():
-                cells[tuple(row[:-1])] -= int(row[-1] or 0)
-    return [(*cell, n) for cell, n in cells.items() if n]
+        cursor.execute(
+            f"select {', '.join([*_words(by), 'n::bigint'])} from ({stored}) stored{join}{order}",  # noqa: S608
+            {"ids": [ids[key] for key in programmes]},
+        )
+        return [row for row in cursor.fetchall() if row[-1]]
 
 
-def _raw(by: Sequence[str], period: str) -> str:
-    """Return the stored columns that some dimensions are made of."""
-    raw = {"programme": "programme_id", **dict.fromkeys(PERIODS, period)}
-    return ", ".join(dict.fromkeys(raw.get(name, name) for name in by)) or "programme_id"
+def _stored(by: Sequence[str], period: str) -> list[str]:
+    """Return the columns that dimensions are made of; of all periods, the finest that is asked for."""
+    columns = ["programme_id" if name == "programme" else name for name in by if name not in PERIODS]
+    finest = next((name for name in reversed(PERIODS) if name in by), None)
+    if finest:
+        columns.append((period if finest == period else f"date_trunc('{finest}', {period}::timestamp)") + " as period")
+    return columns
 
 
-def _words(by: Sequence[str], period: str) -> list[str]:
-    """Return the expressions that write dimensions as text."""
-    words = {name: f"to_char({period}, '{form}')" for name, form in PERIODS.items()} | {"programme": "p.key"}
-    return [words.get(name, f"{name}::text") for name in by]
+def _grouped(columns: Sequence[str], number: str, source: str) -> str:
+    groups = " group by " + ", ".join(str(n + 1) for n in range(len(columns))) if columns else ""
+    return f"select {', '.join([*columns, number + ' as n'])} from {source}{groups}"  # noqa: S608 - our own names
 
 
-def _join(by: Sequence[str]) -> str:
-    return " join departures_programme p on p.id = programme_id" if "programme" in by else ""
-
-
-def _in_words(stored: str, by: Sequence[str], period: str) -> str:
-    """Return the query that puts stored groups together by dimensions as text."""
-    select = ", ".join([*_words(by, period), "sum(n)"])
-    grouped = " group by " + ", ".join(str(n + 1) for n in range(len(by))) if by else ""
-    return f"select {select} from ({stored}) stored{_join(by)}{grouped}"  # noqa: S608 - our own names
+def _words(by: Sequence[str]) -> list[str]:
+    """Return the expressions that write dimensions as text, sorted by code points."""
+    words = {name: f"to_char(period::timestamp, '{form}')" for name, form in PERIODS.items()} | {"programme": "p.key"}
+    return [words.get(name, f"{name}::text") + ' collate "C"' for name in by]
 
 
 def columns_folder() -> Path:
@@ -147,7 +136,7 @@ def recounted(position: int, engine: str = "duckdb") -> Recount:
 def _columnar(
     programmes: dict[str, Programme], by: Sequence[str], measure: str, position: int, engine: str
 ) -> list[tuple[Any, ...]]:
-    return tabulate(recounted(position, engine).counted, list(programmes), by, measure)
+    return sorted(tabulate(recounted(position, engine).counted, list(programmes), by, measure))
 
 
 def tabulate(counted: ibis.Table, programmes: Sequence[str], by: Sequence[str], measure: str) -> list[tuple[Any, ...]]:
@@ -189,7 +178,7 @@ def table(
         rows = _live(chosen, by, measure) if live else None
     if rows is None:
         rows = _columnar(chosen, by, measure, position, "duckdb" if engine == "live" else engine)
-    return Table(tuple(by), measure, position, sorted(rows))
+    return Table(tuple(by), measure, position, rows)
 
 
 def _csv(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> bytes:

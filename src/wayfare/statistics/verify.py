@@ -23,7 +23,7 @@ NAMED = 20
 _PIECE = 256 << 20
 
 _FACTS = {"nationality": "varchar", "sex": "tinyint", "age": "varchar"}
-_TRAVEL = {"destination": "varchar", "evidence": "varchar"}
+_TRAVEL = {"destination": "varchar", "evidence": "varchar", "assistance": "varchar"}
 
 
 class _Live(NamedTuple):
@@ -38,7 +38,7 @@ _LIVE = {
         "select departure, p.key, cluster, (extract(epoch from exited_at) * 1000000)::bigint, day, nationality, sex,"
         " age, destination, evidence, assistance, repeats from departures_counted",
         {"departure": "uuid", "programme": "varchar", "cluster": "uuid", "exited_at": "bigint", "day": "varchar"}
-        | {**_FACTS, **_TRAVEL, "assistance": "varchar", "repeats": "boolean"},
+        | {**_FACTS, **_TRAVEL, "repeats": "boolean"},
     ),
     "findings": _Live(
         "select subject, kind, p.key, (extract(epoch from at) * 1000000)::bigint from departures_finding",
@@ -47,12 +47,12 @@ _LIVE = {
     "cells by month": _Live(
         "select p.key, month, nationality, sex, age, destination, evidence, assistance, departures"
         " from departures_monthcell",
-        {"programme": "varchar", "month": "varchar", **_FACTS, **_TRAVEL, "assistance": "varchar"}
-        | {"departures": "bigint"},
+        {"programme": "varchar", "month": "varchar", **_FACTS, **_TRAVEL, "departures": "bigint"},
     ),
     "cells by day": _Live(
-        "select p.key, day, destination, evidence, departures from departures_daycell",
-        {"programme": "varchar", "day": "varchar", **_TRAVEL, "departures": "bigint"},
+        "select p.key, day, nationality, sex, age, destination, evidence, assistance, departures"
+        " from departures_daycell",
+        {"programme": "varchar", "day": "varchar", **_FACTS, **_TRAVEL, "departures": "bigint"},
     ),
 }
 
@@ -100,15 +100,10 @@ def _differences(what: str, expected: ibis.Table, live: ibis.Table) -> Iterator[
                 yield f"{what}: {word} in the live projection: {number - NAMED} more"
 
 
-def _by_month(counted: ibis.Table) -> ibis.Table:
+def _cells(counted: ibis.Table, period: str) -> ibis.Table:
+    """Return the cells by `month` or by `day` as they should be."""
     counted = counted.mutate(month=counted.day.substr(0, 7) + "-01")
-    names = ("programme", "month", "nationality", "sex", "age", "destination", "evidence", "assistance")
-    return counted.group_by(names).agg(departures=counted.count())
-
-
-def _by_day(counted: ibis.Table) -> ibis.Table:
-    names = ("programme", "day", "destination", "evidence")
-    return counted.group_by(names).agg(departures=counted.count())
+    return counted.group_by("programme", period, *_FACTS, *_TRAVEL).agg(departures=counted.count())
 
 
 def _marks(counted: ibis.Table) -> ibis.Table:
@@ -127,8 +122,8 @@ def _projection_differences(head: int, folder: Path) -> Iterator[str]:
     counted = live["counted"]
     yield from _differences("counted departures", found.counted.select(*COUNTED), counted.select(*COUNTED))
     yield from _differences("findings", found.findings, live["findings"])
-    yield from _differences("cells by month", _by_month(counted), live["cells by month"])
-    yield from _differences("cells by day", _by_day(counted), live["cells by day"])
+    yield from _differences("cells by month", _cells(counted, "month"), live["cells by month"])
+    yield from _differences("cells by day", _cells(counted, "day"), live["cells by day"])
     yield from _differences("marks of repetition", _marks(counted), counted.select("departure", "repeats"))
 
 

@@ -103,7 +103,8 @@ def _cells() -> list[Any]:
         )
         months = cursor.fetchall()
         cursor.execute(
-            "select programme_id, day, destination, evidence, departures from departures_daycell order by 1, 2, 3, 4"
+            "select programme_id, day, nationality, sex, age, destination, evidence, assistance, departures"
+            " from departures_daycell order by 1, 2, 3, 4, 5, 6, 7, 8"
         )
         days = cursor.fetchall()
     assert sum(row[-1] for row in months) == sum(row[-1] for row in days) == len(_rows())

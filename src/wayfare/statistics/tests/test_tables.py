@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from datetime import UTC, datetime
 
 import pytest
@@ -11,10 +12,12 @@ from wayfare.departures import operations
 from wayfare.ledger import queries as ledger
 from wayfare.ledger.rules import Refused
 from wayfare.statistics import queries
+from wayfare.statistics.tests import naive
 from wayfare.statistics.tests.histories import PROGRAMMES, history
 from wayfare.statistics.verify import differences
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
+OTHERS = [name for name in queries.DIMENSIONS if name not in queries.PERIODS]
 
 
 @pytest.fixture
@@ -33,6 +36,21 @@ def test_every_pair_of_dimensions_is_live_what_the_recount_says(filled):
         for by, measure in itertools.product(itertools.combinations(queries.DIMENSIONS, number), queries.MEASURES):
             rows = sorted(queries.tabulate(counted, list(PROGRAMMES), by, measure))
             assert queries.table(by=by, measure=measure).rows == rows, (by, measure)
+
+
+@pytest.mark.parametrize("measure", queries.MEASURES)
+def test_a_day_with_every_other_dimension_is_what_the_naive_reading_says(filled, measure):
+    names = ("departure", "programme", "at", "day", "nationality", "sex", "age", "destination", "evidence")
+    told = [entry for seed in range(6) for entry in history(seed, 12, 200)]
+    found = [dict(zip((*names, "assistance", "person"), row, strict=True)) for row in naive.count(told, PROGRAMMES)]
+    assert found
+    for others in itertools.combinations(OTHERS, 2):
+        by = ("day", *others)
+        cells = {
+            (*(str(one[name]) for name in by), one["person" if measure == "persons" else "departure"]) for one in found
+        }
+        expected = sorted((*cell, n) for cell, n in Counter(cell[:-1] for cell in cells).items())
+        assert queries.table(by=by, measure=measure).rows == expected, by
 
 
 def test_somebody_left_twice_so_that_the_measures_differ(filled):

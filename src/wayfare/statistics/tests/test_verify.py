@@ -46,9 +46,15 @@ BENT = {
     "delete from departures_finding where kind = 'joined'": ("findings: missing",),
     "update departures_finding set programme_id = null where kind = 'word_only'": ("findings: missing",),
     "update departures_monthcell set departures = departures + 1": ("cells by month: missing",),
-    "insert into departures_daycell (programme_id, day, destination, evidence, departures)"
-    " select programme_id, day + 400, destination, evidence, 1 from departures_daycell"
-    " limit 1": ("cells by day: too much",),
+    "insert into departures_daycell"
+    " (programme_id, day, nationality, sex, age, destination, evidence, assistance, departures)"
+    " select programme_id, day + 400, nationality, sex, age, destination, evidence, assistance, 1"
+    " from departures_daycell limit 1": ("cells by day: too much",),
+    "update departures_daycell set assistance = 'in_kind_after' where (programme_id, day) ="
+    " (select programme_id, day from departures_daycell where assistance <> 'in_kind_after' limit 1)": (
+        "cells by day: missing",
+        "cells by day: too much",
+    ),
     "update departures_counted set repeats = not repeats": ("marks of repetition: missing",),
     "update ledger_tally set entries = entries + 1 where kind = 'enrolled'": ("tally: enrolled",),
 }
