@@ -50,10 +50,11 @@ def _recomputed(source: Source, edge: Edge, tell: Callable[[int], object]) -> It
     fetch = queries.fetcher(source.log)
     expected = 0
     for leaves in queries.bundles(source.log, -1, 2**62, _BUNDLES):
-        if [leaf.number for leaf in leaves] != list(range(expected, expected + len(leaves))):
-            yield f"position {edge.size + 1} is the first that is missing from the leaves"
-            return
-        expected += len(leaves)
+        for leaf in leaves:
+            if leaf.number != expected:
+                yield f"position {expected * WIDTH + 1} is the first that is missing from the leaves"
+                return
+            expected += 1
         commitments = _cut(b"".join(leaf.commitments for leaf in leaves))
         nonces = _cut(b"".join(leaf.nonces for leaf in leaves))
         bodies = source.bodies(edge.size, len(commitments))
@@ -108,10 +109,10 @@ def _tiles_beside(log: str, size: int) -> Iterator[str]:
 
 def _checkpoint(log: str, size: int, known: list[Verifier] | None) -> tuple[int, str]:
     """Return the size of the latest checkpoint, and what is wrong with it."""
-    note = queries.latest(log)
-    if note is None:
-        return 0, ""
     try:
+        note = queries.latest(log)
+        if note is None:
+            return 0, ""
         checkpoint = notes.parse_checkpoint(note.text)
         keys = known if known is not None else [notes.parse_verifier(key.verifier) for key in queries.keys(log)]
         notes.verify(note, keys)
