@@ -67,9 +67,6 @@ class MonthCell(models.Model):
 
     class Meta:
         db_table = "departures_monthcell"
-        indexes = (
-            models.Index(fields=["programme"], name="departures_monthcell_empty", condition=models.Q(departures=0)),
-        )
 
 
 class DayCell(models.Model):
@@ -90,9 +87,6 @@ class DayCell(models.Model):
 
     class Meta:
         db_table = "departures_daycell"
-        indexes = (
-            models.Index(fields=["programme"], name="departures_daycell_empty", condition=models.Q(departures=0)),
-        )
 
 
 class FindingRow(models.Model):

@@ -108,22 +108,29 @@ from unnest(%s::uuid[], %s::int2[], %s::uuid[], %s::bigint[], %s::date[], %s::te
   %s::text[], %s::text[], %s::text[], %s::bool[])
   as n(departure, programme, cluster, exited_us, day, nationality, sex, age, destination, evidence, assistance, repeats)
 """  # noqa: S608 - fixed text
-_ADD_TO_MONTHS = """
-insert into departures_monthcell as c
-  (programme_id, month, nationality, sex, age, destination, evidence, assistance, departures)
-select * from unnest(%s::int2[], %s::date[], %s::text[], %s::int2[], %s::text[], %s::text[], %s::text[], %s::text[],
-  %s::int[])
-on conflict (programme_id, month, nationality, sex, age, destination, evidence, assistance)
-do update set departures = c.departures + excluded.departures
-"""
-_ADD_TO_DAYS = """
-insert into departures_daycell as c
-  (programme_id, day, nationality, sex, age, destination, evidence, assistance, departures)
-select * from unnest(%s::int2[], %s::date[], %s::text[], %s::int2[], %s::text[], %s::text[], %s::text[], %s::text[],
-  %s::int[])
-on conflict (programme_id, day, nationality, sex, age, destination, evidence, assistance)
-do update set departures = c.departures + excluded.departures
-"""
+_CELL = "programme_id, {}, nationality, sex, age, destination, evidence, assistance"
+_CELLS = "%s::int2[], %s::date[], %s::text[], %s::int2[], %s::text[], %s::text[], %s::text[], %s::text[]"
+
+
+def _add_to(period: str) -> str:
+    cell = _CELL.format(period)
+    return (
+        f"insert into departures_{period}cell as c ({cell}, departures) select * from unnest({_CELLS}, %s::int[])"  # noqa: S608
+        f" on conflict ({cell}) do update set departures = c.departures + excluded.departures"
+    )
+
+
+def _drop_empty(period: str) -> str:
+    """Return what drops those of some cells that are empty; by key, since an index of empty ones would cost more."""
+    cell = _CELL.format(period)
+    return (
+        f"delete from departures_{period}cell c using unnest({_CELLS}) as e ({cell})"  # noqa: S608 - fixed text
+        f" where (c.{cell.replace(', ', ', c.')}) = (e.{cell.replace(', ', ', e.')}) and c.departures = 0"
+    )
+
+
+_ADD_TO_MONTHS, _ADD_TO_DAYS = _add_to("month"), _add_to("day")
+_DROP_MONTHS, _DROP_DAYS = _drop_empty("month"), _drop_empty("day")
 _ADD_ALL = f"with counted as ({_INSERT_COUNTED}), months as ({_ADD_TO_MONTHS}) {_ADD_TO_DAYS}"
 
 
@@ -140,10 +147,9 @@ def _write_counted(gone: list[CountedRow], come: list[CountedRow], foreseen: Seq
             run(_ADD_TO_MONTHS, _columns(months))
         if days:
             run(_ADD_TO_DAYS, _columns(days))
-    if any(row[-1] < 0 for row in months):
-        run("delete from departures_monthcell where departures = 0")
-    if any(row[-1] < 0 for row in days):
-        run("delete from departures_daycell where departures = 0")
+    for drop, changes in ((_DROP_MONTHS, months), (_DROP_DAYS, days)):
+        if fewer := [row[:-1] for row in changes if row[-1] < 0]:
+            run(drop, _columns(fewer))
 
 
 def _put_in(come: list[CountedRow], foreseen: Sequence[tuple[Cell, bytes]]) -> None:
