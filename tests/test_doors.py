@@ -41,6 +41,7 @@ DOORS: dict[str, Expectation] = {
     "departures/<slug:key>/": PAGE,
     "departures/choose": TURN,
     "language": TURN,
+    "log/": PAGE | answers(("POST",), 200, 200, 200, 200),
     "log/checkpoint": PAGE,
     "log/keys": PAGE,
     "log/tile/<path:path>": PAGE,

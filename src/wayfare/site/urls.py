@@ -14,6 +14,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("departures/choose", web.choose, name="departures-choose"),
     path("departures/<slug:key>/", web.page, name="departures"),
     path("language", web.language, name="language"),
+    path("log/", log.page, name="log"),
     path("log/checkpoint", log.checkpoint, name="log-checkpoint"),
     path("log/keys", log.keys, name="log-keys"),
     path("log/tile/<path:path>", log.tile, name="log-tile"),

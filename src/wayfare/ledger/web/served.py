@@ -19,9 +19,7 @@ FOR_A_SECOND = "public, max-age=1"
 
 
 def _answer(content: bytes | str, cache: str, *, kind: str = TEXT, status: int = 200) -> HttpResponse:
-    """Return an answer that pages of other origins may read, too: whoever audits may do so in a browser."""
-    headers = {"Cache-Control": cache, "Access-Control-Allow-Origin": "*"}
-    return HttpResponse(content, content_type=kind, status=status, headers=headers)
+    return HttpResponse(content, content_type=kind, status=status, headers={"Cache-Control": cache})
 
 
 @require_safe
