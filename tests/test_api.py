@@ -23,6 +23,9 @@ from wayfare.access.problems import REFUSALS
 from wayfare.access.rules import Limiter, write_secret
 from wayfare.departures import operations
 from wayfare.departures.kinds import FORMS
+from wayfare.ledger.log import keys
+from wayfare.ledger.log import operations as log
+from wayfare.ledger.log.source import LEDGER
 from wayfare.ledger.rules import Refused
 from wayfare.site.api import api, description
 from wayfare.statistics import api as statistics_api
@@ -308,7 +311,7 @@ def test_every_field_of_every_kind_is_described():
 # Who may do what: each operation of the description with each kind of caller.
 
 OPEN = {"health", "openapi"}
-NEEDS = {"list_entries": "read", "get_table": "read", "append_entries": "write"}
+NEEDS = {"list_entries": "read", "get_receipt": "read", "get_table": "read", "append_entries": "write"}
 CALLERS = {
     "nobody": None,
     "basic": "Basic dXNlcjpwYXNz",
@@ -324,7 +327,7 @@ CALLERS = {
     "full": ("read", "write"),
 }
 OPERATIONS = [
-    (operation["operationId"], method, path.replace("{key}", "fra"))
+    (operation["operationId"], method, path.replace("{key}", "fra").replace("{position}", "1"))
     for path, methods in api.get_openapi_schema()["paths"].items()
     for method, operation in methods.items()
     if operation["operationId"] != "live"  # the server's, not Django's
@@ -363,8 +366,11 @@ def test_every_operation_is_either_open_or_needs_a_scope():
 
 @pytest.mark.parametrize("caller", CALLERS)
 @pytest.mark.parametrize(("operation", "method", "path"), OPERATIONS, ids=[o[0] for o in OPERATIONS])
-def test_who_may(client, operation, method, path, caller):
+def test_who_may(client, tmp_path, operation, method, path, caller):
     given = authorization(caller)
+    if operation == "get_receipt":
+        operations.record([enrolled()])
+        log.keep_up(LEDGER, keys.opened(tmp_path / "log", "wayfare.example/ledger"))
     headers = {} if given is None else {"authorization": given}
     entry = enrolled()
     body = {"data": json.dumps(entry), "content_type": "application/json"} if method == "post" else {}

@@ -16,6 +16,9 @@ from wayfare.access import operations as access
 from wayfare.access.api import address_limiter, token_limiter
 from wayfare.access.rules import write_secret
 from wayfare.departures import operations
+from wayfare.ledger.log import keys
+from wayfare.ledger.log import operations as log
+from wayfare.ledger.log.source import LEDGER
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 CALLERS = ("anonymous", "wrong", "read", "write")
@@ -38,13 +41,28 @@ DOORS: dict[str, Expectation] = {
     "departures/<slug:key>/": PAGE,
     "departures/choose": TURN,
     "language": TURN,
+    "log/": PAGE | answers(("POST",), 200, 200, 200, 200),
+    "log/checkpoint": PAGE,
+    "log/keys": PAGE,
+    "log/tile/<path:path>": PAGE,
     "api/v1/": answers(READ, 404, 404, 404, 404) | answers(METHODS[2:], 404, 404, 404, 404),
     "api/v1/health": PAGE,
     "api/v1/openapi.json": PAGE,
     "api/v1/ledger/entries": READING | answers(("POST",), 401, 401, 403, 200),
+    "api/v1/ledger/entries/<int:position>/receipt": READING,
     "api/v1/programmes/<key>/table": READING,
 }
 """Method and statuses by caller; a method that is not named is refused to everybody with 405."""
+
+
+SAMPLES = {"<slug:key>": "fra", "<key>": "fra", "<path:path>": "0/000.p/1", "<int:position>": "1"}
+
+
+def address(door: str) -> str:
+    """Return where a door is found, with something there that exists."""
+    for parameter, value in SAMPLES.items():
+        door = door.replace(parameter, value)
+    return "/" + door
 
 
 def patterns(resolver: Any = None, before: str = "") -> Iterator[str]:
@@ -67,10 +85,12 @@ def entry() -> dict[str, Any]:
 
 
 @pytest.fixture
-def callers(db) -> dict[str, Client]:
+def callers(db, tmp_path) -> dict[str, Client]:
     token_limiter.cache_clear()
     address_limiter.cache_clear()
     operations.add_programme("fra", "Return from France", "FRA", "Europe/Paris")
+    operations.record([entry()], writer="office")
+    log.keep_up(LEDGER, keys.opened(tmp_path / "log", "wayfare.example/ledger"))
     secrets = {"anonymous": None, "wrong": write_secret("0" * 16, "A" * 43)}
     for scope in ("read", "write"):
         secrets[scope] = access.issue_token(source="office", scopes=(scope,), at=datetime.now(UTC))[1]
@@ -87,7 +107,7 @@ def test_every_door_has_an_expectation():
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("door", DOORS)
 def test_who_gets_what(callers, door, method):
-    path = "/" + door.replace("<slug:key>", "fra").replace("<key>", "fra")
+    path = address(door)
     body = {"data": json.dumps(entry()), "content_type": "application/json"} if method == "POST" else {}
     for name, wanted in zip(CALLERS, DOORS[door].get(method, (405,) * 4), strict=True):
         response = callers[name].generic(method, path, **body)
@@ -109,7 +129,7 @@ def test_what_is_hidden_and_what_is_absent_look_the_same(callers, path):
 
 @pytest.mark.parametrize("door", DOORS)
 def test_no_answer_lacks_its_safety_headers(callers, door):
-    path = "/" + door.replace("<slug:key>", "fra").replace("<key>", "fra")
+    path = address(door)
     headers = callers["read"].get(path).headers
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["X-Frame-Options"] == "DENY"

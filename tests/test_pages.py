@@ -249,7 +249,9 @@ def test_what_is_not_there_is_said_in_each_language(visitor, language, address):
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("address", ["/", "/departures/", "/departures/fra/", "/departures/choose?programme=fra"])
+@pytest.mark.parametrize(
+    "address", ["/", "/departures/", "/departures/fra/", "/departures/choose?programme=fra", "/log/"]
+)
 def test_without_a_database_a_page_says_so(visitor, language, address):
     """The database's refusal is raised where it would be: by the connection."""
     from django.db import connection

@@ -6,12 +6,14 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import orjson
-from django.http import HttpRequest, HttpResponse
-from ninja import Query, Router, Schema
+from django.http import Http404, HttpRequest, HttpResponse
+from ninja import Path, Query, Router, Schema
 from ninja.errors import ValidationError
 from pydantic import Field
 
 from wayfare.ledger import queries
+from wayfare.ledger.log import queries as log
+from wayfare.ledger.log.source import LEDGER
 from wayfare.ledger.queries import StoredEntry
 
 router = Router(tags=["ledger"])
@@ -78,3 +80,33 @@ def list_entries(
     page = [shown(entry) for entry in found[:limit]]
     body = {"entries": page, "next": page[-1]["position"] if more else None}
     return HttpResponse(orjson.dumps(body), content_type="application/json")
+
+
+@router.get(
+    "/entries/{int:position}/receipt",
+    operation_id="get_receipt",
+    summary="The receipt of an entry: proof that the log holds it",
+    openapi_extra={
+        "responses": {
+            200: {"description": "A C2SP tlog-proof", "content": {"text/plain": {"schema": {"type": "string"}}}}
+        }
+    },
+)
+def get_receipt(
+    request: HttpRequest,
+    position: Annotated[int, Path(ge=1, le=2**63 - 1, description="The entry's position in the ledger.")],
+) -> HttpResponse:
+    """Return the receipt of an entry. Whoever holds it can check without us that the entry is in the log.
+
+    It holds the whole entry and what hides it in the log. Until a checkpoint covers the entry, there is none.
+    """
+    known_parameters(request)
+    entry = next(iter(queries.entries(position - 1, 1, upto=position)), None)
+    if entry is None:
+        raise Http404
+    try:
+        proof = log.receipt(LEDGER.log, position - 1, entry.body.encode())
+    except log.NotPublished:
+        raise Http404 from None
+    name = f'attachment; filename="wayfare-entry-{position}.tlog-proof"'
+    return HttpResponse(str(proof), content_type="text/plain; charset=utf-8", headers={"Content-Disposition": name})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver, path
 
 from wayfare.departures import web
+from wayfare.ledger import web as log
 from wayfare.site.api import api
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -13,5 +14,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("departures/choose", web.choose, name="departures-choose"),
     path("departures/<slug:key>/", web.page, name="departures"),
     path("language", web.language, name="language"),
+    path("log/", log.page, name="log"),
+    path("log/checkpoint", log.checkpoint, name="log-checkpoint"),
+    path("log/keys", log.keys, name="log-keys"),
+    path("log/tile/<path:path>", log.tile, name="log-tile"),
     path("api/v1/", api.urls),
 ]

@@ -1,0 +1,59 @@
+"""The log as other programs fetch it: `/log` is the prefix of a C2SP tlog-tiles log."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.http import require_safe
+
+from wayfare.ledger.log import queries
+from wayfare.ledger.log.notes import Malformed
+from wayfare.ledger.log.queries import Key, NotPublished
+from wayfare.ledger.log.source import LEDGER
+from wayfare.ledger.log.tiles import tile_at
+
+TEXT = "text/plain; charset=utf-8"
+FOR_EVER = "public, max-age=31536000, immutable"
+FOR_A_SECOND = "public, max-age=1"
+
+
+def _answer(content: bytes | str, cache: str, *, kind: str = TEXT, status: int = 200) -> HttpResponse:
+    return HttpResponse(content, content_type=kind, status=status, headers={"Cache-Control": cache})
+
+
+@require_safe
+def checkpoint(request: HttpRequest) -> HttpResponse:
+    """Return the checkpoint published last, a signed note with its cosignatures."""
+    note = queries.latest(LEDGER.log)
+    if note is None:
+        return _answer("The log has no checkpoint yet; ask again in a moment.\n", "no-store", status=404)
+    return _answer(str(note), FOR_A_SECOND)
+
+
+@require_safe
+def tile(request: HttpRequest, path: str) -> HttpResponse:
+    """Return a tile of hashes or a bundle of entries; a tile of a width never changes."""
+    try:
+        content = queries.published_tile(LEDGER.log, tile_at(f"tile/{path}"))
+    except (Malformed, NotPublished) as problem:
+        return _answer(f"{problem}\n", "no-store", status=404)
+    return _answer(content, FOR_EVER, kind="application/octet-stream")
+
+
+def _utc(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _line(key: Key) -> str:
+    """Return a key's line. A retired one is a comment, so that who takes every other line trusts what signs now."""
+    if key.retired is None:
+        return f"{key.verifier}\n"
+    return f"# retired {_utc(key.since)} {_utc(key.retired)} {key.verifier}\n"
+
+
+@require_safe
+def keys(request: HttpRequest) -> HttpResponse:
+    """Return the verifier keys that sign now, a line each, and after them those that did, with their time."""
+    found = sorted(queries.keys(LEDGER.log), key=lambda key: key.retired is not None)
+    return _answer("".join(map(_line, found)), FOR_A_SECOND)

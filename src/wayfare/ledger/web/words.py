@@ -1,0 +1,72 @@
+"""Refusals, numbers and moments of the log's page in words, as each language writes them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from babel import Locale
+from babel.dates import format_datetime
+from babel.numbers import format_decimal
+from django.utils.translation import gettext as _
+
+_CLDR = {"en": "en_GB"}
+"""CLDR's plain `en` writes dates the American way."""
+
+
+def refusals() -> list[tuple[str, str]]:
+    """Return the codes that share a sentence, and the sentence; `other` is for all that are not named."""
+    return [
+        (
+            "nothing_given unreadable",
+            _("There is nothing to read. Choose the file of the receipt again, or paste its text."),
+        ),
+        (
+            "truncated no_signatures index_line",
+            _("A part is missing. Save or copy the receipt again, whole, to the end of its last line."),
+        ),
+        (
+            "carriage_return",
+            _("Its lines end as Windows writes them: a program changed the file on its way. Take it again, unchanged."),
+        ),
+        ("base64", _("A line has letters that do not belong there, or lacks some. Copy the receipt again, unchanged.")),
+        (
+            "root_differs proof_too_long proof_too_short",
+            _("The entry does not lead to the checkpoint. The entry, its position or the proof was changed."),
+        ),
+        (
+            "index_beyond_tree",
+            _("The entry's position is beyond the end of the checkpoint: the two do not belong together."),
+        ),
+        ("wrong_signature", _("The signature is not that of the key: the checkpoint or its signature was changed.")),
+        (
+            "no_known_signature",
+            _("No key that is known here signed it. It is of another log, or the key that you gave is not its key."),
+        ),
+        (
+            "verifier_key key_id key_length unknown_algorithm",
+            _("The key that you pasted is not whole, or not of the right kind. It looks like name+1a2b3c4d+AbC…"),
+        ),
+        ("too_long", _("It is longer than any receipt. Choose another file.")),
+        ("no_contents", _("The receipt does not say what the entry holds, so nothing can be checked.")),
+        ("other", _("This is not a receipt, or a part of it was changed.")),
+    ]
+
+
+def refusal(code: str) -> str:
+    """Return what a code means."""
+    sentences = {one: sentence for codes, sentence in refusals() for one in codes.split()}
+    return sentences.get(code, sentences["other"])
+
+
+def number(value: int, language: str) -> str:
+    """Return a whole number, grouped as the language groups it."""
+    return str(format_decimal(value, locale=_locale(language)))
+
+
+def moment(at: datetime, language: str) -> str:
+    """Return an instant in UTC."""
+    return str(format_datetime(at, "long", tzinfo=UTC, locale=_locale(language)))
+
+
+def _locale(language: str) -> Locale:
+    return Locale.parse(_CLDR.get(language, language))
