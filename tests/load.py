@@ -14,7 +14,10 @@ import uuid
 from collections import Counter
 from pathlib import Path
 
+import psycopg
+
 from tests.test_api_race import ask, batch
+from wayfare.ledger.log import merkle, notes, tiles
 
 WAYFARE = (sys.executable, "-m", "wayfare.site.cli")
 PROGRAMME = ("--key", "fra", "--title", "France", "--country", "FRA", "--timezone", "Europe/Paris")
@@ -105,6 +108,76 @@ class Importer(threading.Thread):
         return self.process.returncode
 
 
+class Watcher(threading.Thread):
+    """Reads the published log again and again, and notes whatever does not continue what it saw before."""
+
+    def __init__(self, home):
+        super().__init__(daemon=True)
+        self.home, self.seen, self.found = home, list[notes.Checkpoint](), list[str]()
+        self.stopping = threading.Event()
+
+    def run(self):
+        while not self.stopping.is_set():
+            with contextlib.suppress(psycopg.Error):
+                with psycopg.connect(self.home.conninfo("wayfare_owner"), autocommit=True) as link:
+                    while not self.stopping.is_set():
+                        self.look(link)
+                        time.sleep(0.05)
+            time.sleep(0.05)
+
+    def look(self, link):
+        """Take in what was published since."""
+        after = self.seen[-1].size if self.seen else -1
+        found = link.execute(
+            "select note from log_checkpoint where log = 'ledger' and size > %s order by size", [after]
+        ).fetchall()
+        keys = [notes.parse_verifier(key) for (key,) in link.execute("select verifier from log_key").fetchall()]
+        for (text,) in found:
+            note = notes.parse_note(text.encode())
+            notes.verify(note, keys)
+            self.take(link, notes.parse_checkpoint(note.text))
+
+    def take(self, link, checkpoint):
+        """Hold a checkpoint against the tiles, and against the one before."""
+
+        def fetch(tile):
+            query = "select hashes from log_tile where log = 'ledger' and level = %s and number = %s"
+            row = link.execute(query, [tile.level, tile.number]).fetchone()
+            return row[0][: tile.width * 32] if row else b""
+
+        nodes = tiles.TileNodes(fetch, checkpoint.size)
+        try:
+            if merkle.range_root(0, checkpoint.size, nodes) != checkpoint.root:
+                self.found.append(f"log: signed at {checkpoint.size}, and not there")
+            if self.seen:
+                last = self.seen[-1]
+                proof = merkle.consistency_proof(0, last.size, checkpoint.size, nodes)
+                merkle.check_consistency(last.size, checkpoint.size, proof, last.root, checkpoint.root)
+        except (notes.Malformed, merkle.Unproven) as problem:
+            self.found.append(f"log: at {checkpoint.size}: {problem}")
+        self.seen.append(checkpoint)
+
+    def end(self):
+        """Let the log catch up with the ledger, look once more at all of it, and return what was not as it should be."""
+        self.stopping.set()
+        self.join(60)
+        with psycopg.connect(self.home.conninfo("wayfare_owner"), autocommit=True) as link:
+            until = time.monotonic() + PATIENCE_SECONDS
+            while time.monotonic() < until:
+                self.look(link)
+                (head,) = link.execute("select coalesce(max(position), 0) from ledger_entry").fetchone() or (0,)
+                if self.seen and self.seen[-1].size == head:
+                    break
+                time.sleep(0.1)
+            else:
+                self.found.append(f"log: it has not caught up with position {head}")
+            seen, self.seen = self.seen, []
+            self.look(link)
+            if self.seen != seen:
+                self.found.append("log: what was published is not what was seen")
+        return self.found
+
+
 def faults(environment, acknowledged, files, folder):
     """Return in words whatever is not as it was promised to those who were told that their entries are in.
 
@@ -127,6 +200,10 @@ def faults(environment, acknowledged, files, folder):
         found += [f"absent: {entry}" for entry in ids if entry not in at]
         if (places := [at[entry] for entry in ids if entry in at]) != sorted(places):
             found.append("order: a file's entries are not in the file's order")
+    code, out_text, err = command(environment, "log", "verify", "--json")
+    if code not in (0, 1) or not out_text:
+        return [*found, f"log verify: {err}"]
+    found += [f"log verify: {line}" for line in json.loads(out_text.splitlines()[-1])["differences"]]
     code, out_text, err = command(environment, "ledger", "verify", "--json")
     if code not in (0, 1) or not out_text:
         return [*found, f"verify: {err}"]

@@ -1,6 +1,6 @@
-"""200 kills -9 under load: what was acknowledged is there, once, and what follows from it is right.
+"""225 kills -9 under load: what was acknowledged is there, once, and what follows from it is right; the log never forks.
 
-Eight rounds of 25, each in a home of its own: every process of an installation is killed 25 times in all, at random
+Nine rounds of 25, each in a home of its own: every process of an installation is killed 25 times in all, at random
 moments, while clients post and files are imported. Only what an operator's init system would do is done by the test:
 start `wayfare up` again when the supervisor itself was killed, and run an import again that did not end well.
 """
@@ -20,14 +20,14 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.load import Client, Importer, command, faults, prepare
+from tests.load import Client, Importer, Watcher, command, faults, prepare
 from tests.test_api_race import batch
 from wayfare.site import embedded
 from wayfare.site.tests.test_embedded import keeper, postmaster, wait
 from wayfare.site.tests.test_up import Installation, children
 
-TARGETS = ("importer", "reader", "granian", "web worker", "supervisor", "keeper", "postmaster", "backend")
-ROUNDS, KILLS = 8, 25
+TARGETS = ("importer", "reader", "granian", "web worker", "log", "supervisor", "keeper", "postmaster", "backend")
+ROUNDS, KILLS = len(TARGETS), 25
 SEED = int(os.environ.get("WAYFARE_TEST_SEED", "1"))
 
 
@@ -41,11 +41,12 @@ class Round:
         token = prepare(self.environment)
         self.clients = [Client(self.installation.port, token, seed * 100 + n) for n in range(4)]
         self.importer = Importer(self.environment, folder, departures=1_000)
+        self.watcher = Watcher(self.installation.home)
         self.killed: list[str] = []
 
     def target(self, name):
         """Return the process to kill, or None while there is none."""
-        with suppress(OSError, ValueError, IndexError):
+        with suppress(OSError, ValueError, IndexError, StopIteration):
             match name:
                 case "importer" | "reader":
                     running = self.importer.process
@@ -57,6 +58,9 @@ class Round:
                     return self.installation.processes()[0] or None
                 case "web worker":
                     return self.chance.choice(self.installation.processes()[1])
+                case "log":
+                    beside = children(self.installation.process.pid)
+                    return next(child for child in beside if b"wayfare.ledger.jobs" in _command_line(child))
                 case "supervisor":
                     return self.installation.process.pid
                 case "keeper":
@@ -90,7 +94,7 @@ class Round:
         return sum(client.answers[200] for client in self.clients)
 
     def stop(self):
-        for thread in (*self.clients, self.importer):
+        for thread in (*self.clients, self.importer, self.watcher):
             thread.stopping.set()
 
     def end(self):
@@ -114,7 +118,7 @@ def deck(number):
 
 def test_each_process_is_killed_equally_often():
     killed = [name for number in range(ROUNDS) for name in deck(number)]
-    assert len(killed) == 200
+    assert len(killed) == 225
     assert {name: killed.count(name) for name in TARGETS} == dict.fromkeys(TARGETS, 25)
 
 
@@ -126,7 +130,7 @@ def test_25_kills_under_load_lose_and_double_nothing(number):
     with tempfile.TemporaryDirectory(prefix="wf") as folder:
         world = Round(folder, seed)
         try:
-            for thread in (*world.clients, world.importer):
+            for thread in (*world.clients, world.importer, world.watcher):
                 thread.start()
             for name in deck(number):
                 before = world.heard()
@@ -143,7 +147,9 @@ def test_25_kills_under_load_lose_and_double_nothing(number):
             assert world.killed == deck(number)
             assert answers.keys() <= {200, 503, None}, "no answer but done, come again, or none"
             assert world.importer.noise == []
+            assert world.watcher.end() == []
             assert faults(world.environment, acknowledged, world.importer.files, folder) == []
+            print(f"{len(world.watcher.seen)} checkpoints, none of them forked")
         finally:
             world.stop()
             print(world.installation.log.read_text()[-2000:])

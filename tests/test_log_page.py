@@ -21,10 +21,10 @@ from django.test import Client
 from tests import test_live_page
 from tests.test_log_doors import record
 from wayfare.ledger import queries as ledger
-from wayfare.ledger.log import keys, merkle, notes, queries
+from wayfare.ledger.log import keys, merkle, notes, queries, receipts
 from wayfare.ledger.log import operations as log
 from wayfare.ledger.log.source import LEDGER
-from wayfare.ledger.web import receipt, words
+from wayfare.ledger.web import words
 
 LANGUAGES = [code for code, _ in settings.LANGUAGES]
 NAME = "wayfare.example/ledger"
@@ -307,7 +307,7 @@ class TestInABrowser:
         expected = []
         for data in tried:
             try:
-                receipt.check(data, grown.verifiers)
+                receipts.check(data, grown.verifiers)
                 expected.append("")
             except (notes.Malformed, notes.Unverified, merkle.Unproven) as problem:
                 expected.append(problem.code)

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import base64
 import json
-import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 import click
 from tqdm import tqdm
 
 from wayfare.ledger.log import audit as auditing
-from wayfare.ledger.log import files, merkle, notes
+from wayfare.ledger.log import files, merkle, notes, receipts
 
 _KEY = "A verifier key, as `wayfare log keys` and the page of the log show it; may be repeated."
 
@@ -183,37 +180,19 @@ def audit(
     click.echo(auditing.said(found, place, quorum))
 
 
-def proved(data: bytes, known: list[notes.Verifier]) -> tuple[notes.Proof, notes.Checkpoint, list[str], dict[str, Any]]:
-    """Check a receipt; return it with its checkpoint, who signed that, and the entry.
-
-    Raises: Malformed, Unverified, Unproven.
-    """
-    proof = notes.parse_proof(data)
-    if proof.extra is None or len(proof.extra) <= merkle.HASH_SIZE:
-        raise notes.Malformed("no_entry", "the proof does not hold the entry that it is of")
-    signed = [one.by.name for one in notes.verify(proof.note, known)]
-    found = notes.parse_checkpoint(proof.note.text)
-    leaf = merkle.leaf_hash(sha256(proof.extra).digest())
-    merkle.check_inclusion(leaf, proof.leaf_index, 0, found.size, proof.hashes, found.root)
-    try:
-        entry = json.loads(proof.extra[merkle.HASH_SIZE :])
-    except ValueError:
-        raise notes.Malformed("no_entry", "what the proof holds is not an entry") from None
-    return proof, found, list(dict.fromkeys(signed)), entry
-
-
 @click.command()
 @click.argument("receipt", type=click.Path(path_type=Path, allow_dash=True))
 @click.option("--key", "known", multiple=True, required=True, callback=_verifiers, help=_KEY)
 def check(receipt: Path, known: list[notes.Verifier]) -> None:
     """Check the receipt of an entry, a file or `-`, without asking anyone."""
     with refusing():
-        proof, found, signed, entry = proved(_bytes_of(receipt), known)
-    click.echo(
-        f"This entry is at position {proof.leaf_index + 1} of the log {found.origin}, in the first {found.size}:"
-    )
-    click.echo(re.sub("[\x00-\x09\x0b-\x1f\x7f-\x9f]", "?", json.dumps(entry, ensure_ascii=False, indent=2)))
-    click.echo(f"Signed by {', '.join(signed)}. It proves that this was recorded, not that it is true.")
+        found = receipts.check(_bytes_of(receipt), known)
+    head = found.head
+    click.echo(f"This entry is at position {found.leaf + 1} of the log {head.origin}, which had {head.size}:")
+    for name, value in receipts.fields(found.extra):
+        click.echo(f"  {name}: {value.encode('unicode_escape').decode() if not value.isprintable() else value}")
+    signed = ", ".join(dict.fromkeys(one.by.name for one in found.signed))
+    click.echo(f"Signed by {signed}. It proves that this was recorded, not that it is true.")
 
 
 @click.command()

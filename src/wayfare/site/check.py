@@ -15,6 +15,9 @@ from django.conf import settings
 from django.db import connection, connections
 from django.db.migrations.executor import MigrationExecutor
 
+from wayfare.ledger.log import notes
+from wayfare.ledger.log import queries as log
+
 CLOCK_SECONDS = 5
 FREE_BYTES = 2 * 1024**3
 
@@ -90,6 +93,26 @@ def _ledger() -> str:
     return ""
 
 
+def _log() -> str:
+    """An installation that signs its log signs it in a second; one that never did has no `up` running, and says so."""
+    try:
+        note = log.latest("ledger")
+        signed = notes.parse_checkpoint(note.text).size if note else None
+    except notes.Malformed as problem:
+        return f"the latest checkpoint cannot be read: {problem}; run wayfare log verify"
+    if signed is None:
+        return ""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select recorded_at from ledger_entry where position = %s and recorded_at < now() - interval '1 hour'",
+            [signed + 1],
+        )
+        waiting = cursor.fetchone()
+    if waiting:
+        return f"position {signed + 1} of {waiting[0]:%Y-%m-%d %H:%M} is not signed yet; keep wayfare up running"
+    return ""
+
+
 CHECKS: dict[str, Callable[[], str]] = {
     "database": _database,
     "migrations": _migrations,
@@ -98,6 +121,7 @@ CHECKS: dict[str, Callable[[], str]] = {
     "clock": _clock,
     "disk": _disk,
     "projections": _ledger,
+    "log": _log,
 }
 
 

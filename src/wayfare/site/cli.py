@@ -54,7 +54,11 @@ COMMANDS: dict[str, dict[str, Entry]] = {
         "audit": Entry("wayfare.ledger.cli:audit", "Check somebody's log from outside.", False),
         "rotate": Entry("wayfare.ledger.cli:rotate", "Make new keys for the log."),
     },
-    "stats": {"table": Entry("wayfare.statistics.cli:table", "Count departures or persons by dimensions.")},
+    "stats": {
+        "table": Entry("wayfare.statistics.cli:table", "Count departures or persons by dimensions."),
+        "publish": Entry("wayfare.statistics.cli:publish", "Write a table with its proof."),
+        "verify": Entry("wayfare.statistics.cli:verify_table", "Recount a published table and check its proof."),
+    },
     "token": {
         "add": Entry("wayfare.access.cli:add", "Make a token for a source."),
         "list": Entry("wayfare.access.cli:list_", "List the tokens."),

@@ -8,8 +8,11 @@ from pathlib import Path
 
 import click
 
+from wayfare.ledger.log import merkle, notes
+from wayfare.ledger.log import queries as log
+from wayfare.ledger.log.source import LEDGER
 from wayfare.ledger.rules import Refused
-from wayfare.statistics import queries
+from wayfare.statistics import published, queries
 from wayfare.statistics.verify import differences
 
 
@@ -48,6 +51,50 @@ def table(
         except OSError as problem:
             raise click.UsageError(f"--output {output}: {problem.strerror}") from None
     click.echo(f"As of ledger position {found.position}.", err=True)
+
+
+@click.command()
+@click.option("--programme", "programmes", multiple=True, help="A programme's key; may be repeated. Default: all.")
+@click.option("--by", default="", help="Dimensions joined by commas: " + ", ".join(queries.DIMENSIONS) + ".")
+@click.option("--measure", default="departures", show_default=True, help="departures or persons.")
+@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), default=None, help="A file. Default: here.")
+def publish(programmes: tuple[str, ...], by: str, measure: str, output: Path | None) -> None:
+    """Write a table with its proof: the position it stands at and the signed checkpoint over it."""
+    names = [name.strip() for name in by.split(",")] if by.strip() else []
+    try:
+        content = bytes(published.publish(log.latest(LEDGER.log), programmes, names, measure))
+    except Refused as refusal:
+        raise click.UsageError(str(refusal)) from None
+    try:
+        if output is None:
+            sys.stdout.buffer.write(content)
+            sys.stdout.buffer.flush()
+        else:
+            output.write_bytes(content)
+    except OSError as problem:
+        raise click.UsageError(f"--output {output}: {problem.strerror}") from None
+
+
+@click.command("verify")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--key", "known", multiple=True, help="A verifier key to trust. Default: those that this log recorded.")
+def verify_table(file: Path, known: tuple[str, ...]) -> None:
+    """Recount a published table from the ledger, and check the checkpoint that it carries."""
+    try:
+        data = file.read_bytes()
+    except OSError as problem:
+        raise click.UsageError(f"{file}: {problem.strerror}") from None
+    try:
+        keys = [notes.parse_verifier(key) for key in known] or None
+        found = published.read(data)
+        checkpoint = published.verify(found, keys)
+    except Refused as refusal:
+        raise click.UsageError(str(refusal)) from None
+    except (notes.Malformed, notes.Unverified, merkle.Unproven) as problem:
+        click.echo(f"wayfare: {file}: {problem} ({problem.code})", err=True)
+        sys.exit(1)
+    click.echo(f"The table is what the ledger gives at position {found.position:,}, counted again from the entries.")
+    click.echo(f"Its checkpoint is signed, and the log {checkpoint.origin} continues it.")
 
 
 @click.command()

@@ -12,7 +12,7 @@ from django.utils import translation
 from django.utils.html import format_html
 from django.views.decorators.http import require_http_methods
 
-from wayfare.ledger.log import notes, queries
+from wayfare.ledger.log import notes, queries, receipts
 from wayfare.ledger.log.merkle import Unproven
 from wayfare.ledger.log.notes import (
     COSIGNATURE_ED25519,
@@ -23,7 +23,7 @@ from wayfare.ledger.log.notes import (
     Unverified,
 )
 from wayfare.ledger.log.source import LEDGER
-from wayfare.ledger.web import receipt, words
+from wayfare.ledger.web import words
 
 BODY_MAX = 1 << 20
 _NAMES = {NOTE_ED25519: "Ed25519", COSIGNATURE_ED25519: "Ed25519", COSIGNATURE_ML_DSA_44: "ML-DSA-44"}
@@ -96,19 +96,19 @@ def _result(request: HttpRequest, keys: list[dict[str, Any]], language: str) -> 
     try:
         data, pasted = _given(request), request.POST.get("key", "").strip()
         known = [notes.parse_verifier(pasted)] if pasted else [key["verifier"] for key in keys]
-        found = receipt.check(data, known)
+        found = receipts.check(data, known)
     except (Malformed, Unproven, Unverified) as problem:
         return {"refused": {"code": problem.code, "words": words.refusal(problem.code)}}
     by = [one.by for one in found.signed]
     retired = [key["retired"] for key in keys if key["verifier"] in by and key["retired"]]
     values = {
         "position": words.number(found.leaf + 1, language),
-        "size": words.number(found.size, language),
+        "size": words.number(found.head.size, language),
         "key": ", ".join(f"{one.name}+{one.key_id.hex()} ({_NAMES[one.kind]})" for one in by),
         "retired": retired[0] if retired else "",
     }
     shown: dict[str, Any] = {name: _value(name, value) for name, value in values.items()}
-    return {"proved": shown | {"fields": receipt.fields(found.extra), "is_retired": bool(retired)}}
+    return {"proved": shown | {"fields": receipts.fields(found.extra), "is_retired": bool(retired)}}
 
 
 def _too_large(request: HttpRequest) -> bool:

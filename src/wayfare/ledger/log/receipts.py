@@ -1,4 +1,4 @@
-"""Checking a receipt on the server, for who has no JavaScript; `static/receipt.js` does the same in the browser."""
+"""Checking a receipt without asking anyone; `site/static/receipt.js` does the same in the browser."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import orjson
 
 from wayfare.ledger.log import merkle, notes
 from wayfare.ledger.log.merkle import HASH_SIZE
-from wayfare.ledger.log.notes import Malformed, Verified, Verifier
+from wayfare.ledger.log.notes import Checkpoint, Malformed, Verified, Verifier
 
 
 class Checked(NamedTuple):
-    """What a receipt proves: which leaf is in a tree of which size, who signed that, and what the entry says."""
+    """What a receipt proves: which leaf is under which checkpoint, who signed that, and what the entry says."""
 
     leaf: int
-    size: int
+    head: Checkpoint
     signed: list[Verified]
     extra: bytes
 
@@ -31,7 +31,7 @@ def check(data: bytes, known: Iterable[Verifier]) -> Checked:
     leaf = merkle.leaf_hash(sha256(proof.extra).digest())
     merkle.check_inclusion(leaf, proof.leaf_index, 0, head.size, proof.hashes, head.root)
     signed = notes.verify(proof.note, [key for key in known if key.name == head.origin])
-    return Checked(proof.leaf_index, head.size, signed, proof.extra)
+    return Checked(proof.leaf_index, head, signed, proof.extra)
 
 
 def fields(extra: bytes) -> list[tuple[str, str]]:

@@ -1,0 +1,108 @@
+"""A table that carries its proof: what was asked, at which position, under which checkpoint; and recomputing it.
+
+The file is the table's CSV after lines that begin with `#`, which programs that read CSV can be told to leave aside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import zip_longest
+from typing import NamedTuple
+
+from wayfare.ledger.log import merkle, notes
+from wayfare.ledger.log import queries as log
+from wayfare.ledger.log.notes import Checkpoint, Malformed, Note, Verifier
+from wayfare.ledger.log.source import LEDGER
+from wayfare.ledger.rules import Refused
+from wayfare.statistics import queries
+
+FIRST_LINE = "# Wayfare table, version 1"
+FILE_LIMIT = 512 * 1024 * 1024
+_FIELDS = ("programmes", "by", "measure", "position")
+_ALL = "*"
+
+
+class Published(NamedTuple):
+    """A published table as it was read: what it says that it is, and its rows as CSV."""
+
+    programmes: tuple[str, ...]
+    """Empty for all."""
+    by: tuple[str, ...]
+    measure: str
+    position: int
+    note: Note
+    rows: bytes
+
+    def __bytes__(self) -> bytes:
+        values = (",".join(self.programmes) or _ALL, ",".join(self.by), self.measure, self.position)
+        lines = [FIRST_LINE, *(f"# {name}: {value}".rstrip() for name, value in zip(_FIELDS, values, strict=True))]
+        lines += ["# checkpoint:", *(f"# | {line}".rstrip() for line in str(self.note).splitlines())]
+        return "".join(line + "\n" for line in lines).encode() + self.rows
+
+
+def publish(note: Note | None, programmes: Sequence[str], by: Sequence[str], measure: str) -> Published:
+    """Return a table as of the position that a checkpoint stands at. Raises: Refused, also without a checkpoint."""
+    if note is None:
+        raise Refused("log", "has no checkpoint that may be published yet; it is made while `wayfare up` runs")
+    position = notes.parse_checkpoint(note.text).size
+    found = queries.table(programmes=programmes or None, by=by, measure=measure, as_of=position)
+    return Published(tuple(programmes), tuple(by), measure, position, note, queries.render(found, "csv"))
+
+
+def read(data: bytes) -> Published:
+    """Read a published table. Raises: Malformed, naming the line that is not as it should be."""
+    if len(data) > FILE_LIMIT:
+        raise Malformed("too_long", "the file is too long to be a table")
+    head: list[str] = []
+    lines = data.split(b"\n")
+    while lines and lines[0].startswith(b"#"):
+        head.append(notes.as_text(lines.pop(0), notes.NOTE_LIMIT, f"line {len(head) + 1}"))
+    if not head or head[0] != FIRST_LINE:
+        raise Malformed("first_line", f"the first line is not {FIRST_LINE!r}")
+    values = []
+    for number, name in enumerate(_FIELDS, 2):
+        line = head[number - 1] if len(head) >= number else ""
+        if not line.startswith(f"# {name}:"):
+            raise Malformed("field", f"line {number} does not say {name!r}")
+        values.append(line.removeprefix(f"# {name}:").strip())
+    if head[5:6] != ["# checkpoint:"] or not all(line == "# |" or line.startswith("# | ") for line in head[6:]):
+        raise Malformed("field", "the lines after the position do not hold a checkpoint")
+    note = notes.parse_note("".join(line[4:] + "\n" for line in head[6:]).encode())
+    programmes, by, measure, position = values
+    return Published(
+        () if programmes == _ALL else tuple(programmes.split(",")),
+        tuple(by.split(",")) if by else (),
+        measure,
+        notes.number(position, "the position"),
+        note,
+        b"\n".join(lines),
+    )
+
+
+def verify(found: Published, known: Sequence[Verifier] | None = None) -> Checkpoint:
+    """Hold a published table against the ledger and its log: recount it as of its position, and check its checkpoint.
+
+    `known`: the keys that are trusted (None: those that this log recorded). Returns its checkpoint.
+    Raises: Malformed, Unverified, Unproven; Refused for a table that cannot be asked for here.
+    """
+    checkpoint = notes.parse_checkpoint(found.note.text)
+    keys = known if known is not None else [notes.parse_verifier(key.verifier) for key in log.keys(LEDGER.log)]
+    notes.verify(found.note, [key for key in keys if key.name == checkpoint.origin])
+    if checkpoint.size != found.position:
+        raise Malformed("position", f"the table says position {found.position}, its checkpoint {checkpoint.size}")
+    head = log.head(LEDGER.log)
+    if checkpoint.size > head.size:
+        raise merkle.Unproven(
+            "old_tree_larger", f"the log here ends at {head.size}, before the table's {checkpoint.size}"
+        )
+    if merkle.range_root(0, checkpoint.size, log.nodes(LEDGER.log, head.size)) != checkpoint.root:
+        raise merkle.Unproven("root_differs", "the log here is not the one that the table's checkpoint was made from")
+    table = queries.table(
+        programmes=found.programmes or None, by=found.by, measure=found.measure, as_of=found.position, engine="duckdb"
+    )
+    rows = queries.render(table, "csv")
+    if rows != found.rows:
+        pairs = enumerate(zip_longest(rows.split(b"\n"), found.rows.split(b"\n")))
+        at = next(n for n, (ours, theirs) in pairs if ours != theirs)
+        raise Malformed("rows_differ", f"row {at} is not what the ledger gives at position {found.position}")
+    return checkpoint
