@@ -83,8 +83,9 @@ def cases(good: str, own: str, stranger: str) -> dict[str, Case]:
         "half a key": Case(good, own[:-4], "key_length"),
         "another text": Case("Dear reader,\n\nthis is a letter.\n", "", "proof_header"),
         "no proof": Case(re.sub("(?m)^[A-Za-z0-9+/=]{44}\n", "", good, count=1), "", "proof_too_short"),
-        "without its entry": Case(re.sub("extra .*\n", "", good), "", "no_contents"),
-        "with an empty entry": Case(re.sub("extra .*\n", "extra \n", good), "", "no_contents"),
+        "without its entry": Case(re.sub("extra .*\n", "", good), "", "no_entry"),
+        "with an empty entry": Case(re.sub("extra .*\n", "extra \n", good), "", "no_entry"),
+        "with a nonce alone": Case(re.sub("(extra .{42}).*\n", "\\1A=\n", good), "", "no_entry"),
         "nothing": Case("", "", "nothing_given"),
     }
 

@@ -26,8 +26,8 @@ def check(data: bytes, known: Iterable[Verifier]) -> Checked:
     """Check a receipt against keys that are trusted. Raises: Malformed, Unproven, Unverified."""
     proof = notes.parse_proof(data)
     head = notes.parse_checkpoint(proof.note.text)
-    if not proof.extra:
-        raise Malformed("no_contents", "the receipt does not hold the entry")
+    if proof.extra is None or len(proof.extra) <= HASH_SIZE:
+        raise Malformed("no_entry", "the receipt does not hold the entry")
     leaf = merkle.leaf_hash(sha256(proof.extra).digest())
     merkle.check_inclusion(leaf, proof.leaf_index, 0, head.size, proof.hashes, head.root)
     signed = notes.verify(proof.note, [key for key in known if key.name == head.origin])

@@ -47,7 +47,7 @@ def refusals() -> list[tuple[str, str]]:
             _("The key that you pasted is not whole, or not of the right kind. It looks like name+1a2b3c4d+AbC…"),
         ),
         ("too_long", _("It is longer than any receipt. Choose another file.")),
-        ("no_contents", _("The receipt does not say what the entry holds, so nothing can be checked.")),
+        ("no_entry", _("The receipt does not say what the entry holds, so nothing can be checked.")),
         ("other", _("This is not a receipt, or a part of it was changed.")),
     ]
 

@@ -137,7 +137,7 @@ async function signedBy(note, origin, keys) {
 async function check(bytes, keys) {
   const { extra, index, hashes, note } = proofOf(bytes);
   const { origin, size, root } = checkpointOf(note.text);
-  if (!extra?.length) refuse("no_contents");
+  if (!(extra?.length > 32)) refuse("no_entry");
   await checkInclusion(await sha256([0], await sha256(extra)), index, size, hashes, root);
   return { extra, index, size, by: await signedBy(note, origin, keys) };
 }
