@@ -13,6 +13,7 @@
 | `WAYFARE_SHARED_BUFFERS` | a quarter of memory, at most `4GB` | for the embedded PostgreSQL, read when it is made |
 | `WAYFARE_SPARK_MASTER` | `local[*]` | where `--engine spark` runs |
 | `WAYFARE_SPARK_MEMORY` | `4g` | memory of Spark's driver, such as `512m` or `4g` |
+| `WAYFARE_WITNESS_HOME` | `./.wayfare-witness` | the folder of `wayfare witness`: its keys and its memory |
 """
 
 from __future__ import annotations
