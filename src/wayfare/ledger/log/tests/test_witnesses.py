@@ -574,3 +574,23 @@ def test_what_has_enough_witnesses_is_published(settings, held, tmp_path):
     settings.WITNESS_QUORUM = 1
     with pytest.raises(Malformed, match="witnesses: line 1"):
         published("test")
+
+
+@pytest.mark.django_db
+def test_what_one_witness_cosigned_since_hides_nothing(settings, held, tmp_path):
+    """However long the second of two is away, the last checkpoint that both cosigned stays published."""
+    settings.WAYFARE_HOME, settings.WITNESS_QUORUM = tmp_path, 2
+    one, two = (signers(tmp_path / name, f"witness.example/{name}") for name in ("one", "two"))
+    rows = [
+        f"https://w{n}.example {' '.join(str(key.verifier) for key in some)}\n" for n, some in enumerate((one, two))
+    ]
+    (tmp_path / "witnesses").write_text("".join(rows))
+    for size in range(1, 104):
+        text = grown("test", held, size).text
+        found = [*one, *two] if size == 1 else one
+        note = Note(text, [signer.sign(text, 5) for signer in found])
+        verifiers = tuple(signer.verifier for signer in found)
+        witnesses._keep("test", size, notes.verify(note, verifiers))
+    published_now = published("test")
+    assert published_now is not None
+    assert notes.parse_checkpoint(published_now.text).size == 1
