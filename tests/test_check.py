@@ -19,8 +19,12 @@ from click.testing import CliRunner
 from django.conf import settings
 
 from tests.test_api_race import batch
+from wayfare.departures import kinds
 from wayfare.departures import operations as departures
 from wayfare.ledger import operations
+from wayfare.ledger.log import keys
+from wayfare.ledger.log import operations as log_operations
+from wayfare.ledger.log.source import LEDGER
 from wayfare.site import check, embedded
 from wayfare.site.tests.test_embedded import keeper, wait
 
@@ -170,10 +174,23 @@ def test_the_database_does_not_answer_and_the_command_says_so_in_one_line(tmp_pa
     assert "Traceback" not in done.stderr
 
 
+def test_the_log_is_behind_or_cannot_be_read(database, tmp_path):
+    held = keys.opened(tmp_path / "log", "log.example/ledger")
+    log_operations.keep_up(LEDGER, held)
+    raws = [kinds.parse(raw, programmes=("fra",), latest_us=2**62) for raw in batch(1)]
+    operations.append(raws, at=datetime.now(UTC) - timedelta(hours=2))
+    assert "position 4 of" in problems()["log"]
+    assert "keep wayfare up running" in problems()["log"]
+    log_operations.keep_up(LEDGER, held)
+    assert problems() == {}
+    database("alter table log_checkpoint disable trigger user", "update log_checkpoint set note = 'nonsense'")
+    assert "run wayfare log verify" in problems()["log"]
+
+
 def test_each_problem_has_a_test():
     """What is looked at and what is made wrong above are the same."""
     text = Path(__file__).read_text()
-    looked_at = {"database", "migrations", "roles", "keys", "clock", "disk", "projections"}
+    looked_at = {"database", "migrations", "roles", "keys", "clock", "disk", "projections", "log"}
     assert set(check.CHECKS) == looked_at
     assert all(f'["{name}"]' in text or f'get("{name}"' in text for name in looked_at)
 

@@ -10,6 +10,7 @@
 | the columnar copy, extended by several at once | here | here, without the file lock |
 | one keeper a home | `test_embedded.py` | here, without the file lock |
 | a token's limit, from several threads | here | here, without the lock |
+| a witness's memory, submissions at once | `test_witness.py` | there, with check and record apart |
 | 200 kills lose and double nothing | `test_kills.py` | there: what was damaged is noticed |
 
 The writers' lock is taken out in PostgreSQL itself: a function of its name that does nothing stands before it.

@@ -11,7 +11,7 @@ import django
 from django.conf import settings
 from django.db import Error, connection
 
-from wayfare.ledger.log import keys, operations
+from wayfare.ledger.log import keys, operations, witnesses
 from wayfare.ledger.log.source import LEDGER
 
 log = logging.getLogger(__name__)
@@ -30,11 +30,13 @@ def opened() -> keys.Keys:
 
 
 def keep(stop: threading.Event, pause_seconds: float = PAUSE_SECONDS) -> None:
-    """Grow and sign until told to stop. Outlives a restart of the database; never signs what would fork."""
+    """Grow, sign and tell the witnesses until told to stop. Outlives a restart of the database; never signs a fork."""
     while not stop.is_set():
         wait = pause_seconds
         try:
-            operations.keep_up(LEDGER, opened())
+            held = opened()
+            operations.keep_up(LEDGER, held)
+            witnesses.tell_witnesses(LEDGER.log, held)
         except Error as problem:
             log.warning("the log waits for the database: %s", problem)
             connection.close()  # Django keeps a dead connection until told; the next turn opens a new one

@@ -64,6 +64,13 @@ COMMANDS: dict[str, dict[str, Entry]] = {
         "list": Entry("wayfare.access.cli:list_", "List the tokens."),
         "revoke": Entry("wayfare.access.cli:revoke", "End a token."),
     },
+    "witness": {
+        "key": Entry("wayfare.ledger.witness.cli:key", "Show the keys of this witness; make them at first.", False),
+        "add-log": Entry("wayfare.ledger.witness.cli:add_log", "Trust keys of a log.", False),
+        "drop-key": Entry("wayfare.ledger.witness.cli:drop_key", "Trust a key of a log no more.", False),
+        "logs": Entry("wayfare.ledger.witness.cli:logs", "List the logs it knows.", False),
+        "run": Entry("wayfare.site.witness:run", "Answer logs until stopped.", False),
+    },
 }
 GROUPS = {
     "programme": "Programmes: what is counted where.",
@@ -71,6 +78,7 @@ GROUPS = {
     "log": "The log: anyone can check what was recorded.",
     "stats": "Tables.",
     "token": "Tokens for other systems.",
+    "witness": "A witness for the logs of others; it needs no database.",
 }
 
 
@@ -94,7 +102,7 @@ class Lazy(click.Group):
             return None
         from wayfare.site import runtime
 
-        if cmd_name != "demo":  # which chooses its home before any setting is read
+        if cmd_name != "demo" and self.path != "witness":  # demo chooses its home first, a witness has its own
             runtime.set_up_django()
         if entry.database and not ctx.resilient_parsing and "--help" not in sys.argv:
             runtime.bring_up()

@@ -89,7 +89,8 @@ LOG = Part("log", (sys.executable, "-m", "wayfare.ledger.jobs"))
 """Keeps the ledger's log in step and signed."""
 
 
-def _free(port: int, host: str) -> None:
+def free(port: int, host: str) -> None:
+    """Check that nobody listens there. Raises: click.UsageError."""
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -135,7 +136,7 @@ def up(port: int | None, host: str) -> None:
     from django.conf import settings
 
     port = port or settings.WAYFARE_PORT
-    _free(port, host)
+    free(port, host)
     lines = [f"Wayfare is up at http://{host}:{port}/"]
     supervise([web(port, host), LOG], _wait_and_tell(port, host, lines), _tend_database)
 
@@ -189,7 +190,7 @@ def demo(port: int | None) -> None:
     home = Path(os.environ.setdefault("WAYFARE_HOME", ".wayfare-demo")).absolute()
     os.environ["WAYFARE_HOME"] = str(home)
     port = port or int(os.environ.get("WAYFARE_PORT", "8000"))
-    _free(port, "127.0.0.1")
+    free(port, "127.0.0.1")
     _demo_programme(home)
     feed = Part("feed", (sys.executable, "-m", "wayfare.departures.feed"))
     lines = [

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import click
 
-from wayfare.ledger.log import merkle, notes
-from wayfare.ledger.log import queries as log
+from wayfare.ledger.log import merkle, notes, witnesses
 from wayfare.ledger.log.source import LEDGER
 from wayfare.ledger.rules import Refused
 from wayfare.statistics import published, queries
@@ -62,7 +61,7 @@ def publish(programmes: tuple[str, ...], by: str, measure: str, output: Path | N
     """Write a table with its proof: the position it stands at and the signed checkpoint over it."""
     names = [name.strip() for name in by.split(",")] if by.strip() else []
     try:
-        content = bytes(published.publish(log.latest(LEDGER.log), programmes, names, measure))
+        content = bytes(published.publish(witnesses.published(LEDGER.log), programmes, names, measure))
     except Refused as refusal:
         raise click.UsageError(str(refusal)) from None
     try:

@@ -43,7 +43,9 @@ class Published(NamedTuple):
 def publish(note: Note | None, programmes: Sequence[str], by: Sequence[str], measure: str) -> Published:
     """Return a table as of the position that a checkpoint stands at. Raises: Refused, also without a checkpoint."""
     if note is None:
-        raise Refused("log", "has no checkpoint that may be published yet; it is made while `wayfare up` runs")
+        raise Refused(
+            "log", "has no checkpoint that enough witnesses signed; keep `wayfare up` running (docs/witness.md)"
+        )
     position = notes.parse_checkpoint(note.text).size
     found = queries.table(programmes=programmes or None, by=by, measure=measure, as_of=position)
     return Published(tuple(programmes), tuple(by), measure, position, note, queries.render(found, "csv"))

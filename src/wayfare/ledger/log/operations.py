@@ -36,17 +36,16 @@ class WouldFork(RuntimeError):
     """The log does not continue what it signed before: its database is older than its last word, or was changed."""
 
 
-def commitment(nonce: bytes, body: bytes) -> bytes:
-    """Return the public leaf for a body: it binds the log to the body and, without the nonce, says nothing of it."""
-    return sha256(nonce + body).digest()
-
-
 def _alone(log: str) -> None:
     run("select pg_advisory_xact_lock(%s, hashtext(%s))", [LOCK, log])
 
 
 def grow(source: Source, at_most: int = AT_ONCE) -> int:
-    """Add leaves for what is new, in order, each hidden under a nonce of its own; return how many were added."""
+    """Add leaves for what is new, in order; return how many were added.
+
+    A leaf is a commitment: the SHA-256 of a nonce of its own and a body, which binds the log to the body and says nothing
+    of it to who has not both.
+    """
     with connection.wrap_database_errors, transaction.atomic():
         _alone(source.log)
         size = queries.head(source.log).size
@@ -56,7 +55,7 @@ def grow(source: Source, at_most: int = AT_ONCE) -> int:
         edge = _edge(source.log, size)
         random = os.urandom(HASH_SIZE * len(bodies))
         nonces = [random[n : n + HASH_SIZE] for n in range(0, len(random), HASH_SIZE)]
-        commitments = [commitment(nonce, body) for nonce, body in zip(nonces, bodies, strict=True)]
+        commitments = [sha256(nonce + body).digest() for nonce, body in zip(nonces, bodies, strict=True)]
         changed = edge.extend([merkle.leaf_hash(one) for one in commitments])
         _write_bundles(source.log, size, commitments, nonces)
         run(

@@ -1,0 +1,1 @@
+"""Vouching for the logs of others: a small witness (C2SP tlog-witness) with keys and a memory of its own."""
