@@ -97,6 +97,8 @@ class Running:
         """End all of its processes at once, as a power cut would."""
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
+        while self.ask("GET", "/")[0]:  # its worker, whom nobody waits for
+            time.sleep(0.05)
 
     def stop(self):
         self.process.terminate()
