@@ -24,6 +24,8 @@ from pathlib import Path
 from typing import Any
 
 SRC = Path(__file__).resolve().parent.parent / "src"
+MOST_WRITERS = 40
+"""Each has a connection on either side."""
 NOW = "2026-07-01T10:00:00+02:00"
 
 
@@ -113,7 +115,9 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=5)
     parser.add_argument("--rounds", type=int, default=3)
     asked = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="wayfare-bench-") as folder:
+    if not 1 <= asked.writers <= MOST_WRITERS:
+        parser.error(f"--writers {asked.writers}: from 1 to {MOST_WRITERS}; the server takes a hundred connections")
+    with tempfile.TemporaryDirectory(prefix="wayfare-bench-", ignore_cleanup_errors=True) as folder:
         os.environ |= {"WAYFARE_HOME": str(Path(folder) / "home"), "PYTHONPATH": str(SRC)}
         sys.path.insert(0, str(SRC))
         from wayfare.site import runtime

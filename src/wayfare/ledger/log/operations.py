@@ -43,7 +43,7 @@ def _alone(log: str) -> None:
 def grow(source: Source, at_most: int = AT_ONCE) -> int:
     """Add leaves for what is new, in order; return how many were added.
 
-    A leaf is a commitment: the SHA-256 of a nonce of its own and a body, which binds the log to the body and says nothing
+    A leaf is a commitment: the SHA-256 of a nonce of its own and a body. It binds the log to the body, and says nothing
     of it to who has not both.
     """
     with connection.wrap_database_errors, transaction.atomic():
