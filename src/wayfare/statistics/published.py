@@ -71,7 +71,7 @@ def read(data: bytes) -> Published:
         raise Malformed("field", "the lines after the position do not hold a checkpoint")
     note = notes.parse_note("".join(line[4:] + "\n" for line in head[6:]).encode())
     programmes, by, measure, position = values
-    return Published(
+    found = Published(
         () if programmes == _ALL else tuple(programmes.split(",")),
         tuple(by.split(",")) if by else (),
         measure,
@@ -79,6 +79,9 @@ def read(data: bytes) -> Published:
         note,
         b"\n".join(lines),
     )
+    if bytes(found) != data:
+        raise Malformed("field", "the lines before the rows are not written in the one right way")
+    return found
 
 
 def verify(found: Published, known: Sequence[Verifier] | None = None) -> Checkpoint:
