@@ -149,7 +149,7 @@ class Watcher(threading.Thread):
         try:
             if merkle.range_root(0, checkpoint.size, nodes) != checkpoint.root:
                 self.found.append(f"log: signed at {checkpoint.size}, and not there")
-            if self.seen:
+            if self.seen and self.seen[-1].size:  # every tree continues the empty one
                 last = self.seen[-1]
                 proof = merkle.consistency_proof(0, last.size, checkpoint.size, nodes)
                 merkle.check_consistency(last.size, checkpoint.size, proof, last.root, checkpoint.root)
