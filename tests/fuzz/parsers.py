@@ -18,7 +18,7 @@ from pathlib import Path
 from types import FunctionType
 
 from wayfare.ledger.log import audit, merkle, notes, receipts, tiles
-from wayfare.ledger.log.notes import Malformed, Unverified
+from wayfare.ledger.log.refusals import LogRefusal
 from wayfare.ledger.witness import rules as witness
 from wayfare.statistics import published
 
@@ -103,12 +103,10 @@ def read(data: bytes) -> str:
         return "empty"
     try:
         READERS[data[0] % len(READERS)](data[1:])
-    except (Malformed, Unverified, merkle.Unproven, witness.Refusal) as refusal:
+    except (LogRefusal, witness.Refusal) as refusal:
         return refusal.code
-    except ValueError as refusal:
-        if type(refusal) is ValueError and "not the state of an audit" in str(refusal):
-            return "state"
-        raise
+    except audit.NoState:
+        return "state"
     return ""
 
 

@@ -13,21 +13,21 @@ import click
 from tqdm import tqdm
 
 from wayfare.ledger.log import audit as auditing
-from wayfare.ledger.log import files, merkle, notes, receipts
+from wayfare.ledger.log import files, notes, receipts
+from wayfare.ledger.log.refusals import LogRefusal
 
 _KEY = "A verifier key, as `wayfare log keys` and the page of the log show it; may be repeated."
 
 
 @contextmanager
-def refusing(*also: type[Exception]) -> Iterator[None]:
+def refusing() -> Iterator[None]:
     """Turn a refusal into exit 1 with its words on standard error."""
+    from wayfare.ledger.log.keys import KeyProblem
     from wayfare.ledger.log.queries import NotPublished
 
-    refusals: tuple[type[Exception], ...] = (notes.Malformed, notes.Unverified, merkle.Unproven, auditing.Untrue)
-    refusals += (files.Unreadable, NotPublished, *also)
     try:
         yield
-    except refusals as problem:
+    except (LogRefusal, files.Unreadable, NotPublished, KeyProblem) as problem:
         code = getattr(problem, "code", None)
         click.echo(f"wayfare: {problem}{f' ({code})' if code else ''}", err=True)
         sys.exit(1)
@@ -173,10 +173,8 @@ def audit(
             )
         except OSError as problem:
             raise click.UsageError(f"--state {state}: {problem.strerror}") from None
-        except ValueError as problem:
-            if type(problem) is ValueError:
-                raise click.UsageError(f"--state: {problem}") from None
-            raise
+        except auditing.NoState as problem:
+            raise click.UsageError(f"--state: {problem}") from None
     click.echo(auditing.said(found, place, quorum))
 
 
@@ -199,9 +197,9 @@ def check(receipt: Path, known: list[notes.Verifier]) -> None:
 def rotate() -> None:
     """Make new keys for the log; the old private halves are destroyed, the public ones stay published as retired."""
     from wayfare.ledger import jobs
-    from wayfare.ledger.log.keys import KeyProblem, rotated
+    from wayfare.ledger.log.keys import rotated
 
-    with refusing(KeyProblem):
+    with refusing():
         jobs.opened()
         for verifier in rotated(jobs.folder()).verifiers:
             click.echo(str(verifier))

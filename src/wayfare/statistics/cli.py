@@ -8,7 +8,8 @@ from pathlib import Path
 
 import click
 
-from wayfare.ledger.log import merkle, notes, witnesses
+from wayfare.ledger.log import notes, witnesses
+from wayfare.ledger.log.refusals import LogRefusal
 from wayfare.ledger.log.source import LEDGER
 from wayfare.ledger.rules import Refused
 from wayfare.statistics import published, queries
@@ -89,7 +90,7 @@ def verify_table(file: Path, known: tuple[str, ...]) -> None:
         checkpoint = published.verify(found, keys)
     except Refused as refusal:
         raise click.UsageError(str(refusal)) from None
-    except (notes.Malformed, notes.Unverified, merkle.Unproven) as problem:
+    except LogRefusal as problem:
         click.echo(f"wayfare: {file}: {problem} ({problem.code})", err=True)
         sys.exit(1)
     click.echo(f"The table is what the ledger gives at position {found.position:,}, counted again from the entries.")

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from wayfare.ledger.log import merkle, notes
 from wayfare.ledger.log.files import Read, tile_from
 from wayfare.ledger.log.notes import Checkpoint, Verifier
+from wayfare.ledger.log.refusals import LogRefusal
 from wayfare.ledger.log.tiles import HEIGHT, WIDTH, Edge, Tile, entries_in, hashes_in, holding
 
 _AHEAD = 16
@@ -22,12 +23,12 @@ _AHEAD = 16
 _SAVE_EVERY = 128
 
 
-class Untrue(ValueError):
-    """The log does not bear out what it claims: `code` names the reason, the message says where."""
+class Untrue(LogRefusal):
+    """The log does not bear out what it claims; the message says where."""
 
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
+
+class NoState(ValueError):
+    """A file is not the state of an audit."""
 
 
 class State(NamedTuple):
@@ -54,13 +55,13 @@ class State(NamedTuple):
 
     @staticmethod
     def load(path: Path) -> State:
-        """Read it. Raises: ValueError, when it is no state of an audit."""
+        """Read it. Raises: NoState."""
         try:
             known = json.loads(path.read_bytes())
             edge = Edge(known["read"], [[bytes.fromhex(one) for one in row] for row in known["edge"]])
             return State(known["origin"], known["size"], bytes.fromhex(known["root"]), edge)
         except (KeyError, TypeError, ValueError):
-            raise ValueError(f"{path} is not the state of an audit; name another file, or remove it") from None
+            raise NoState(f"{path} is not the state of an audit; name another file, or remove it") from None
 
 
 class Audited(NamedTuple):
@@ -99,7 +100,7 @@ def audit(
     """Check a log, whole at first and then what is new, against its checkpoint.
 
     `state`: a file that remembers between audits and over interruptions. `tell` hears how many leaves are done, of how
-    many. Raises: Unreadable, Malformed, Unverified, Untrue; ValueError for a state that is none.
+    many. Raises: Unreadable, Malformed, Unverified, Untrue, NoState.
     """
     checkpoint, signed = checkpoint_at(read, keys, witnesses, quorum)
     known = State.load(state) if state and state.exists() else State(checkpoint.origin, 0, merkle.EMPTY, Edge())

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from hashlib import sha256
 
+from wayfare.ledger.log.refusals import LogRefusal
+
 HASH_SIZE = 32
 LARGEST = 2**63 - 1
 """No tree is larger; sizes and indices above are refused."""
@@ -19,12 +21,8 @@ Nodes = Callable[[int, int], bytes]
 """Returns the hash of a node by (level, number)."""
 
 
-class Unproven(ValueError):
-    """A proof does not hold: `code` names the reason, the message says it in words."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
+class Unproven(LogRefusal):
+    """A proof does not hold."""
 
 
 def leaf_hash(data: bytes) -> bytes:

@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey, MLDSA44PublicKey
 
 from wayfare.ledger.log.merkle import HASH_SIZE, LARGEST
+from wayfare.ledger.log.refusals import LogRefusal
 
 NOTE_LIMIT = 256 * 1024
 """Bytes in a note: more than sixteen post-quantum signatures need."""
@@ -37,20 +38,12 @@ _CONTROL = re.compile("[\x00-\x09\x0b-\x1f]")
 _EM_DASH = "\u2014"
 
 
-class Malformed(ValueError):
-    """Text that is not what it should be: `code` names the reason, the message says the problem and the mend."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
+class Malformed(LogRefusal):
+    """Text that is not what it should be; the message says the problem and the mend."""
 
 
-class Unverified(ValueError):
-    """A note that its signatures do not bear out: `code` names the reason."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
+class Unverified(LogRefusal):
+    """A note that its signatures do not bear out."""
 
 
 class Signature(NamedTuple):

@@ -13,15 +13,14 @@ from django.utils.html import format_html
 from django.views.decorators.http import require_http_methods
 
 from wayfare.ledger.log import notes, queries, receipts
-from wayfare.ledger.log.merkle import Unproven
 from wayfare.ledger.log.notes import (
     COSIGNATURE_ED25519,
     COSIGNATURE_ML_DSA_44,
     NOTE_ED25519,
     Malformed,
     Note,
-    Unverified,
 )
+from wayfare.ledger.log.refusals import LogRefusal
 from wayfare.ledger.log.source import LEDGER
 from wayfare.ledger.web import words
 
@@ -97,7 +96,7 @@ def _result(request: HttpRequest, keys: list[dict[str, Any]], language: str) -> 
         data, pasted = _given(request), request.POST.get("key", "").strip()
         known = [notes.parse_verifier(pasted)] if pasted else [key["verifier"] for key in keys]
         found = receipts.check(data, known)
-    except (Malformed, Unproven, Unverified) as problem:
+    except LogRefusal as problem:
         return {"refused": {"code": problem.code, "words": words.refusal(problem.code)}}
     by = [one.by for one in found.signed]
     retired = [key["retired"] for key in keys if key["verifier"] in by and key["retired"]]
