@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 import stat
-import uuid
 from hashlib import sha256
 
 import psycopg
 import pytest
 from django.db import DatabaseError, connection, transaction
 
-from wayfare.departures import kinds
+from tests.load import Watcher
+from tests.test_append import returned
 from wayfare.ledger import operations as ledger
 from wayfare.ledger.log import keys, merkle, notes, operations, queries, source, tiles
 from wayfare.ledger.log.operations import Source, WouldFork
 from wayfare.ledger.log.queries import NotPublished
-from wayfare.ledger.rules import instant_us
-
-LATEST = instant_us("2027-01-01T00:00:00Z")
-
-
-def returned(n=0):
-    raw = {"entry_id": str(uuid.uuid4()), "kind": "returned", "occurred_at": "2026-07-01T10:00:00Z", "source": "desk"}
-    return kinds.parse(raw | {"person": str(uuid.uuid4())}, programmes=(), latest_us=LATEST)
 
 
 def append(number):
@@ -241,3 +233,27 @@ def test_the_reader_role_sees_what_is_public_and_no_nonce(held):
             " has_column_privilege('wayfare_reader', 'log_bundle', 'nonces', 'select')"
         )
         assert cursor.fetchone() == (True, False)
+
+
+def test_control_the_watcher_of_the_kills_notices_a_fork_and_what_is_not_there(fresh_database, held):
+    """The same log passes; the database begun anew, with its last word forgotten, does not; nor does a tile that changed."""
+    bodies = [b"%d" % n for n in range(300)]
+    with psycopg.connect(fresh_database("wayfare_owner"), autocommit=True) as owner:
+        watcher = Watcher(None)
+        for size in (10, 20):
+            operations.keep_up(of(bodies[:size], "ledger"), held)
+            watcher.look(owner)
+        assert (len(watcher.seen), watcher.found) == (2, [])
+        tables = ("head", "tile", "bundle", "checkpoint")
+        for table in tables:
+            owner.execute(f"alter table log_{table} disable trigger user; delete from log_{table}")
+        (held.folder / "last").unlink()
+        operations.keep_up(of(bodies[:30], "ledger"), held)
+        watcher.look(owner)
+        assert [found.partition(":")[2] for found in watcher.found] == [
+            " at 30: the consistency proof leads to another older root"
+        ]
+        operations.keep_up(of(bodies, "ledger"), held)
+        owner.execute("update log_tile set hashes = overlay(hashes placing '\\x00' from 1) where level = 1")
+        watcher.look(owner)
+        assert "log: signed at 300, and not there" in watcher.found

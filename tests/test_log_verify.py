@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 import random
-import uuid
 
 import pytest
 from django.db import connections
 
-from wayfare.departures import kinds
+from tests.test_append import returned
 from wayfare.ledger import operations as ledger
 from wayfare.ledger.log import keys, operations
 from wayfare.ledger.log.source import LEDGER
 from wayfare.ledger.log.verify import verified
-from wayfare.ledger.rules import instant_us
 
-LATEST = instant_us("2027-01-01T00:00:00Z")
 SIZE = 700
-
-
-def returned():
-    raw = {"entry_id": str(uuid.uuid4()), "kind": "returned", "occurred_at": "2026-07-01T10:00:00Z", "source": "desk"}
-    return kinds.parse(raw | {"person": str(uuid.uuid4())}, programmes=(), latest_us=LATEST)
 
 
 @pytest.fixture

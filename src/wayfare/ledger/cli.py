@@ -71,10 +71,7 @@ def keys() -> None:
     """Print the verifier keys that sign the log, and those that did."""
     from wayfare.ledger.log import queries
 
-    for key in queries.keys("ledger"):
-        click.echo(
-            key.verifier if key.retired is None else f"# retired {key.retired:%Y-%m-%dT%H:%M:%SZ} {key.verifier}"
-        )
+    click.echo(queries.keys_text("ledger"), nl=False)
 
 
 @click.command()
@@ -142,7 +139,7 @@ def export(folder: Path) -> None:
     try:
         with refusing(), _progress(queries.head("ledger").size, "leaf") as tell:
             size = files.written("ledger", folder, tell)
-            (folder / "keys").write_text("".join(f"{key.verifier}\n" for key in queries.keys("ledger")))
+            (folder / "keys").write_text(queries.keys_text("ledger"))
     except OSError as problem:
         raise click.UsageError(f"{problem.filename}: {problem.strerror}") from None
     click.echo(f"{folder} holds the log of {size:,} leaves.")

@@ -29,7 +29,7 @@ def opened() -> keys.Keys:
 
     Raises: KeyProblem, also where the log is signed already by keys that are not here: another machine keeps it.
     """
-    if not folder().exists() and queries.latest(LEDGER.log) is not None:
+    if not folder().exists() and queries.signed_size(LEDGER.log) is not None:
         raise keys.KeyProblem(f"the log is signed already, and its keys are not in {folder()}")
     return keys.opened(folder(), settings.LOG_NAME)
 

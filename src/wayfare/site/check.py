@@ -96,7 +96,7 @@ def _ledger() -> str:
 def _log() -> str:
     """An installation that signs its log signs it in a second; one that never did has no `up` running, and says so."""
     try:
-        note = log.latest("ledger")
+        note = log.latest("ledger", cosigned=False)
         signed = notes.parse_checkpoint(note.text).size if note else None
     except notes.Malformed as problem:
         return f"the latest checkpoint cannot be read: {problem}; run wayfare log verify"

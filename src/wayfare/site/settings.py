@@ -92,7 +92,7 @@ def _postgres(**parameters: Any) -> dict[str, Any]:
     return {
         "ENGINE": "django.db.backends.postgresql",
         "CONN_HEALTH_CHECKS": True,
-        "OPTIONS": {"pool": pool, "prepare_threshold": 5, **options},  # for `ledger.statements`; Django's own never are
+        "OPTIONS": {"pool": pool, **options},
         **parameters,
     }
 

@@ -100,7 +100,7 @@ def verify(found: Published, known: Sequence[Verifier] | None = None) -> Checkpo
         raise merkle.Unproven(
             "old_tree_larger", f"the log here ends at {head.size}, before the table's {checkpoint.size}"
         )
-    if merkle.range_root(0, checkpoint.size, log.nodes(LEDGER.log, head.size)) != checkpoint.root:
+    if log.root_at(LEDGER.log, checkpoint.size) != checkpoint.root:
         raise merkle.Unproven("root_differs", "the log here is not the one that the table's checkpoint was made from")
     table = queries.table(
         programmes=found.programmes or None, by=found.by, measure=found.measure, as_of=found.position, engine="duckdb"

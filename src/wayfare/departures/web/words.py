@@ -7,19 +7,13 @@ from datetime import date, datetime
 from functools import cache
 
 import pycountry
-from babel import Locale
 from babel.dates import format_date, format_skeleton, format_time
-from babel.numbers import format_decimal, format_percent
+from babel.numbers import format_percent
 from django.utils import translation
 from django.utils.translation import gettext as _
 
-_CLDR = {"en": "en_GB"}
-"""CLDR's plain `en` writes dates the American way."""
-
-
-def locale(language: str) -> Locale:
-    """Return the CLDR locale of an interface language."""
-    return Locale.parse(_CLDR.get(language, language))
+from wayfare.ledger.web.words import locale
+from wayfare.ledger.web.words import number as number
 
 
 @cache
@@ -57,11 +51,6 @@ def city(timezone: str, language: str) -> str:
         return "UTC"
     named = locale(language).time_zones.get(timezone, {}).get("city")
     return str(named or timezone.rpartition("/")[2].replace("_", " "))
-
-
-def number(value: int, language: str) -> str:
-    """Return a whole number, grouped as the language groups it."""
-    return str(format_decimal(value, locale=locale(language)))
 
 
 def share(part: int, whole: int, language: str) -> str:

@@ -6,11 +6,11 @@ import os
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 from wayfare.ledger.log import notes, queries
-from wayfare.ledger.log.tiles import ENTRY_LIMIT, WIDTH, Tile, holding
+from wayfare.ledger.log.tiles import ENTRY_LIMIT, WIDTH, Tile, tiles_of
 
 TIMEOUT_SECONDS = 30
 _LIMIT = WIDTH * (ENTRY_LIMIT + 2)
@@ -33,32 +33,15 @@ def written(log: str, folder: Path, tell: Callable[[int], object] = lambda done:
         raise queries.NotPublished(f"the log {log} has no checkpoint yet")
     size = notes.parse_checkpoint(note.text).size
     fetch = queries.fetcher(log)
-    for tile in _tiles(size):
-        path = folder / tile.path()
-        if not path.exists():
-            _put(path, fetch(tile))
-        if tile.level is None:
+    for tile in tiles_of(size):
+        bundle = [tile._replace(level=None)] if tile.level == 0 else []
+        for one in (*bundle, tile):
+            if not (path := folder / one.path()).exists():
+                _put(path, fetch(one))
+        if bundle:
             tell(tile.number * WIDTH + tile.width)
     _put(folder / "checkpoint", str(note).encode())
     return size
-
-
-def _tiles(size: int) -> Iterator[Tile]:
-    """Yield each bundle of a tree with its tile of level 0, and the tiles above them as they fill."""
-    for number in range(-(-size // WIDTH)):
-        leaves = holding(0, number, size)
-        yield leaves._replace(level=None)
-        yield leaves
-        level, above = 1, number
-        while leaves.width == WIDTH and above % WIDTH == WIDTH - 1:
-            above //= WIDTH
-            yield Tile(level, above)
-            level += 1
-    level = 1
-    while size >> 8 * level:
-        if (edge := holding(level, size >> 8 * (level + 1), size)).width:
-            yield edge
-        level += 1
 
 
 def _put(path: Path, data: bytes) -> None:

@@ -15,7 +15,7 @@ from django.db import connection, transaction
 from wayfare.ledger.log import merkle, notes, queries
 from wayfare.ledger.log.keys import Keys
 from wayfare.ledger.log.merkle import HASH_SIZE
-from wayfare.ledger.log.tiles import WIDTH, Edge, TileNodes, hashes_in
+from wayfare.ledger.log.tiles import WIDTH, Edge, hashes_in
 from wayfare.ledger.queries import array, text_array
 from wayfare.ledger.statements import run
 
@@ -104,8 +104,8 @@ def sign(log: str, keys: Keys, now: Callable[[], float] = time.time) -> notes.Ch
     with connection.wrap_database_errors, transaction.atomic():
         _alone(log)
         head = queries.head(log)
-        published = queries.latest(log)
-        if published is not None and notes.parse_checkpoint(published.text).size == head.size:
+        published = queries.signed_size(log)
+        if published == head.size:
             return None
         if published is not None and keys.last() is None:
             raise WouldFork(
@@ -135,7 +135,7 @@ def _check_continues(log: str, head: queries.Head, keys: Keys) -> None:
         raise WouldFork(
             f"the log {log} ends at {head.size}, but {last.size} was signed; bring back a newer backup of the database"
         )
-    if merkle.range_root(0, last.size, TileNodes(queries.fetcher(log), head.size)) != last.root:
+    if queries.root_at(log, last.size) != last.root:
         raise WouldFork(
             f"the log {log} differs within the first {last.size} leaves from what was signed; nothing more is signed."
             " Compare with an export or a witness, and see docs/log.md"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from django.db import connection
@@ -37,10 +37,18 @@ def head(log: str) -> Head:
     return Head(row[0], bytes(row[1])) if row else Head(0, EMPTY)
 
 
-def latest(log: str) -> notes.Note | None:
-    """Return the checkpoint published last, with the cosignatures it has, None if there is none."""
+def signed_size(log: str) -> int | None:
+    """Return the size of the checkpoint published last, None if there is none."""
+    row = _one("select max(size) from log_checkpoint where log = %s", [log])
+    return row[0] if row else None
+
+
+def latest(log: str, cosigned: bool = True) -> notes.Note | None:
+    """Return the checkpoint published last, with or without the cosignatures it has, None if there is none."""
     row = _one("select size, note from log_checkpoint where log = %s order by size desc limit 1", [log])
-    return _with_cosignatures(log, *row) if row else None
+    if row is None:
+        return None
+    return _with_cosignatures(log, *row) if cosigned else notes.parse_note(row[1].encode())
 
 
 def checkpoint_of(log: str, size: int) -> notes.Note | None:
@@ -61,6 +69,18 @@ class Key(NamedTuple):
     verifier: str
     since: datetime
     retired: datetime | None
+
+    def line(self) -> str:
+        """Return its line in a list. A retired one is a comment: who takes every other line trusts what signs now."""
+        if self.retired is None:
+            return f"{self.verifier}\n"
+        since, retired = (at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") for at in (self.since, self.retired))
+        return f"# retired {since} {retired} {self.verifier}\n"
+
+
+def keys_text(log: str) -> str:
+    """Return the verifier keys that sign a log now, a line each, and after them those that did, with their time."""
+    return "".join(key.line() for key in sorted(keys(log), key=lambda key: key.retired is not None))
 
 
 def keys(log: str) -> list[Key]:
@@ -93,8 +113,7 @@ def fetcher(log: str) -> Fetch:
 
 def published_tile(log: str, tile: Tile) -> bytes:
     """Return a tile's bytes as published: as far as the latest checkpoint reaches. Raises: NotPublished."""
-    row = _one("select max(size) from log_checkpoint where log = %s", [log])
-    size = row[0] if row and row[0] is not None else 0
+    size = signed_size(log) or 0
     if holding(tile.level or 0, tile.number, size).width < tile.width:
         raise NotPublished(f"{tile.path()} is not in the log of {size} leaves")
     return fetcher(log)(tile)
@@ -111,6 +130,11 @@ def nodes(log: str, size: int) -> TileNodes:
     known = _kept.get(where)
     _kept[where] = found = TileNodes(fetcher(log), size) if known is None else known.of_size(size)
     return found
+
+
+def root_at(log: str, size: int) -> bytes:
+    """Return the root that a log had at a size, from its tiles as they are stored now. Raises: NotPublished."""
+    return merkle.range_root(0, size, TileNodes(fetcher(log), head(log).size))
 
 
 def inclusion(log: str, index: int, size: int) -> list[bytes]:

@@ -10,7 +10,7 @@ from wayfare.ledger.log import merkle, notes, queries
 from wayfare.ledger.log.merkle import HASH_SIZE
 from wayfare.ledger.log.notes import Malformed, Unverified, Verifier
 from wayfare.ledger.log.operations import Source
-from wayfare.ledger.log.tiles import HEIGHT, WIDTH, Edge, Tile, TileNodes
+from wayfare.ledger.log.tiles import HEIGHT, WIDTH, Edge, Tile
 
 _BUNDLES = 64
 
@@ -121,7 +121,7 @@ def _checkpoint(log: str, size: int, known: list[Verifier] | None) -> tuple[int,
     if checkpoint.size > size:
         return checkpoint.size, f"a tree of {checkpoint.size} was signed, but the log has {size} leaves"
     try:
-        root = merkle.range_root(0, checkpoint.size, TileNodes(queries.fetcher(log), size))
+        root = queries.root_at(log, checkpoint.size)
     except queries.NotPublished as problem:
         return checkpoint.size, f"the tree of the latest checkpoint cannot be read: {problem}"
     if root != checkpoint.root:

@@ -102,14 +102,6 @@ def post(url: str, body: bytes, seconds: float) -> Answer:
         link.close()
 
 
-def _signed(log_name: str) -> Note | None:
-    """Return the latest checkpoint with the log's own signatures alone."""
-    with connection.cursor() as cursor:
-        cursor.execute("select note from log_checkpoint where log = %s order by size desc limit 1", [log_name])
-        row = cursor.fetchone()
-    return notes.parse_note(row[0].encode()) if row else None
-
-
 def _seen(log_name: str, witness: Witness) -> int | None:
     """Return the largest size that a witness cosigned for us."""
     with connection.cursor() as cursor:
@@ -165,7 +157,7 @@ def submit(log_name: str, keys: Keys, witness: Witness, seconds: float = EXCHANG
     Asks at most twice: a witness may say that it has seen another size than we remember. None if there is no
     checkpoint. Raises: WitnessProblem.
     """
-    note = _signed(log_name)
+    note = queries.latest(log_name, cosigned=False)
     if note is None:
         return None
     size, seen = notes.parse_checkpoint(note.text).size, _seen(log_name, witness)
@@ -190,8 +182,7 @@ def submit(log_name: str, keys: Keys, witness: Witness, seconds: float = EXCHANG
 
 
 def _ahead(log_name: str, keys: Keys, told: int) -> WitnessProblem:
-    latest = _signed(log_name)
-    if latest is not None and notes.parse_checkpoint(latest.text).size >= told:
+    if (queries.signed_size(log_name) or 0) >= told:
         return WitnessProblem("overtaken", "a later checkpoint was submitted meanwhile")
     last = keys.last()
     said = _checkpoint(last).size if last else 0

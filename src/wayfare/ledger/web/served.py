@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
 from wayfare.ledger.log import queries
 from wayfare.ledger.log.notes import Malformed
-from wayfare.ledger.log.queries import Key, NotPublished
+from wayfare.ledger.log.queries import NotPublished
 from wayfare.ledger.log.source import LEDGER
 from wayfare.ledger.log.tiles import tile_at
 
@@ -41,19 +39,7 @@ def tile(request: HttpRequest, path: str) -> HttpResponse:
     return _answer(content, FOR_EVER, kind="application/octet-stream")
 
 
-def _utc(at: datetime) -> str:
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _line(key: Key) -> str:
-    """Return a key's line. A retired one is a comment, so that who takes every other line trusts what signs now."""
-    if key.retired is None:
-        return f"{key.verifier}\n"
-    return f"# retired {_utc(key.since)} {_utc(key.retired)} {key.verifier}\n"
-
-
 @require_safe
 def keys(request: HttpRequest) -> HttpResponse:
     """Return the verifier keys that sign now, a line each, and after them those that did, with their time."""
-    found = sorted(queries.keys(LEDGER.log), key=lambda key: key.retired is not None)
-    return _answer("".join(map(_line, found)), FOR_A_SECOND)
+    return _answer(queries.keys_text(LEDGER.log), FOR_A_SECOND)

@@ -13,6 +13,11 @@ _CLDR = {"en": "en_GB"}
 """CLDR's plain `en` writes dates the American way."""
 
 
+def locale(language: str) -> Locale:
+    """Return the CLDR locale of an interface language."""
+    return Locale.parse(_CLDR.get(language, language))
+
+
 def refusals() -> list[tuple[str, str]]:
     """Return the codes that share a sentence, and the sentence; `other` is for all that are not named."""
     return [
@@ -60,13 +65,9 @@ def refusal(code: str) -> str:
 
 def number(value: int, language: str) -> str:
     """Return a whole number, grouped as the language groups it."""
-    return str(format_decimal(value, locale=_locale(language)))
+    return str(format_decimal(value, locale=locale(language)))
 
 
 def moment(at: datetime, language: str) -> str:
     """Return an instant in UTC."""
-    return str(format_datetime(at, "long", tzinfo=UTC, locale=_locale(language)))
-
-
-def _locale(language: str) -> Locale:
-    return Locale.parse(_CLDR.get(language, language))
+    return str(format_datetime(at, "long", tzinfo=UTC, locale=locale(language)))

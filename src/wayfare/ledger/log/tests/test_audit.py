@@ -31,12 +31,11 @@ def publish(folder, leaves, signer=LOG, origin="log.example/ledger"):
     """Write a log of leaves as the files of its whole tree."""
     edge = tiles.Edge()
     store = edge.extend([merkle.leaf_hash(one) for one in leaves])
-    for tile in files._tiles(len(leaves)):
-        if tile.level is None:
+    for tile in tiles.tiles_of(len(leaves)):
+        files._put(folder / tile.path(), store[tile.level, tile.number])
+        if tile.level == 0:
             data = tiles.bundle(leaves[tile.number * 256 : tile.number * 256 + tile.width])
-        else:
-            data = store[tile.level, tile.number]
-        files._put(folder / tile.path(), data)
+            files._put(folder / tile._replace(level=None).path(), data)
     text = Checkpoint(origin, edge.size, edge.root()).text()
     files._put(folder / "checkpoint", str(notes.signed_note(text, [signer], 0)).encode())
 
