@@ -5,7 +5,9 @@ reader gets the rest. `test_corpus.py` reads the kept corpus again; to look for 
 packages, for it brings a compiler's runtime):
 
     pip install atheris
-    python -m tests.fuzz.parsers tests/fuzz/corpus -max_total_time=1800 -max_len=4096
+    python -m tests.fuzz.parsers FOLDER -max_total_time=1800 -max_len=4096
+
+FOLDER holds inputs as files, the kept ones and the seeds to begin with; what is worth keeping goes into `corpus.txt`.
 """
 
 from __future__ import annotations
