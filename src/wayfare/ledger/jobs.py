@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 import threading
+import time
 from pathlib import Path
 
 import django
@@ -17,6 +18,8 @@ from wayfare.ledger.log.source import LEDGER
 log = logging.getLogger(__name__)
 PAUSE_SECONDS = 0.25
 TROUBLE_SECONDS = 10.0
+TELL_SECONDS = 2.0
+"""How often witnesses are told while there is nothing to sign: those who were slow or away."""
 
 
 def folder() -> Path:
@@ -39,13 +42,15 @@ def keep(stop: threading.Event, pause_seconds: float = PAUSE_SECONDS) -> None:
 
     What stands in the way is told once, not at every turn.
     """
-    told = ""
+    told, tell_again = "", 0.0
     while not stop.is_set():
         wait = pause_seconds
         try:
             held = opened()
-            operations.keep_up(LEDGER, held)
-            witnesses.tell_witnesses(LEDGER.log, held)
+            signed = operations.keep_up(LEDGER, held)
+            if signed is not None or time.monotonic() >= tell_again:
+                witnesses.tell_witnesses(LEDGER.log, held, seconds=0)  # their threads go on; signing waits for nobody
+                tell_again = time.monotonic() + TELL_SECONDS
             told = ""
         except Error as problem:
             log.warning("the log waits for the database: %s", problem)
