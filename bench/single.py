@@ -3,7 +3,7 @@
 Writers are threads of one process on both sides: those of the operation each record one confirmation at a time
 (`departures.operations.record`: validated, hashed, counted, projected, committed); the raw ones each insert one row of
 the same size into a table with three indexes, one commit a row. The sides take turns, several times; the operation once
-more with the process beside it that keeps the log (`wayfare.ledger.jobs`). Prints one JSON object.
+more with the process beside it that keeps the log (`wayfare.ledger.jobs`), up to date at first. Prints one JSON object.
 
     .venv/bin/python bench/single.py [--writers 8] [--seconds 5] [--rounds 3]
 """
@@ -146,7 +146,9 @@ def main() -> None:
         from django.conf import settings
 
         from wayfare.departures.operations import add_programme, record
-        from wayfare.ledger import queries
+        from wayfare.ledger import jobs, queries
+        from wayfare.ledger.log.operations import keep_up
+        from wayfare.ledger.log.source import LEDGER
 
         settings.DATABASES["default"]["OPTIONS"]["pool"]["max_size"] = asked.writers + 1
         add_programme("fra", "France", "FRA", "Europe/Paris")
@@ -156,6 +158,7 @@ def main() -> None:
             record([entry for pair in people for entry in pair])
             to_come += [registration["departure"] for _, registration in people]
         before = queries.head()
+        keep_up(LEDGER, jobs.opened())
         commits, confirm = raw(asked.writers), operation(to_come)
         rounds = []
         for _ in range(asked.rounds):

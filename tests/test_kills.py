@@ -199,4 +199,6 @@ def test_control_the_check_notices_what_was_damaged(tmp_path):
             found = faults(environment, told, [ids], folder)
             unnoticed = [name for name in DAMAGE if not any(line.startswith(name) for line in found)]
             assert unnoticed == [], found
-        wait(lambda: not keeper(home), "the keeper ends by itself: it would write into the folder as that is taken away")
+        wait(
+            lambda: not keeper(home), "the keeper ends by itself: it would write into the folder as that is taken away"
+        )

@@ -58,7 +58,11 @@ def test_a_good_log_is_recomputed_whole(logged):
         ("delete from ledger_entry where position = 700", "position 700 is committed to, and is no more"),
         ("update log_head set root = decode(repeat('00', 32), 'hex')", "the root of the log"),
         ("update log_head set size = 701", "position 701 is the first that is missing"),
-        ("insert into log_tile values ('ledger', 5, 0, decode(repeat('00', 32), 'hex'))", "has 5 tiles, not 4"),
+        ("insert into log_tile values ('ledger', 5, 0, decode(repeat('00', 32), 'hex'))", "hold 703 hashes, not 702"),
+        ("update log_tile set hashes = hashes || decode(repeat('00', 32), 'hex') where level = 0 and number = 2", "hold 703 hashes"),
+        ("update log_bundle set (commitments, nonces) = (commitments || root, nonces || root) from log_head where number = 2", "of 700 leaves holds 701"),
+        ("insert into log_bundle select log, 9, commitments, nonces from log_bundle where number = 1", "of 700 leaves holds 956"),
+        ("update log_head set size = 699", "the root of the log"),
         ("update log_checkpoint set note = replace(note, '700', '699')", "the latest checkpoint does not hold"),
         ("update log_checkpoint set note = 'nonsense'", "the latest checkpoint does not hold"),
     ],
@@ -76,6 +80,18 @@ def test_a_head_that_was_signed_by_another_key_or_of_another_tree_is_told(logged
     assert verified(LEDGER, stranger.verifiers).differences == [
         "the latest checkpoint does not hold: the note has no signature by a key that is known here"
     ]
+
+
+def test_a_log_that_grows_while_it_is_verified_is_verified_as_it_was(logged, tmp_path):
+    held = keys.opened(tmp_path / "keys", "log.example/ledger")
+
+    def bodies(after, limit):
+        ledger.append([returned() for _ in range(300)])
+        assert operations.keep_up(LEDGER, held) is not None
+        return LEDGER.bodies(after, limit)
+
+    assert verified(LEDGER._replace(bodies=bodies)) == (SIZE, SIZE, [])
+    assert verified(LEDGER) == (SIZE + 300, SIZE + 300, [])
 
 
 def mutate(owner, chance):

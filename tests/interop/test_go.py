@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from wayfare.ledger.log import files, keys, operations
-from wayfare.ledger.log.operations import Source
+from wayfare.ledger.log.parts import Source
 
 GO_PATH = Path("/usr/share/gocode")
 ENTRIES = 100_000

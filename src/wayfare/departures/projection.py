@@ -31,7 +31,7 @@ from wayfare.departures.forecast import (
 )
 from wayfare.ledger import operations as ledger
 from wayfare.ledger.queries import array, connected
-from wayfare.ledger.rows import HEADER, TRAILER
+from wayfare.ledger.rows import whole
 from wayfare.ledger.rules import Connected, Entry, Fresh, instant_us
 from wayfare.ledger.statements import copied, run
 
@@ -155,7 +155,7 @@ def _write_counted(gone: list[CountedRow], come: list[CountedRow], foreseen: Seq
 def _put_in(come: list[CountedRow], foreseen: Sequence[tuple[Cell, bytes]]) -> None:
     if foreseen or len(come) > _FEW:
         rows = [*map(encoded, come), *(row for _, row in foreseen)]
-        copied(f"copy departures_counted ({COUNTED_COLUMNS}) from stdin (format binary)", [HEADER, *rows, TRAILER])
+        copied(f"copy departures_counted ({COUNTED_COLUMNS}) from stdin (format binary)", whole(rows))
     elif come:
         run(_INSERT_COUNTED, _columns(come))
 

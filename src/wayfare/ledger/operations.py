@@ -8,7 +8,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Sequence
 from datetime import datetime
-from itertools import chain, compress
+from itertools import compress
 
 from django.db import connection, transaction
 
@@ -97,7 +97,7 @@ def _write_few(fresh: Sequence[tuple[int, Entry]], recorded_us: int) -> None:
 
 def _write_many(fresh: Sequence[tuple[int, Entry]], recorded_us: int) -> None:
     entries = (rows.entry_head(position, recorded_us) + entry.tail for position, entry in fresh)
-    copied(_COPY, chain((rows.HEADER,), entries, (rows.TRAILER,)))
+    copied(_COPY, rows.whole(entries))
     run(_TALLY, _tallied(fresh))
     run("select pg_notify(%s, %s)", [CHANNEL, fresh[-1][0]])
 

@@ -6,7 +6,9 @@ A row is the number of its fields, then each field as its length and its bytes; 
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from itertools import chain
 
 HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 TRAILER = b"\xff\xff"
@@ -21,6 +23,9 @@ _HEAD = struct.Struct(">hiqiq")
 _ID_AND_TIME = struct.Struct(">i16siq")
 _ID = struct.Struct(">i16s")
 _LENGTH = struct.Struct(">i")
+_FIELDS = struct.Struct(">h")
+_SMALLINT = struct.Struct(">ih")
+_BIGINT = struct.Struct(">iq")
 _DIGEST_LENGTH = _LENGTH.pack(32)
 _AFTER_BODY = 4 + 32
 
@@ -33,10 +38,34 @@ def uuid_bytes(text: str) -> bytes:
     return _of_hex(text.replace("-", ""))
 
 
+def bytes_field(value: bytes) -> bytes:
+    """Return bytes with their length."""
+    return _LENGTH.pack(len(value)) + value
+
+
 def text_field(text: str) -> bytes:
     """Return a text with its length."""
-    encoded = text.encode()
-    return _LENGTH.pack(len(encoded)) + encoded
+    return bytes_field(text.encode())
+
+
+def smallint_field(number: int) -> bytes:
+    """Return an int2 with its length."""
+    return _SMALLINT.pack(2, number)
+
+
+def bigint_field(number: int) -> bytes:
+    """Return an int8 with its length."""
+    return _BIGINT.pack(8, number)
+
+
+def row(*fields: bytes) -> bytes:
+    """Return a row of fields."""
+    return _FIELDS.pack(len(fields)) + b"".join(fields)
+
+
+def whole(rows: Iterable[bytes]) -> Iterator[bytes]:
+    """Return rows as what a COPY takes from its beginning to its end."""
+    return chain((HEADER,), rows, (TRAILER,))
 
 
 def entry_head(position: int, recorded_us: int) -> bytes:

@@ -39,7 +39,7 @@ def full_root(hashes: Sequence[bytes]) -> bytes:
     """Return the root over hashes whose number is a power of two."""
     row = list(hashes)
     while len(row) > 1:
-        row = [sha256(b"\x01" + row[n] + row[n + 1]).digest() for n in range(0, len(row), 2)]
+        row = [sha256(b"\x01" + left + right).digest() for left, right in zip(row[::2], row[1::2], strict=True)]
     return row[0]
 
 

@@ -4,32 +4,29 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from hashlib import sha256
-from itertools import pairwise
+from itertools import count, pairwise
 from typing import NamedTuple
 
 from django.db import connection, transaction
 
-from wayfare.ledger.log import merkle, notes, queries
+from wayfare.ledger.log import notes, parts, queries
 from wayfare.ledger.log.keys import Keys
 from wayfare.ledger.log.merkle import HASH_SIZE
-from wayfare.ledger.log.tiles import WIDTH, Edge, hashes_in
-from wayfare.ledger.queries import array, text_array
-from wayfare.ledger.statements import run
+from wayfare.ledger.log.parts import Source
+from wayfare.ledger.log.queries import Head
+from wayfare.ledger.log.tiles import WIDTH, Edge, hashes_in, holding
+from wayfare.ledger.queries import text_array
+from wayfare.ledger.rows import bigint_field, bytes_field, row, smallint_field, text_field, whole
+from wayfare.ledger.statements import copied, run
 
 LOCK = 0x574C4F47  # "WLOG": who grows or signs a log does so alone
 CHANNEL = "wayfare_log"
-AT_ONCE = 20_000
-"""No more leaves than this in one transaction."""
-
-
-class Source(NamedTuple):
-    """What a log commits to: `bodies(after, limit)` returns the bodies at positions after + 1, after + 2 … in order."""
-
-    log: str
-    bodies: Callable[[int, int], list[bytes]]
+WORTH_SHARING = 4
+"""Whole parts in a row that say that a log is far behind."""
+SIGN_SECONDS = 0.5
+"""How often a log that catches up is signed on its way."""
 
 
 class WouldFork(RuntimeError):
@@ -40,40 +37,30 @@ def _alone(log: str) -> None:
     run("select pg_advisory_xact_lock(%s, hashtext(%s))", [LOCK, log])
 
 
-def grow(source: Source, at_most: int = AT_ONCE) -> int:
-    """Add leaves for what is new, in order; return how many were added.
-
-    A leaf is a commitment: the SHA-256 of a nonce of its own and a body. It binds the log to the body, and says nothing
-    of it to who has not both.
-    """
+def grow(source: Source) -> int:
+    """Add leaves for what is new, in order, at most to the end of a part; return how many were added."""
     with connection.wrap_database_errors, transaction.atomic():
         _alone(source.log)
-        size = queries.head(source.log).size
-        bodies = source.bodies(size, at_most)
-        if not bodies:
-            return 0
-        edge = _edge(source.log, size)
-        random = os.urandom(HASH_SIZE * len(bodies))
-        nonces = [random[n : n + HASH_SIZE] for n in range(0, len(random), HASH_SIZE)]
-        commitments = [sha256(nonce + body).digest() for nonce, body in zip(nonces, bodies, strict=True)]
-        changed = edge.extend([merkle.leaf_hash(one) for one in commitments])
-        _write_bundles(source.log, size, commitments, nonces)
-        run(
-            "insert into log_tile (log, level, number, hashes)"
-            " select %s, * from unnest(%s::int2[], %s::int8[], %s::bytea[])"
-            " on conflict (log, level, number) do update set hashes = excluded.hashes",
-            [source.log, array(level for level, _ in changed), array(n for _, n in changed), _bytes(changed.values())],
-        )
-        run(
-            "insert into log_head (log, size, root) values (%s, %s::bigint, %s::bytea)"
-            " on conflict (log) do update set size = excluded.size, root = excluded.root",
-            [source.log, edge.size, "\\x" + edge.root().hex()],
-        )
+        head = queries.head(source.log)
+        bodies = source.bodies(head.size, parts.SIZE - head.size % parts.SIZE)
+        if bodies:
+            nonces = os.urandom(HASH_SIZE * len(bodies))
+            made = parts.part(parts.cut(nonces), bodies)
+            edge = _edge(source.log, head.size)
+            changed = edge.extend(made.leaves)
+            after = Head(edge.size, edge.root())
+            _write(source.log, _Batch(head, after, nonces, b"".join(made.commitments), changed))
     return len(bodies)
 
 
-def _bytes(values: Iterable[bytes]) -> str:
-    return text_array("\\x" + value.hex() for value in values)
+class _Batch(NamedTuple):
+    """What a log grows by: nonces and commitments side by side; by (level, number) the tiles as they come to stand."""
+
+    before: Head
+    after: Head
+    nonces: bytes
+    commitments: bytes
+    tiles: dict[tuple[int, int], bytes]
 
 
 def _edge(log: str, size: int) -> Edge:
@@ -81,17 +68,50 @@ def _edge(log: str, size: int) -> Edge:
     return Edge(size, [hashes_in(fetch(tile), tile) if tile.width else [] for tile in Edge.tiles(size)])
 
 
-def _write_bundles(log: str, size: int, commitments: list[bytes], nonces: list[bytes]) -> None:
-    first = WIDTH - size % WIDTH
-    cuts = [0, *range(first, len(commitments), WIDTH), len(commitments)]
-    parts = [(size + start) // WIDTH for start in cuts[:-1]]
-    pieces = [[b"".join(hashes[start:end]) for start, end in pairwise(cuts)] for hashes in (commitments, nonces)]
+def _write(log: str, batch: _Batch) -> None:
+    """Write a batch: what was begun before grows, and what is new is copied in."""
+    size = batch.before.size
+    new_tiles = []
+    for (level, number), hashes in batch.tiles.items():
+        if holding(level, number, size).width:
+            run(
+                "update log_tile set hashes = %s::bytea where log = %s and level = %s::int2 and number = %s::int8",
+                [_hex(hashes), log, level, number],
+            )
+        else:
+            new_tiles.append(row(text_field(log), smallint_field(level), bigint_field(number), bytes_field(hashes)))
+    new_bundles = []
+    for number, nonces, commitments in _bundles(batch):
+        if number == size // WIDTH and size % WIDTH:
+            run(
+                "update log_bundle set commitments = commitments || %s::bytea, nonces = nonces || %s::bytea"
+                " where log = %s and number = %s::int8",
+                [_hex(commitments), _hex(nonces), log, number],
+            )
+        else:
+            new_bundles.append(
+                row(text_field(log), bigint_field(number), bytes_field(commitments), bytes_field(nonces))
+            )
+    copied("copy log_tile (log, level, number, hashes) from stdin (format binary)", whole(new_tiles))
+    copied("copy log_bundle (log, number, commitments, nonces) from stdin (format binary)", whole(new_bundles))
     run(
-        "insert into log_bundle as b (log, number, commitments, nonces)"
-        " select %s, * from unnest(%s::int8[], %s::bytea[], %s::bytea[]) on conflict (log, number)"
-        " do update set commitments = b.commitments || excluded.commitments, nonces = b.nonces || excluded.nonces",
-        [log, array(parts), _bytes(pieces[0]), _bytes(pieces[1])],
+        "insert into log_head (log, size, root) values (%s, %s::bigint, %s::bytea)"
+        " on conflict (log) do update set size = excluded.size, root = excluded.root",
+        [log, batch.after.size, _hex(batch.after.root)],
     )
+
+
+def _hex(value: bytes) -> str:
+    return "\\x" + value.hex()
+
+
+def _bundles(batch: _Batch) -> Iterator[tuple[int, bytes, bytes]]:
+    """Yield what goes into each bundle: its number, nonces and commitments."""
+    size, end = batch.before.size, batch.after.size
+    cuts = [size, *range(size - size % WIDTH + WIDTH, end, WIDTH), end]
+    for start, stop in pairwise(cuts):
+        part = slice((start - size) * HASH_SIZE, (stop - size) * HASH_SIZE)
+        yield start // WIDTH, batch.nonces[part], batch.commitments[part]
 
 
 def sign(log: str, keys: Keys, now: Callable[[], float] = time.time) -> notes.Checkpoint | None:
@@ -126,7 +146,7 @@ def sign(log: str, keys: Keys, now: Callable[[], float] = time.time) -> notes.Ch
     return checkpoint
 
 
-def _check_continues(log: str, head: queries.Head, keys: Keys) -> None:
+def _check_continues(log: str, head: Head, keys: Keys) -> None:
     said = keys.last()
     if said is None:
         return
@@ -159,6 +179,58 @@ def _note_keys(log: str, keys: Keys, at: datetime) -> None:
 
 def keep_up(source: Source, keys: Keys) -> notes.Checkpoint | None:
     """Grow a log to the end of its source and sign it; return the checkpoint, or None if there was nothing new."""
-    while grow(source) == AT_ONCE:
-        sign(source.log, keys)
-    return sign(source.log, keys)
+    signed, full = None, 0
+    while grow(source) and queries.head(source.log).size % parts.SIZE == 0:
+        signed = sign(source.log, keys)
+        full += 1
+        if full == WORTH_SHARING and not connection.in_atomic_block:
+            signed = _catch_up(source, keys) or signed
+            full = 0
+    return sign(source.log, keys) or signed
+
+
+def _catch_up(source: Source, keys: Keys) -> notes.Checkpoint | None:
+    """Grow a log that ends with a part by whole parts, made by other processes; return the last checkpoint.
+
+    It is signed twice a second: what others follow is never much behind, and most of the time goes into growing. Each
+    part is written where the log then ends, or not at all: if somebody else grew it, this ends.
+    """
+    log, signed = source.log, None
+    head = queries.head(log)
+    edge, due = _edge(log, head.size), time.monotonic()
+    jobs = ((source, start) for start in count(head.size, parts.SIZE))
+    for made in parts.in_order(_made, jobs, shared=True):
+        if made is None:
+            break
+        tiles = {(0, number): tile for number, tile in enumerate(made.tiles, edge.size // WIDTH)}
+        tiles |= edge.extend(made.roots, level=1)
+        batch = _Batch(head, Head(edge.size, edge.root()), made.nonces, made.commitments, tiles)
+        with connection.wrap_database_errors, transaction.atomic():
+            _alone(log)
+            if queries.head(log) != head:
+                break
+            _write(log, batch)
+        head = batch.after
+        if time.monotonic() >= due:
+            signed, due = sign(log, keys), time.monotonic() + SIGN_SECONDS
+    return signed
+
+
+class _Made(NamedTuple):
+    """A whole part: nonces and commitments side by side, its tiles of leaves and their roots."""
+
+    nonces: bytes
+    commitments: bytes
+    tiles: list[bytes]
+    roots: list[bytes]
+
+
+def _made(source: Source, start: int) -> _Made | None:
+    """Make a whole part; return None if the source has no more whole ones. In a process of its own."""
+    bodies = source.bodies(start, parts.SIZE)
+    if len(bodies) < parts.SIZE:
+        return None
+    nonces = os.urandom(HASH_SIZE * len(bodies))
+    commitments, leaves, roots = parts.part(parts.cut(nonces), bodies)
+    tiles = [b"".join(leaves[n : n + WIDTH]) for n in range(0, len(leaves), WIDTH)]
+    return _Made(nonces, b"".join(commitments), tiles, roots)

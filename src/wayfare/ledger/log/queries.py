@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
+import psycopg
 from django.db import connection
 
 from wayfare.ledger.log import merkle, notes
@@ -178,30 +178,56 @@ def receipt(log: str, index: int, body: bytes) -> notes.Proof:
 
 
 class Leaves(NamedTuple):
-    """The leaves of one bundle, as stored: what is public and what hides it."""
+    """A range of a log's leaves as stored, each kind side by side: what hides them, what is public, their hashes."""
 
-    number: int
-    commitments: bytes
     nonces: bytes
+    commitments: bytes
+    hashes: bytes
 
 
-def bundles(log: str, after: int, upto: int, step: int = 64) -> Iterator[list[Leaves]]:
-    """Yield the stored bundles with `after` < number ≤ `upto`, some at a time."""
-    while after < upto:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "select number, commitments, nonces from log_bundle where log = %s and number > %s and number <= %s"
-                " order by number limit %s",
-                [log, after, upto, step],
-            )
-            found = [Leaves(number, bytes(one), bytes(two)) for number, one, two in cursor.fetchall()]
-        if not found:
-            return
-        yield found
-        after = found[-1].number
+def leaves(log: str, start: int, end: int) -> Leaves:
+    """Return the leaves from `start`, a multiple of 256, up to `end`; of each kind, those before the first gap."""
+    first, last = start // WIDTH, -(-end // WIDTH)
+    bundles, rows = (
+        _unbroken(
+            first,
+            f"select number, {columns} from {table} and number >= %s and number < %s order by number",  # noqa: S608 - ours
+            [log, first, last],
+        )
+        for columns, table in (
+            ("nonces, commitments", "log_bundle where log = %s"),
+            ("hashes", "log_tile where log = %s and level = 0"),
+        )
+    )
+    columns = [row[1] for row in bundles], [row[2] for row in bundles], [row[1] for row in rows]
+    return Leaves(*(b"".join(column)[: (end - start) * HASH_SIZE] for column in columns))
 
 
-def stored_tiles(log: str) -> int:
-    """Return how many tiles of hashes are stored."""
-    row = _one("select count(*) from log_tile where log = %s", [log])
-    return int(row[0]) if row else 0
+def _unbroken(first: int, query: str, parameters: list[Any]) -> list[tuple[Any, ...]]:
+    """Return numbered rows from the first on as long as none is missing."""
+    connection.ensure_connection()
+    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+        cursor.execute(query, parameters, binary=True)  # in text, bytes would be twice as many
+        return [row for number, row in enumerate(cursor.fetchall(), first) if row[0] == number]
+
+
+class Extent(NamedTuple):
+    """How far a log has grown, and how many leaves and hashes are stored for it."""
+
+    head: Head
+    leaves: int
+    hashes: int
+
+
+def extent(log: str) -> Extent:
+    """Return how much a log says that it has and how much it has, as of one moment."""
+    row = _one(
+        "select (select size from log_head where log = log.name), (select root from log_head where log = log.name),"
+        " (select coalesce(sum(length(commitments)), 0) from log_bundle where log = log.name),"
+        " (select coalesce(sum(length(hashes)), 0) from log_tile where log = log.name)"
+        " from (values (%s)) log (name)",
+        [log],
+    )
+    size, root, commitments, hashes = row or (None, None, 0, 0)
+    known = Head(0, EMPTY) if size is None else Head(size, bytes(root))
+    return Extent(known, commitments // HASH_SIZE, hashes // HASH_SIZE)

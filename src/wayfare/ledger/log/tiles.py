@@ -117,13 +117,16 @@ class Edge:
         """Return the tiles whose hashes an edge of a size is made of, one a level; a width may be 0."""
         return [holding(level, size >> HEIGHT * (level + 1), size) for level in range(-(-size.bit_length() // HEIGHT))]
 
-    def extend(self, leaves: Sequence[bytes]) -> dict[tuple[int, int], bytes]:
-        """Append leaves' hashes; return the tiles that changed, as they now stand, by (level, number)."""
+    def extend(self, hashes: Sequence[bytes], level: int = 0) -> dict[tuple[int, int], bytes]:
+        """Append hashes of leaves, or of full tiles where one would begin; return the tiles that changed from there up.
+
+        They are returned as they then stand, by (level, number). `level` is that at which the hashes stand.
+        """
         changed: dict[tuple[int, int], bytes] = {}
-        number, self.size = self.size // WIDTH, self.size + len(leaves)
-        level, come = 0, list(leaves)
+        number = self.size >> HEIGHT * (level + 1)
+        self.size, come = self.size + (len(hashes) << HEIGHT * level), list(hashes)
         while come:
-            if level == len(self.partial):
+            while level >= len(self.partial):
                 self.partial.append([])
             row = self.partial[level] + come
             parts = [row[at : at + WIDTH] for at in range(0, len(row), WIDTH)]

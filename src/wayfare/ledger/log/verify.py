@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from hashlib import sha256
+from itertools import zip_longest
 from typing import NamedTuple
 
-from wayfare.ledger.log import merkle, notes, queries
+from django.db import connection
+
+from wayfare.ledger.log import notes, parts, queries
 from wayfare.ledger.log.merkle import HASH_SIZE
 from wayfare.ledger.log.notes import Malformed, Unverified, Verifier
-from wayfare.ledger.log.operations import Source
-from wayfare.ledger.log.tiles import HEIGHT, WIDTH, Edge, Tile
+from wayfare.ledger.log.parts import Source
+from wayfare.ledger.log.tiles import HEIGHT, WIDTH, Edge, Tile, holding
 
-_BUNDLES = 64
+_WORTH_SHARING = 4 * parts.SIZE
+"""A log of more leaves than this is verified by several processes."""
 
 
 class Findings(NamedTuple):
@@ -28,102 +31,104 @@ def verified(
 ) -> Findings:
     """Recompute a log from its source; the first position that differs is named, and ends the search.
 
-    `known`: the keys that may sign (None: those the log recorded). `tell` hears how many leaves are done.
+    `known`: the keys that may sign (None: those the log recorded). `tell` hears how many leaves are done. A log that
+    grows meanwhile is verified as it was at first.
     """
-    log = source.log
-    head = queries.head(log)
-    edge, differs = Edge(), ""
-    for differs in _recomputed(source, edge, tell):
-        if differs:
-            break
-    if not differs and edge.size != head.size:
-        differs = f"position {edge.size + 1} is the first that is missing: the log says that it has {head.size}"
-    if not differs and edge.root() != head.root:
+    signed, said = _checkpoint(source.log, known)  # before the extent is read: what is signed later may be beyond it
+    extent, edge = queries.extent(source.log), Edge()
+    differs = next(_differences(source, extent.head.size, edge, tell), "")
+    if not differs and edge.root() != extent.head.root:
         differs = "the root of the log is not that of its leaves"
-    differences = [differs] if differs else list(_tiles_beside(log, head.size))
-    signed, problem = _checkpoint(log, head.size, known)
-    return Findings(edge.size, signed, [*differences, *([problem] if problem else [])])
+    problems = [differs] if differs else list(_superfluous(extent))
+    if signed is not None and not said:
+        said = _beside(source.log, extent.head.size, signed)
+    return Findings(edge.size, signed.size if signed else 0, [*problems, *([said] if said else [])])
 
 
-def _recomputed(source: Source, edge: Edge, tell: Callable[[int], object]) -> Iterator[str]:
-    """Extend an empty edge by each leaf, batch by batch; yield what differs in a batch, or nothing."""
+def _differences(source: Source, size: int, edge: Edge, tell: Callable[[int], object]) -> Iterator[str]:
+    """Extend an empty edge to a size, part by part; yield what differs, the first position first."""
     fetch = queries.fetcher(source.log)
-    expected = 0
-    for leaves in queries.bundles(source.log, -1, 2**62, _BUNDLES):
-        for leaf in leaves:
-            if leaf.number != expected:
-                yield f"position {expected * WIDTH + 1} is the first that is missing from the leaves"
-                return
-            expected += 1
-        commitments = _cut(b"".join(leaf.commitments for leaf in leaves))
-        nonces = _cut(b"".join(leaf.nonces for leaf in leaves))
-        bodies = source.bodies(edge.size, len(commitments))
-        made = [sha256(nonce + body).digest() for nonce, body in zip(nonces, bodies, strict=False)]
-        if made != commitments:
-            at = _differing(made, commitments)
-            what = "differs from what was committed to" if at < len(made) else "is committed to, and is no more"
-            yield f"position {edge.size + at + 1} {what}"
-            return
-        before = edge.size
-        for (level, number), data in edge.extend([merkle.leaf_hash(one) for one in commitments]).items():
+    jobs = ((source, start, min(start + parts.SIZE, size)) for start in range(0, size, parts.SIZE))
+    shared = size > _WORTH_SHARING and not connection.in_atomic_block
+    for recomputed in parts.in_order(_recomputed, jobs, shared):
+        if recomputed.differs:
+            yield recomputed.differs
+        changed = edge.extend(recomputed.roots, level=1) | edge.extend(recomputed.rest)
+        for (level, number), data in changed.items():
+            tile = Tile(level, number, len(data) // HASH_SIZE)
             try:
-                stored = fetch(Tile(level, number, len(data) // HASH_SIZE))
+                stored = fetch(tile)
             except queries.NotPublished:
                 stored = b""
-            if stored != data:
-                first = _first(before, level, number, data, stored)
-                yield f"position {first} is the first under a hash that differs, in {Tile(level, number).path()}"
-                return
+            if (at := _differing(data, stored)) is not None:
+                yield _under((number * WIDTH + at) << HEIGHT * level, tile)
         tell(edge.size)
-        yield ""
 
 
-def _cut(data: bytes) -> list[bytes]:
-    return [data[n : n + HASH_SIZE] for n in range(0, len(data), HASH_SIZE)]
+class _Recomputed(NamedTuple):
+    """A part of a log: the roots of its full tiles of leaves, the leaves that fill none, and what differs in it."""
+
+    roots: list[bytes]
+    rest: list[bytes]
+    differs: str
 
 
-def _differing(ours: list[bytes], theirs: list[bytes]) -> int:
-    """Return the first index at which two lists differ, the length of the shorter one if they do not."""
-    at = 0
-    while at < min(len(ours), len(theirs)) and ours[at] == theirs[at]:
-        at += 1
-    return at
+def _recomputed(source: Source, start: int, end: int) -> _Recomputed:
+    """Recompute the leaves of a part and hold them against what is stored. In a process of its own."""
+    stored = queries.leaves(source.log, start, end)
+    commitments, leaves, roots = parts.part(parts.cut(stored.nonces), source.bodies(start, end - start))
+    differs = ""
+    if (at := _differing(b"".join(commitments), stored.commitments)) is not None:
+        what = "is committed to, and is no more" if at == len(commitments) else "differs from what was committed to"
+        differs = f"position {start + at + 1} {what}"
+    elif len(leaves) < end - start:
+        differs = f"position {start + len(leaves) + 1} is the first that is missing from the leaves"
+    elif (at := _differing(b"".join(leaves), stored.hashes)) is not None:
+        differs = _under(start + at, holding(0, (start + at) // WIDTH, end))
+    return _Recomputed(roots, leaves[len(roots) * WIDTH :], differs)
 
 
-def _first(before: int, level: int, number: int, data: bytes, stored: bytes) -> int:
-    """Return the first position under the first hash of a tile that differs."""
-    at = _differing(_cut(data), _cut(stored))
-    return max(before, (number * WIDTH + at) << HEIGHT * level) + 1
+def _under(index: int, tile: Tile) -> str:
+    return f"position {index + 1} is the first under a hash that differs, in {tile.path()}"
 
 
-def _tiles_beside(log: str, size: int) -> Iterator[str]:
-    """Yield a line if there are more tiles than a log of its size has."""
-    there = queries.stored_tiles(log)
-    expected, row = 0, size
-    while row:
-        expected += -(-row // WIDTH)
-        row //= WIDTH
-    if there != expected:
-        yield f"the log of {size} leaves has {there} tiles, not {expected}"
+def _differing(ours: bytes, theirs: bytes) -> int | None:
+    """Return which hash is the first that differs, None if they are the same."""
+    if ours == theirs:
+        return None
+    pairs = zip_longest(parts.cut(ours), parts.cut(theirs))
+    return next(at for at, (one, other) in enumerate(pairs) if one != other)
 
 
-def _checkpoint(log: str, size: int, known: list[Verifier] | None) -> tuple[int, str]:
-    """Return the size of the latest checkpoint, and what is wrong with it."""
+def _superfluous(extent: queries.Extent) -> Iterator[str]:
+    """Yield what more is stored than a log of its size has."""
+    size = extent.head.size
+    if extent.leaves != size:
+        yield f"the log of {size} leaves holds {extent.leaves}"
+    expected = sum(size >> HEIGHT * level for level in range(8))
+    if extent.hashes != expected:
+        yield f"the tiles of the log of {size} leaves hold {extent.hashes} hashes, not {expected}"
+
+
+def _checkpoint(log: str, known: list[Verifier] | None) -> tuple[notes.Checkpoint | None, str]:
+    """Return the latest checkpoint, if there is one and its signature holds, and what is wrong with it."""
     try:
         note = queries.latest(log)
         if note is None:
-            return 0, ""
-        checkpoint = notes.parse_checkpoint(note.text)
+            return None, ""
         keys = known if known is not None else [notes.parse_verifier(key.verifier) for key in queries.keys(log)]
         notes.verify(note, keys)
+        return notes.parse_checkpoint(note.text), ""
     except (Malformed, Unverified) as problem:
-        return 0, f"the latest checkpoint does not hold: {problem}"
-    if checkpoint.size > size:
-        return checkpoint.size, f"a tree of {checkpoint.size} was signed, but the log has {size} leaves"
+        return None, f"the latest checkpoint does not hold: {problem}"
+
+
+def _beside(log: str, size: int, signed: notes.Checkpoint) -> str:
+    """Return in what a log of a size differs from a checkpoint."""
+    if signed.size > size:
+        return f"a tree of {signed.size} was signed, but the log has {size} leaves"
     try:
-        root = queries.root_at(log, checkpoint.size)
+        root = queries.root_at(log, signed.size)
     except queries.NotPublished as problem:
-        return checkpoint.size, f"the tree of the latest checkpoint cannot be read: {problem}"
-    if root != checkpoint.root:
-        return checkpoint.size, f"the latest checkpoint, of {checkpoint.size} leaves, has another root"
-    return checkpoint.size, ""
+        return f"the tree of the latest checkpoint cannot be read: {problem}"
+    return "" if root == signed.root else f"the latest checkpoint, of {signed.size} leaves, has another root"

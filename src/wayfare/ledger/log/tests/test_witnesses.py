@@ -23,7 +23,7 @@ from django.db import connection, transaction
 
 from wayfare.ledger.log import keys, notes, operations, policy, queries, witnesses
 from wayfare.ledger.log.notes import COSIGNATURE_ED25519, Checkpoint, Malformed, Note
-from wayfare.ledger.log.operations import Source
+from wayfare.ledger.log.parts import Source
 from wayfare.ledger.log.policy import Witness
 from wayfare.ledger.log.witnesses import WitnessProblem, published, submit, tell_witnesses
 from wayfare.ledger.witness.state import State, origin_hash, signers
