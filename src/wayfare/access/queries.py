@@ -1,13 +1,19 @@
-"""Finding tokens: by the secret that a client presents, or all of them without."""
+"""Finding tokens by the secret that a client presents, actors by their session; reading the access log."""
 
 from __future__ import annotations
 
 import hmac
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+from uuid import UUID
 
+import orjson
 from django.db import connection
 
-from wayfare.access.rules import Token, read_secret, secret_hash, state
+from wayfare.access.rules import Actor, Token, read_secret, secret_hash, state
+
+IDLE = timedelta(minutes=30)
+"""A session that is not used for so long has ended."""
 
 _COLUMNS = "id, source, scopes, created_at, expires_at, revoked_at, last_used_at"
 _NOBODY = bytes(32)
@@ -45,3 +51,45 @@ def tokens() -> list[Token]:
     with connection.cursor() as cursor:
         cursor.execute(f"select {_COLUMNS} from access_token order by created_at, id")  # noqa: S608
         return [_token(row) for row in cursor.fetchall()]
+
+
+def actor(secret: str, *, at: datetime) -> Actor | None:
+    """Return who acts by a session's secret; None if it has ended, is unknown, or its owner has left."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select p.id, p.name, p.office, p.language, array(select role from access_role where staff = p.id)"
+            " from access_session s join access_staff p on p.id = s.staff where s.hash = %s and s.ended_at is null"
+            " and s.ends_at > %s and s.used_at > %s and p.left_at is null",
+            [secret_hash(secret), at, at - IDLE],
+        )
+        row = cursor.fetchone()
+    if row is None:
+        return None
+    staff, name, office, language, roles = row
+    return Actor(staff, name, office, frozenset(roles), language)
+
+
+class Logged(NamedTuple):
+    """An entry of the access log as whoever may read it sees it: ids and codes, no identity."""
+
+    position: int
+    at: datetime
+    kind: str
+    staff: UUID
+    person: UUID
+    groups: tuple[str, ...]
+    body: dict[str, Any]
+
+
+def log_of(person: UUID | None = None, *, after: int = 0, limit: int = 100) -> list[Logged]:
+    """Return entries of the access log that the actor may see, of one person or of all, oldest first. In `acting`."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select position, at, kind, staff, person, groups, body from access_log"
+            " where position > %s and (%s::uuid is null or person = %s) order by position limit %s",
+            [after, person, person, limit],
+        )
+        return [
+            Logged(position, at, kind, staff, of, tuple(groups), orjson.loads(body))
+            for position, at, kind, staff, of, groups, body in cursor.fetchall()
+        ]

@@ -1,4 +1,4 @@
-"""What a token is, what it allows, and how often one may knock. Pure: no clock, no database."""
+"""What a token is, who acts, what they may not, and how often one may knock. Pure: no clock, no database."""
 
 from __future__ import annotations
 
@@ -9,9 +9,28 @@ import threading
 from collections.abc import Callable
 from datetime import datetime
 from typing import NamedTuple
+from uuid import UUID
 
 SCOPES = ("read", "write")
 _PRESENTED = re.compile(r"wayfare_([0-9a-f]{16})_([A-Za-z0-9_-]{43})", re.ASCII)
+
+
+class Forbidden(Exception):
+    """What the actor may not do, or what is not there: from outside the two look alike. `code` is for the log only."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+class Actor(NamedTuple):
+    """A member of staff who is signed in."""
+
+    staff: UUID
+    name: str
+    office: str
+    roles: frozenset[str]
+    language: str
 
 
 class Token(NamedTuple):

@@ -1,0 +1,56 @@
+"""What a file may be opened for: a closed list, each purpose with the field groups it needs and the roles it is for.
+
+Pure. The database holds the same list (migration 0002) and decides by it; a test holds the two together. A purpose is
+never chosen from a box at the door: it comes from the task that a member of staff has in hand.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+VERSION = 1
+"""Of the list. A look keeps the version that it was made under."""
+GROUPS = ("names", "birth", "contact", "documents", "notes")
+"""The field groups of a file, in the order in which they are shown."""
+ROLES = (
+    "counsellor",
+    "supervisor",
+    "travel_officer",
+    "verifier",
+    "statistician",
+    "auditor",
+    "data_protection_officer",
+    "administrator",
+)
+"""What staff are. Verifiers, statisticians, auditors and administrators open no file for any purpose."""
+SCOPES = ("team", "office", "any")
+"""Whose files: those of one's own case teams, those of one's office, those of any office."""
+
+
+class Purpose(NamedTuple):
+    """A purpose: its field groups, whose files each role may open for it, and what is asked for besides."""
+
+    groups: tuple[str, ...]
+    roles: dict[str, str]
+    """Role → scope."""
+    hours: int
+    """How long a task for it lasts at most."""
+    needs: str = ""
+    """`reason` in words, the legal `basis`, or a reason and a second person's `approval`; nothing for everyday work."""
+
+
+PURPOSES = {
+    "case_work": Purpose(GROUPS, {"counsellor": "team", "supervisor": "office"}, 12),
+    "travel_booking": Purpose(("names", "birth", "documents"), {"travel_officer": "office"}, 12),
+    "correction_review": Purpose(
+        GROUPS, {"counsellor": "team", "supervisor": "office", "data_protection_officer": "any"}, 12
+    ),
+    "duplicate_review": Purpose(("names", "birth"), {"counsellor": "office", "supervisor": "office"}, 2),
+    "support_at_request": Purpose(("names", "contact"), {"counsellor": "office", "supervisor": "office"}, 2, "reason"),
+    "legal_duty": Purpose(GROUPS, {"supervisor": "office", "data_protection_officer": "any"}, 12, "basis"),
+    "break_glass": Purpose(
+        GROUPS, {"counsellor": "any", "supervisor": "any", "data_protection_officer": "any"}, 2, "approval"
+    ),
+}
+APPROVERS = ("supervisor", "data_protection_officer")
+"""The roles of who may be the second person."""

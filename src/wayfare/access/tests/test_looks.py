@@ -1,0 +1,356 @@
+"""No look without a session, a task, a purpose and a line in the log: the database itself holds everyone to it."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import psycopg
+import pytest
+import rfc8785
+from django.db import DatabaseError, connection, transaction
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from wayfare.access import operations, purposes, queries
+from wayfare.access.operations import acting, look, take_up
+from wayfare.access.purposes import PURPOSES
+from wayfare.access.rules import Forbidden
+from wayfare.ledger.rules import Refused
+
+NOW = datetime.now(UTC)
+WORDS = "she asked us by telephone to read it to her"
+
+
+class Colleague:
+    """A member of staff with a session."""
+
+    def __init__(self, office, *roles):
+        self.id = operations.join(f"{roles[0]} of {office}", f"{uuid4()}@example.org", office, roles, "en", at=NOW)
+        self.secret = operations.begin_session(self.id, "passkey", at=NOW)
+
+    def opens(self, person, purpose="case_work", groups=("names",), task=None):
+        """Open field groups of a file; return the position in the log."""
+        with acting(self.secret):
+            needs = PURPOSES[purpose].needs
+            task = task or take_up(
+                self.id, person, purpose, basis=WORDS if needs == "basis" else "", reason=WORDS, at=NOW
+            )
+            return look(task, groups).position
+
+
+@pytest.fixture
+def world(db):
+    for office in ("paris", "lyon"):
+        operations.add_office(office, office.title(), "Europe/Paris")
+    return {(office, role): Colleague(office, role) for office in ("paris", "lyon") for role in purposes.ROLES}
+
+
+def file_of(colleague, office="paris"):
+    person = uuid4()
+    with acting(colleague.secret):
+        operations.add_file(person, office, at=NOW)
+    return person
+
+
+@contextmanager
+def refused(code):
+    with pytest.raises(Forbidden) as said, transaction.atomic():
+        yield
+    assert said.value.code == code
+
+
+def test_the_database_holds_the_list_of_purposes(db):
+    with connection.cursor() as cursor:
+        cursor.execute("select code, version, groups, hours, needs from access_purpose")
+        stored = {code: (version, tuple(groups), hours, needs) for code, version, groups, hours, needs in cursor}
+        cursor.execute("select purpose, role, scope from access_purpose_role")
+        roles = {(purpose, role): scope for purpose, role, scope in cursor}
+    assert stored == {c: (purposes.VERSION, p.groups, p.hours, p.needs) for c, p in PURPOSES.items()}
+    assert roles == {(c, role): scope for c, p in PURPOSES.items() for role, scope in p.roles.items()}
+
+
+def test_every_role_office_team_and_purpose_opens_what_the_list_says_and_nothing_else(world):
+    """The whole matrix: role x office x on the team or not x purpose x field group."""
+    person, tried = file_of(world["paris", "counsellor"]), 0
+    for (office, role), colleague in world.items():
+        for on_team in (False, True):
+            if on_team:
+                with acting(world["paris", "supervisor"].secret):
+                    operations.join_team(person, colleague.id)
+            for purpose, known in PURPOSES.items():
+                for group in purposes.GROUPS:
+                    scope = known.roles.get(role)
+                    may = (
+                        group in known.groups
+                        and known.needs != "approval"
+                        and (
+                            scope == "any" or (scope == "office" and office == "paris") or (scope == "team" and on_team)
+                        )
+                    )
+                    try:
+                        with transaction.atomic():
+                            done = colleague.opens(person, purpose, [group]) > 0
+                    except Forbidden:
+                        done = False
+                    assert done is may, (office, role, on_team, purpose, group)
+                    tried += 1
+    assert tried == 2 * len(purposes.ROLES) * 2 * len(PURPOSES) * 5
+
+
+def test_absent_and_forbidden_are_refused_by_the_same_word(world):
+    counsellor = world["lyon", "counsellor"]
+    person, own = file_of(world["paris", "counsellor"]), file_of(counsellor, "lyon")
+    for who in (person, uuid4()):
+        with refused("not_yours"):
+            counsellor.opens(who, "duplicate_review")
+    assert counsellor.opens(own, "duplicate_review")
+
+
+def test_a_task_is_for_one_s_own_person_and_time(world):
+    one, other = world["paris", "counsellor"], Colleague("paris", "counsellor")
+    person = file_of(one)
+    with acting(one.secret):
+        operations.join_team(person, one.id)
+        task = take_up(one.id, person, "case_work", at=NOW)
+        past = take_up(one.id, person, "case_work", at=NOW - timedelta(hours=20))
+    assert one.opens(person, task=task)
+    with refused("not_yours"):
+        other.opens(person, task=task)
+    with refused("not_yours"):
+        one.opens(person, task=past)
+    with acting(one.secret):
+        operations.close_task(task, at=NOW)
+    with refused("not_yours"):
+        one.opens(person, task=task)
+    with refused("not_yours"), acting(other.secret):
+        take_up(one.id, person, "case_work", at=NOW)
+
+
+@pytest.mark.parametrize("how", ["ended", "left", "expired", "idle", "unknown", "empty", "roles"])
+def test_without_a_session_that_lasts_nothing_opens(world, how):
+    counsellor = world["paris", "counsellor"]
+    person = file_of(counsellor)
+    assert counsellor.opens(person, "duplicate_review")
+    match how:
+        case "ended":
+            operations.end_session(counsellor.secret, at=NOW)
+        case "left":
+            assert operations.leave(counsellor.id, at=NOW)
+        case "expired":
+            counsellor.secret = operations.begin_session(counsellor.id, "passkey", at=NOW - timedelta(hours=13))
+        case "idle":
+            counsellor.secret = operations.begin_session(counsellor.id, "passkey", at=NOW - timedelta(minutes=31))
+        case "unknown":
+            counsellor.secret = "x" * 43
+        case "empty":
+            counsellor.secret = ""
+        case "roles":
+            operations.change_roles(counsellor.id, ["auditor"], at=NOW)
+    assert queries.actor(counsellor.secret, at=NOW) is None
+    with pytest.raises(Forbidden), transaction.atomic():
+        counsellor.opens(person, "duplicate_review")
+
+
+def test_words_are_asked_for_where_a_look_is_unusual_and_only_there(world):
+    counsellor = world["paris", "counsellor"]
+    person = file_of(counsellor)
+    for purpose, known in PURPOSES.items():
+        with acting(counsellor.secret):
+            if known.needs:
+                with pytest.raises(Refused, match=r"^(reason|basis): is missing"):
+                    take_up(counsellor.id, person, purpose, reason="  asked  ", at=NOW)
+            else:
+                take_up(counsellor.id, person, purpose, at=NOW)
+    with acting(counsellor.secret), pytest.raises(Refused, match=r"^purpose: 'curiosity' is none; one of case_work"):
+        take_up(counsellor.id, person, "curiosity", at=NOW)
+
+
+def test_the_glass_is_broken_by_two_and_three_are_told(world):
+    counsellor, supervisor = world["lyon", "counsellor"], world["paris", "supervisor"]
+    person = file_of(world["paris", "counsellor"])
+    with acting(counsellor.secret):
+        task = take_up(counsellor.id, person, "break_glass", reason=WORDS, at=NOW)
+    with refused("not_approved"):
+        counsellor.opens(person, "break_glass", task=task)
+    for nobody in (counsellor, world["paris", "administrator"], Colleague("paris", "counsellor")):
+        with refused("not_yours"), acting(nobody.secret):
+            operations.approve(task)
+    with acting(supervisor.secret):
+        position = operations.approve(task)
+    with refused("not_yours"), acting(world["lyon", "supervisor"].secret):
+        operations.approve(task)
+    assert counsellor.opens(person, "break_glass", purposes.GROUPS, task) == position + 1
+    with acting(world["lyon", "data_protection_officer"].secret):
+        approval, seen = queries.log_of(person)
+        with connection.cursor() as cursor:
+            cursor.execute("select about, staff from access_notice where person = %s", [person])
+            assert cursor.fetchall() == [("break_glass", counsellor.id)]
+    assert (approval.kind, approval.staff, approval.body["for"]) == ("approval", supervisor.id, str(counsellor.id))
+    assert (seen.kind, seen.body["reason"]) == ("look", WORDS)
+
+
+def test_one_file_after_the_other_is_slowed_down_and_told(world):
+    counsellor = world["paris", "counsellor"]
+    people = [file_of(counsellor) for _ in range(32)]
+    for person in people[:30]:
+        counsellor.opens(person, "duplicate_review")
+    with refused("too_many_files"):
+        counsellor.opens(people[30], "duplicate_review")
+    assert counsellor.opens(people[0], "duplicate_review"), "a file that was open goes on"
+    assert Colleague("paris", "counsellor").opens(people[31], "duplicate_review"), "a colleague goes on"
+    with acting(world["paris", "data_protection_officer"].secret), connection.cursor() as cursor:
+        cursor.execute("select about, staff from access_notice")
+        assert cursor.fetchall() == [("many_files", counsellor.id)]
+
+
+def test_a_look_is_held_back_for_a_time_on_a_basis_and_that_is_logged(world):
+    counsellor, officer = world["paris", "counsellor"], world["paris", "data_protection_officer"]
+    person = file_of(counsellor)
+    position = counsellor.opens(person, "duplicate_review")
+    until = NOW + timedelta(days=30)
+    with acting(officer.secret):
+        held = operations.hold_back(position, until, "Code de procédure pénale, art. 60-1")
+        assert [entry.kind for entry in queries.log_of(person)] == ["look", "hold"]
+    assert held == position + 1
+    for who, at, basis, code in (
+        (counsellor, until, "art. 60-1", "not_yours"),
+        (officer, NOW + timedelta(days=400), "art. 60-1", "hold_too_long"),
+        (officer, NOW - timedelta(days=1), "art. 60-1", "hold_too_long"),
+        (officer, until, "", "no_basis"),
+    ):
+        with refused(code), acting(who.secret):
+            operations.hold_back(position, at, basis)
+
+
+@given(
+    reason=st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]), min_size=10).filter(
+        lambda t: len(t.strip()) >= 10
+    )
+)
+@settings(max_examples=60, deadline=None)
+def test_what_is_committed_to_is_canonical_json(django_db_setup, django_db_blocker, reason):
+    import json
+
+    with django_db_blocker.unblock(), transaction.atomic():
+        operations.add_office("paris", "Paris", "Europe/Paris")
+        counsellor = Colleague("paris", "counsellor")
+        person = file_of(counsellor)
+        with acting(counsellor.secret):
+            task = take_up(counsellor.id, person, "support_at_request", reason=reason, at=NOW)
+            look(task, ["names", "contact"])
+            (entry,) = queries.log_of(person)
+            with connection.cursor() as cursor:
+                cursor.execute("select body from access_log where position = %s", [entry.position])
+                (body,) = cursor.fetchone()
+        transaction.set_rollback(True)
+    assert body.encode() == rfc8785.dumps(json.loads(body))
+    assert entry.body["reason"] == reason.strip()
+    assert entry.body["groups"] == ["names", "contact"]
+    assert (entry.body["position"], entry.body["purposes"]) == (entry.position, "1")
+    assert "\n" not in body
+
+
+HOSTILE = [
+    "insert into access_log select * from access_log",
+    "update access_log set staff = gen_random_uuid()",
+    "delete from access_log",
+    "truncate access_log",
+    "insert into access_log values (99, now(), 'look', gen_random_uuid(), '{person}', '{{names}}', null, '', pg_current_xact_id())",
+    "select access_write('look', gen_random_uuid(), '{person}', '{{names}}', null, '{{}}')",
+    "update access_task set approved_by = gen_random_uuid()",
+    "update access_task set purpose = 'legal_duty'",
+    "insert into access_task (approved_by) values (gen_random_uuid())",
+    """insert into access_task (id, purpose, person, staff, opened_at, ends_at, basis, reason) values
+    (gen_random_uuid(), 'case_work', '{person}', gen_random_uuid(), now(), 'infinity', '', '')""",
+    "update access_purpose set groups = '{{names,birth,contact,documents,notes}}'",
+    "insert into access_purpose_role values ('case_work', 'administrator', 'any')",
+    "update access_limits set people_an_hour = 1000000",
+    "alter table access_log disable row level security",
+    "create policy mine on access_log using (true)",
+    "alter table access_log disable trigger all",
+    "drop table access_hold",
+    "set role wayfare_owner",
+    "delete from access_notice",
+    "delete from access_session",
+    "update access_session set staff = gen_random_uuid()",
+    "update access_file set office = 'lyon'",
+]
+
+
+def test_a_hostile_session_of_the_database_changes_nothing_and_sees_nothing(fresh_database):
+    """With the application's own password, and the secret of a counsellor in hand."""
+    operations.add_office("paris", "Paris", "Europe/Paris")
+    counsellor = Colleague("paris", "counsellor")
+    person = file_of(counsellor)
+    counsellor.opens(person, "duplicate_review")
+    with psycopg.connect(fresh_database("wayfare_app"), autocommit=True) as thief:
+        for table in ("file", "task", "log", "team", "hold", "notice"):
+            assert thief.execute(f"select count(*) from access_{table}").fetchone() == (0,), table
+        for secret in ("", counsellor.secret):
+            thief.execute("select set_config('app.session', %s, false)", [secret])
+            for statement in HOSTILE:
+                try:
+                    thief.execute(statement.format(person=person))
+                except psycopg.errors.InsufficientPrivilege:
+                    continue
+                pytest.fail(statement)
+        assert thief.execute("select count(*) from access_log").fetchone() == (1,), "what one did oneself one sees"
+    with psycopg.connect(fresh_database("wayfare_owner"), autocommit=True) as owner:
+        for statement in ("delete from access_log", "update access_log set at = now()", "truncate access_log"):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege, match="the record of looks is for ever"):
+                owner.execute(statement)
+    with psycopg.connect(fresh_database("wayfare_reader")) as reader:
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            reader.execute("select from access_log")
+
+
+def test_looks_at_once_have_positions_without_gaps_in_the_order_of_their_commits(fresh_database):
+    operations.add_office("paris", "Paris", "Europe/Paris")
+    colleagues = [Colleague("paris", "counsellor") for _ in range(6)]
+    person = file_of(colleagues[0])
+    positions: list[int] = []
+
+    def work(colleague):
+        try:
+            for n in range(20):
+                if n % 5:
+                    positions.append(colleague.opens(person, "duplicate_review"))
+                else:  # a look that is refused leaves no hole
+                    with pytest.raises(Forbidden):
+                        colleague.opens(person, "duplicate_review", ["contact"])
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(work, colleagues))
+    assert sorted(positions) == list(range(1, 6 * 16 + 1))
+    with psycopg.connect(fresh_database("wayfare_owner")) as owner:
+        assert owner.execute("select count(*), max(position) from access_log").fetchone() == (96, 96)
+
+
+def test_a_session_lasts_no_longer_than_its_transaction(fresh_database):
+    operations.add_office("paris", "Paris", "Europe/Paris")
+    counsellor = Colleague("paris", "counsellor")
+    person = file_of(counsellor)
+    with acting(counsellor.secret), connection.cursor() as cursor:
+        cursor.execute("select count(*) from access_file where person = %s", [person])
+        assert cursor.fetchone() == (1,)
+    with pytest.raises(ZeroDivisionError), acting(counsellor.secret):
+        1 / 0  # noqa: B018
+    with connection.cursor() as cursor:
+        cursor.execute("select count(*), current_setting('app.session', true) from access_file")
+        assert cursor.fetchone() == (0, "")
+    with transaction.atomic():
+        with acting(counsellor.secret):
+            pass
+        with connection.cursor() as cursor:
+            cursor.execute("select count(*) from access_file")
+            assert cursor.fetchone() == (0,), "nor within a longer one"
+
+
+def test_another_error_of_the_database_is_not_called_forbidden(world):
+    with pytest.raises(DatabaseError), transaction.atomic():
+        operations.begin_session(uuid4(), "by magic", at=NOW)
