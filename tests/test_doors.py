@@ -18,6 +18,7 @@ from wayfare.access.rules import write_secret
 from wayfare.departures import operations
 from wayfare.ledger.log import keys
 from wayfare.ledger.log import operations as log
+from wayfare.ledger.log.parts import Source
 from wayfare.ledger.log.source import LEDGER
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
@@ -45,6 +46,9 @@ DOORS: dict[str, Expectation] = {
     "log/checkpoint": PAGE,
     "log/keys": PAGE,
     "log/tile/<path:path>": PAGE,
+    "log/access/checkpoint": PAGE,
+    "log/access/keys": PAGE,
+    "log/access/tile/<path:path>": PAGE,
     "api/v1/": answers(READ, 404, 404, 404, 404) | answers(METHODS[2:], 404, 404, 404, 404),
     "api/v1/health": PAGE,
     "api/v1/openapi.json": PAGE,
@@ -91,6 +95,8 @@ def callers(db, tmp_path) -> dict[str, Client]:
     operations.add_programme("fra", "Return from France", "FRA", "Europe/Paris")
     operations.record([entry()], writer="office")
     log.keep_up(LEDGER, keys.opened(tmp_path / "log", "wayfare.example/ledger"))
+    looks = Source("access", lambda after, limit: [b"a look"][after : after + limit])
+    log.keep_up(looks, keys.opened(tmp_path / "looks", "wayfare.example/access"))
     secrets = {"anonymous": None, "wrong": write_secret("0" * 16, "A" * 43)}
     for scope in ("read", "write"):
         secrets[scope] = access.issue_token(source="office", scopes=(scope,), at=datetime.now(UTC))[1]

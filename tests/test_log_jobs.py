@@ -40,7 +40,7 @@ def signed(installation):
 def test_every_command_of_the_log_as_an_operator_and_a_journalist_would(installation, tmp_path):
     environment = installation.environment
     token = prepare(environment)
-    assert command(environment, "log", "prove", "1") == (1, "", "wayfare: the ledger has no position 1\n")
+    assert command(environment, "log", "prove", "1") == (1, "", "wayfare: the log ledger has no position 1\n")
     sent(installation, token, 3)
     wait(lambda: signed(installation) == 9, "what was recorded is signed")
     key = command(environment, "log", "keys")[1].splitlines()[0]

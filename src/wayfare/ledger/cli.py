@@ -15,8 +15,14 @@ from tqdm import tqdm
 from wayfare.ledger.log import audit as auditing
 from wayfare.ledger.log import files, notes, receipts
 from wayfare.ledger.log.refusals import LogRefusal
+from wayfare.ledger.log.source import SOURCES
 
 _KEY = "A verifier key, as `wayfare log keys` and the page of the log show it; may be repeated."
+
+
+_of = click.option(
+    "--log", "name", type=click.Choice(list(SOURCES)), default="ledger", show_default=True, help="Which of our logs."
+)
 
 
 @contextmanager
@@ -55,11 +61,12 @@ def _bytes_of(path: Path) -> bytes:
 
 
 @click.command()
-def checkpoint() -> None:
+@_of
+def checkpoint(name: str) -> None:
     """Print the latest signed checkpoint, with the cosignatures it has."""
     from wayfare.ledger.log import queries
 
-    note = queries.latest("ledger")
+    note = queries.latest(name)
     if note is None:
         click.echo("wayfare: the log has no checkpoint yet; it is made while `wayfare up` runs", err=True)
         sys.exit(1)
@@ -67,29 +74,30 @@ def checkpoint() -> None:
 
 
 @click.command()
-def keys() -> None:
+@_of
+def keys(name: str) -> None:
     """Print the verifier keys that sign the log, and those that did."""
     from wayfare.ledger.log import queries
 
-    click.echo(queries.keys_text("ledger"), nl=False)
+    click.echo(queries.keys_text(name), nl=False)
 
 
 @click.command()
 @click.argument("position", type=click.IntRange(1, 2**63 - 1))
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False), default=None, help="A file. Default: here.")
-def prove(position: int, output: Path | None) -> None:
+@_of
+def prove(position: int, output: Path | None, name: str) -> None:
     """Write the receipt of an entry: proof that it is in the log, to be checked without asking anyone.
 
     A receipt holds the entry. Give it to those who may see it.
     """
     from wayfare.ledger.log import queries
-    from wayfare.ledger.log.source import LEDGER
 
     with refusing():
-        bodies = LEDGER.bodies(position - 1, 1)
+        bodies = SOURCES[name].bodies(position - 1, 1)
         if not bodies:
-            raise queries.NotPublished(f"the ledger has no position {position}")
-        receipt = str(queries.receipt("ledger", position - 1, bodies[0]))
+            raise queries.NotPublished(f"the log {name} has no position {position}")
+        receipt = str(queries.receipt(name, position - 1, bodies[0]))
     if output is None:
         click.echo(receipt, nl=False)
         return
@@ -102,44 +110,46 @@ def prove(position: int, output: Path | None) -> None:
 @click.command()
 @click.argument("old", type=click.IntRange(1, 2**63 - 1))
 @click.argument("new", type=click.IntRange(1, 2**63 - 1))
-def consistency(old: int, new: int) -> None:
+@_of
+def consistency(old: int, new: int, name: str) -> None:
     """Print the proof that the log of one size is the beginning of the log of another, hash by hash (RFC 6962)."""
     from wayfare.ledger.log import queries
 
     with refusing():
-        for one in queries.consistency("ledger", old, new):
+        for one in queries.consistency(name, old, new):
             click.echo(base64.b64encode(one).decode())
 
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on the last line.")
-def verify(as_json: bool) -> None:
-    """Recompute the log from the ledger's rows; exit 1 and name the first position that differs."""
+@_of
+def verify(as_json: bool, name: str) -> None:
+    """Recompute a log from the rows that it commits to; exit 1 and name the first position that differs."""
     from wayfare.ledger.log import queries
-    from wayfare.ledger.log.source import LEDGER
     from wayfare.ledger.log.verify import verified
 
-    with _progress(queries.head("ledger").size, "leaf") as tell:
-        found = verified(LEDGER, tell=tell)
+    with _progress(queries.head(name).size, "leaf") as tell:
+        found = verified(SOURCES[name], tell=tell)
     for line in found.differences:
         click.echo(line, err=as_json)
     if as_json:
         click.echo(json.dumps(found._asdict()))
     elif not found.differences:
-        click.echo(f"All {found.leaves:,} leaves are those of the ledger's rows; {found.signed:,} of them are signed.")
+        click.echo(f"All {found.leaves:,} leaves are those of the rows; {found.signed:,} of them are signed.")
     sys.exit(1 if found.differences else 0)
 
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
-def export(folder: Path) -> None:
+@_of
+def export(folder: Path, name: str) -> None:
     """Write the log as files that any web server can publish; what is there already stays."""
     from wayfare.ledger.log import queries
 
     try:
-        with refusing(), _progress(queries.head("ledger").size, "leaf") as tell:
-            size = files.written("ledger", folder, tell)
-            (folder / "keys").write_text(queries.keys_text("ledger"))
+        with refusing(), _progress(queries.head(name).size, "leaf") as tell:
+            size = files.written(name, folder, tell)
+            (folder / "keys").write_text(queries.keys_text(name))
     except OSError as problem:
         raise click.UsageError(f"{problem.filename}: {problem.strerror}") from None
     click.echo(f"{folder} holds the log of {size:,} leaves.")
@@ -191,13 +201,14 @@ def check(receipt: Path, known: list[notes.Verifier]) -> None:
 
 
 @click.command()
-def rotate() -> None:
+@_of
+def rotate(name: str) -> None:
     """Make new keys for the log; the old private halves are destroyed, the public ones stay published as retired."""
     from wayfare.ledger import jobs
     from wayfare.ledger.log.keys import rotated
 
     with refusing():
-        jobs.opened()
-        for verifier in rotated(jobs.folder()).verifiers:
+        jobs.opened(name)
+        for verifier in rotated(jobs.folder(name)).verifiers:
             click.echo(str(verifier))
     click.echo("The next checkpoint is signed by these. Tell those who audit the log, and its witnesses.", err=True)

@@ -1,4 +1,4 @@
-"""`python -m wayfare.ledger.jobs`: keeps the ledger's log grown and signed, at most a second behind, until stopped."""
+"""`python -m wayfare.ledger.jobs`: keeps each log grown and signed, at most a second behind, until stopped."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from pathlib import Path
 
 import django
 from django.conf import settings
-from django.db import Error, connection
+from django.db import Error, connections
 
 from wayfare.ledger.log import keys, operations, queries, witnesses
-from wayfare.ledger.log.source import LEDGER
+from wayfare.ledger.log.parts import Source
+from wayfare.ledger.log.source import LEDGER, SOURCES
 
 log = logging.getLogger(__name__)
 PAUSE_SECONDS = 0.25
@@ -22,22 +23,23 @@ TELL_SECONDS = 2.0
 """How often witnesses are told while there is nothing to sign: those who were slow or away."""
 
 
-def folder() -> Path:
-    """Return where the keys of the ledger's log are kept."""
-    return Path(settings.WAYFARE_HOME) / "keys" / "log-ledger"
+def folder(name: str = LEDGER.log) -> Path:
+    """Return where the keys of a log are kept."""
+    return Path(settings.WAYFARE_HOME) / "keys" / f"log-{name}"
 
 
-def opened() -> keys.Keys:
-    """Return the keys of the ledger's log, made under the name in the settings at first use.
+def opened(name: str = LEDGER.log) -> keys.Keys:
+    """Return the keys of a log, made under the name in the settings at first use.
 
     Raises: KeyProblem, also where the log is signed already by keys that are not here: another machine keeps it.
     """
-    if not folder().exists() and queries.signed_size(LEDGER.log) is not None:
-        raise keys.KeyProblem(f"the log is signed already, and its keys are not in {folder()}")
-    return keys.opened(folder(), settings.LOG_NAME)
+    where = folder(name)
+    if not where.exists() and queries.signed_size(name) is not None:
+        raise keys.KeyProblem(f"the log is signed already, and its keys are not in {where}")
+    return keys.opened(where, settings.LOG_NAMES[name])
 
 
-def keep(stop: threading.Event, pause_seconds: float = PAUSE_SECONDS) -> None:
+def keep(stop: threading.Event, source: Source = LEDGER, pause_seconds: float = PAUSE_SECONDS) -> None:
     """Grow, sign and tell the witnesses until told to stop. Outlives a restart of the database; never signs a fork.
 
     What stands in the way is told once, not at every turn.
@@ -46,15 +48,15 @@ def keep(stop: threading.Event, pause_seconds: float = PAUSE_SECONDS) -> None:
     while not stop.is_set():
         wait = pause_seconds
         try:
-            held = opened()
-            signed = operations.keep_up(LEDGER, held)
+            held = opened(source.log)
+            signed = operations.keep_up(source, held)
             if signed is not None or time.monotonic() >= tell_again:
-                witnesses.tell_witnesses(LEDGER.log, held, seconds=0)  # their threads go on; signing waits for nobody
+                witnesses.tell_witnesses(source.log, held, seconds=0)  # their threads go on; signing waits for nobody
                 tell_again = time.monotonic() + TELL_SECONDS
             told = ""
         except Error as problem:
-            log.warning("the log waits for the database: %s", problem)
-            connection.close()  # Django keeps a dead connection until told; the next turn opens a new one
+            log.warning("the log %s waits for the database: %s", source.log, problem)
+            connections.close_all()  # Django keeps a dead connection until told; the next turn opens a new one
         except (operations.WouldFork, keys.KeyProblem) as problem:
             if str(problem) != told:
                 told = str(problem)
@@ -69,7 +71,12 @@ def main() -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
+    others = [threading.Thread(target=keep, args=(stop, SOURCES[name])) for name in SOURCES if name != LEDGER.log]
+    for thread in others:
+        thread.start()
     keep(stop)
+    for thread in others:
+        thread.join()
 
 
 if __name__ == "__main__":

@@ -49,7 +49,7 @@ COMMANDS: dict[str, dict[str, Entry]] = {
         "prove": Entry("wayfare.ledger.cli:prove", "Write the receipt of an entry."),
         "check": Entry("wayfare.ledger.cli:check", "Check a receipt without asking anyone.", False),
         "consistency": Entry("wayfare.ledger.cli:consistency", "Prove that one size continues another."),
-        "verify": Entry("wayfare.ledger.cli:verify", "Recompute the log from the ledger's rows."),
+        "verify": Entry("wayfare.ledger.cli:verify", "Recompute a log from the rows that it commits to."),
         "export": Entry("wayfare.ledger.cli:export", "Write the log as files to publish."),
         "audit": Entry("wayfare.ledger.cli:audit", "Check somebody's log from outside.", False),
         "rotate": Entry("wayfare.ledger.cli:rotate", "Make new keys for the log."),

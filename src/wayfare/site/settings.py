@@ -11,6 +11,7 @@
 | `WAYFARE_TOKEN_RATE` | `500` | API requests a second that one token may make of one web worker; 5 s of them at once |
 | `WAYFARE_OPEN_RATE` | `50` | the same for one address without a valid token; 10 s of them at once |
 | `WAYFARE_LOG_NAME` | `wayfare.invalid/ledger` | the log's name, such as `return.example.org/log`; read at first |
+| `WAYFARE_ACCESS_LOG_NAME` | `wayfare.invalid/access` | the name of the log of looks; read at first |
 | `WAYFARE_SHARED_BUFFERS` | a quarter of memory, at most `4GB` | for the embedded PostgreSQL, read when it is made |
 | `WAYFARE_SPARK_MASTER` | `local[*]` | where `--engine spark` runs |
 | `WAYFARE_SPARK_MEMORY` | `4g` | memory of Spark's driver, such as `512m` or `4g` |
@@ -133,7 +134,12 @@ WAYFARE_HOME = Path(os.environ.get("WAYFARE_HOME", ".wayfare")).absolute()
 WAYFARE_PORT = _number("WAYFARE_PORT", 8000, 1, 65535)
 TOKEN_REQUESTS_PER_SECOND = _number("WAYFARE_TOKEN_RATE", 500, 1, 1_000_000)
 OPEN_REQUESTS_PER_SECOND = _number("WAYFARE_OPEN_RATE", 50, 1, 1_000_000)
-LOG_NAME = _text("WAYFARE_LOG_NAME", "wayfare.invalid/ledger", r"[^\s+]+", "a name without spaces and plus signs")
+LOG_NAMES = {
+    "ledger": _text("WAYFARE_LOG_NAME", "wayfare.invalid/ledger", r"[^\s+]+", "a name without spaces and plus signs"),
+    "access": _text(
+        "WAYFARE_ACCESS_LOG_NAME", "wayfare.invalid/access", r"[^\s+]+", "a name without spaces and plus signs"
+    ),
+}
 SPARK_MASTER = _text(
     "WAYFARE_SPARK_MASTER",
     "local[*]",

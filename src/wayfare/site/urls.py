@@ -18,5 +18,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("log/checkpoint", log.checkpoint, name="log-checkpoint"),
     path("log/keys", log.keys, name="log-keys"),
     path("log/tile/<path:path>", log.tile, name="log-tile"),
+    path("log/access/checkpoint", log.checkpoint, {"log": "access"}, name="access-log-checkpoint"),
+    path("log/access/keys", log.keys, {"log": "access"}, name="access-log-keys"),
+    path("log/access/tile/<path:path>", log.tile, {"log": "access"}, name="access-log-tile"),
     path("api/v1/", api.urls),
 ]

@@ -14,7 +14,7 @@ from hashlib import sha256
 from itertools import chain
 from typing import Any, NamedTuple, TypeVar
 
-from django.db import connection
+from django.db import connections
 
 from wayfare.ledger.log.merkle import HASH_SIZE, full_root
 from wayfare.ledger.log.tiles import WIDTH
@@ -76,7 +76,9 @@ def _by_many(
     hands = os.cpu_count() or 1
     context = multiprocessing.get_context("spawn")
     coming: deque[tuple[tuple[Any, ...], Future[Result]]] = deque()
-    with ProcessPoolExecutor(hands, context, _begin, ({**connection.settings_dict},)) as pool:
+    with ProcessPoolExecutor(
+        hands, context, _begin, ({alias: connections[alias].settings_dict for alias in connections},)
+    ) as pool:
         try:
             for job in jobs:
                 coming.append((job, pool.submit(work, *job)))
@@ -93,11 +95,12 @@ def _by_many(
     return [job for job, _ in coming]
 
 
-def _begin(database: dict[str, Any]) -> None:
+def _begin(databases: dict[str, dict[str, Any]]) -> None:
     import django
 
     django.setup()
-    connection.settings_dict.update(database)
+    for alias, where in databases.items():
+        connections[alias].settings_dict.update(where)
     os.nice(10)  # who records something now comes first
     threading.Thread(target=_end_with_parent, daemon=True).start()
 

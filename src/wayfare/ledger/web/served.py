@@ -1,4 +1,4 @@
-"""The log as other programs fetch it: `/log` is the prefix of a C2SP tlog-tiles log."""
+"""The logs as other programs fetch them: `/log`, and `/log/access`, are prefixes of C2SP tlog-tiles logs."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ def _answer(content: bytes | str, cache: str, *, kind: str = TEXT, status: int =
 
 
 @require_safe
-def checkpoint(request: HttpRequest) -> HttpResponse:
+def checkpoint(request: HttpRequest, log: str = LEDGER.log) -> HttpResponse:
     """Return the checkpoint published last, a signed note with its cosignatures."""
-    note = queries.latest(LEDGER.log)
+    note = queries.latest(log)
     if note is None:
         return _answer("The log has no checkpoint yet; ask again in a moment.\n", "no-store", status=404)
     return _answer(str(note), FOR_A_SECOND)
 
 
 @require_safe
-def tile(request: HttpRequest, path: str) -> HttpResponse:
+def tile(request: HttpRequest, path: str, log: str = LEDGER.log) -> HttpResponse:
     """Return a tile of hashes or a bundle of entries; a tile of a width never changes."""
     try:
-        content = queries.published_tile(LEDGER.log, tile_at(f"tile/{path}"))
+        content = queries.published_tile(log, tile_at(f"tile/{path}"))
     except (Malformed, NotPublished) as problem:
         return _answer(f"{problem}\n", "no-store", status=404)
     return _answer(content, FOR_EVER, kind="application/octet-stream")
 
 
 @require_safe
-def keys(request: HttpRequest) -> HttpResponse:
+def keys(request: HttpRequest, log: str = LEDGER.log) -> HttpResponse:
     """Return the verifier keys that sign now, a line each, and after them those that did, with their time."""
-    return _answer(queries.keys_text(LEDGER.log), FOR_A_SECOND)
+    return _answer(queries.keys_text(log), FOR_A_SECOND)
