@@ -277,11 +277,8 @@ def look(task: UUID, groups: Collection[str], how: str = "page") -> Look:
 
     `how`: page, api, command or job. Within `acting`. Raises: Forbidden.
     """
-    (position,) = _asked("select access_look(%s, %s, %s)", [task, list(groups), how])
-    with connection.cursor() as cursor:
-        cursor.execute("select person, groups from access_log where position = %s", [position])
-        person, opened = cursor.fetchone()
-    return Look(position, person, tuple(opened))
+    position, person = _asked("select place, whose from access_look(%s, %s, %s)", [task, list(groups), how])
+    return Look(position, person, tuple(groups))
 
 
 def approve(task: UUID) -> int:

@@ -66,6 +66,7 @@ create table access_log (position bigint primary key, at timestamptz not null, k
 create index access_log_tx on access_log (tx);
 create index access_log_person on access_log (person, position);
 create index access_log_staff on access_log (staff, at);
+create index access_log_staff_person on access_log (staff, person, at);
 create table access_hold (position bigint primary key, until timestamptz not null, basis text not null);
 create table access_notice (id bigint generated always as identity primary key, at timestamptz not null,
   reader text not null check (reader in ('data_protection_officer', 'person')), about text not null
@@ -142,8 +143,8 @@ begin
   return place;
 end $$;
 
-create function access_look(wanted_task uuid, wanted text[], how text) returns bigint language plpgsql
-security definer set search_path = pg_catalog, public as $$
+create function access_look(wanted_task uuid, wanted text[], how text, out place bigint, out whose uuid)
+language plpgsql security definer set search_path = pg_catalog, public as $$
 declare
   actor uuid := access_actor();
   task access_task;
@@ -178,7 +179,8 @@ begin
       insert into access_notice (at, reader, about, staff) values (now(), 'data_protection_officer', 'many_files', actor);
     end if;
   end if;
-  return access_write('look', actor, task.person, wanted, task.id, jsonb_build_object('how', how,
+  whose := task.person;
+  place := access_write('look', actor, task.person, wanted, task.id, jsonb_build_object('how', how,
     'purpose', task.purpose, 'purposes', purpose.version::text, 'task', task.id, 'reason', task.reason,
     'basis', task.basis, 'office', access_own_office()));
 end $$;
