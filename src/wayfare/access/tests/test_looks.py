@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import random
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import psycopg
 import pytest
@@ -354,3 +355,67 @@ def test_a_session_lasts_no_longer_than_its_transaction(fresh_database):
 def test_another_error_of_the_database_is_not_called_forbidden(world):
     with pytest.raises(DatabaseError), transaction.atomic():
         operations.begin_session(uuid4(), "by magic", at=NOW)
+
+
+class Leaks:
+    """Threads that take turns on few connections, each as one colleague of one of two offices; what each saw wrongly."""
+
+    def __init__(self, colleagues, files):
+        self.colleagues, self.files = colleagues, files
+        self.wrong: list[str] = []
+
+    def work(self, number):
+        chance = random.Random(number)
+        for _ in range(1_250):
+            office, colleague = chance.choice(self.colleagues)
+            if chance.random() < 0.2:
+                self.see("", None)
+            elif chance.random() < 0.1:
+                with pytest.raises(ZeroDivisionError), acting(colleague.secret):
+                    1 / 0  # noqa: B018
+            else:
+                with self.begun(colleague):
+                    self.see(office, colleague)
+            connection.close()  # as at the end of a request: it goes back to the pool
+
+    def begun(self, colleague):
+        return acting(colleague.secret)
+
+    def see(self, office, colleague):
+        with connection.cursor() as cursor:
+            cursor.execute("select array(select person from access_file), access_actor()")
+            people, actor = cursor.fetchone()
+        if set(people) != set(self.files.get(office, ())) or actor != (colleague.id if colleague else None):
+            self.wrong.append(f"{office}: {people} as {actor}")
+
+
+def leaks(fresh_database, kind):
+    files: dict[str, list[UUID]] = {}
+    colleagues = []
+    for office in ("paris", "lyon"):
+        operations.add_office(office, office, "Europe/Paris")
+        colleagues += [(office, Colleague(office, "counsellor")) for _ in range(2)]
+        files[office] = [file_of(colleagues[-1][1], office) for _ in range(2)]
+    found = kind(colleagues, files)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(found.work, range(8)))
+    return found.wrong
+
+
+@pytest.mark.slow
+def test_10_000_interleaved_requests_on_pooled_connections_leak_no_context(fresh_database):
+    assert leaks(fresh_database, Leaks) == []
+
+
+class Leaky(Leaks):
+    @contextmanager
+    def begun(self, colleague):
+        """Set the session for the connection instead of for the transaction: what the pool keeps, it lends on."""
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("select set_config('app.session', %s, false)", [colleague.secret])
+            yield
+
+
+@pytest.mark.slow
+def test_control_a_session_set_for_the_connection_would_leak(fresh_database):
+    assert leaks(fresh_database, Leaky) != []
