@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from babel.messages.catalog import Catalog
-from babel.messages.extract import extract_from_dir, extract_python
+from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_dir, extract_python
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
@@ -26,6 +26,7 @@ def django_templates(file: IO[bytes], keywords: Any, comment_tags: Any, options:
     yield from extract_python(io.BytesIO(source.encode()), words, comment_tags, options)
 
 
+_KEYWORDS = {**DEFAULT_KEYWORDS, "gettext_lazy": None, "pgettext_lazy": ((1, "c"), 2)}
 _METHODS = [
     ("**/tests/**", "ignore"),
     ("**.py", "python"),
@@ -36,7 +37,7 @@ _METHODS = [
 def extract(source: Path = LOCALE.parents[1]) -> Catalog:
     """Return every string that the pages may show, as English catalogue."""
     found = Catalog()
-    for file, line, message, comments, context in extract_from_dir(source, _METHODS):
+    for file, line, message, comments, context in extract_from_dir(source, _METHODS, keywords=_KEYWORDS):
         found.add(message, None, [(file, line)], auto_comments=comments, context=context)
     return found
 

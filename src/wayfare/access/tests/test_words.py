@@ -1,0 +1,40 @@
+"""Every purpose, role and field group has words in every language."""
+
+from __future__ import annotations
+
+import pytest
+from django.conf import settings
+from django.utils import translation
+
+from wayfare.access import words
+from wayfare.access.purposes import GROUPS, PURPOSES, ROLES
+
+LANGUAGES = [code for code, _ in settings.LANGUAGES]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_each_has_words_of_its_own(language):
+    with translation.override(language):
+        for say, codes in (
+            (words.purpose, PURPOSES),
+            (words.purpose_in_a_sentence, PURPOSES),
+            (words.role, ROLES),
+            (lambda code: words.groups([code]), GROUPS),
+        ):
+            said = {say(code) for code in codes}
+            assert len(said) == len(codes)
+            if language != "en":
+                with translation.override("en"):
+                    assert not said & {say(code) for code in codes} - {"Superviseur", "Documents", "documents", "notes"}
+
+
+def test_a_look_reads_as_a_sentence():
+    with translation.override("en"):
+        assert words.look("Ines B.", ["birth", "names"], "travel_booking") == (
+            "Ines B. opened names and date of birth to book the journey."
+        )
+        assert words.groups(GROUPS) == "names, date of birth, ways to reach the person, documents and notes"
+    with translation.override("fr"):
+        assert (
+            words.look("Ines B.", ["names"], "case_work") == "Ines B. a ouvert : noms, pour travailler sur le dossier."
+        )

@@ -1,0 +1,78 @@
+"""A look in words: who opened what of a file, and what for; in the language of who reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, pgettext_lazy
+
+from wayfare.access.purposes import GROUPS
+
+_PURPOSES = {
+    "case_work": gettext_lazy("to work on the case"),
+    "travel_booking": gettext_lazy("to book the journey"),
+    "correction_review": gettext_lazy("to look into a correction that was asked for"),
+    "duplicate_review": gettext_lazy("to find out whether two files are about one person"),
+    "support_at_request": gettext_lazy("because help was asked for"),
+    "legal_duty": gettext_lazy("because a law obliges us to"),
+    "break_glass": gettext_lazy("in an emergency, which a second colleague confirmed"),
+}
+_NAMES = {
+    "case_work": gettext_lazy("Case work"),
+    "travel_booking": gettext_lazy("Booking a journey"),
+    "correction_review": gettext_lazy("Looking into a correction"),
+    "duplicate_review": gettext_lazy("Two files, one person?"),
+    "support_at_request": gettext_lazy("Help that was asked for"),
+    "legal_duty": gettext_lazy("A legal duty"),
+    "break_glass": gettext_lazy("Emergency, with a second colleague"),
+}
+_GROUPS = {
+    "names": pgettext_lazy("field group", "names"),
+    "birth": pgettext_lazy("field group", "date of birth"),
+    "contact": pgettext_lazy("field group", "ways to reach the person"),
+    "documents": pgettext_lazy("field group", "documents"),
+    "notes": pgettext_lazy("field group", "notes"),
+}
+_ROLES = {
+    "counsellor": gettext_lazy("Counsellor"),
+    "supervisor": gettext_lazy("Supervisor"),
+    "travel_officer": gettext_lazy("Travel officer"),
+    "verifier": gettext_lazy("Verifier"),
+    "statistician": gettext_lazy("Statistician"),
+    "auditor": gettext_lazy("Auditor"),
+    "data_protection_officer": gettext_lazy("Data-protection officer"),
+    "administrator": gettext_lazy("Administrator"),
+}
+
+
+def purpose(code: str) -> str:
+    """Return the name of a purpose."""
+    return str(_NAMES[code])
+
+
+def purpose_in_a_sentence(code: str) -> str:
+    """Return what a file was opened for, as the end of a sentence."""
+    return str(_PURPOSES[code])
+
+
+def role(code: str) -> str:
+    """Return the name of a role."""
+    return str(_ROLES[code])
+
+
+def groups(codes: Collection[str]) -> str:
+    """Return field groups as a list in words, in the order in which a file shows them."""
+    named = [str(_GROUPS[code]) for code in GROUPS if code in codes]
+    if len(named) < 2:
+        return "".join(named)
+    return _("%(all_but_last)s and %(last)s") % {"all_but_last": _(", ").join(named[:-1]), "last": named[-1]}
+
+
+def look(who: str, opened: Collection[str], code: str) -> str:
+    """Return a look as a sentence for anyone who may see it, also for the person whose file it is."""
+    return _("%(who)s opened %(what)s %(what_for)s.") % {
+        "who": who,
+        "what": groups(opened),
+        "what_for": purpose_in_a_sentence(code),
+    }
