@@ -297,3 +297,8 @@ def hold_back(position: int, until: datetime, basis: str) -> int:
     """
     (held,) = _asked("select access_hold_back(%s, %s, %s)", [position, until, basis])
     return int(held)
+
+
+def note_seen(notice: int, *, at: datetime) -> None:
+    """Mark a notice as seen by a data-protection officer. Within `acting`."""
+    _run("update access_notice set seen_at = %s where id = %s and seen_at is null", [at, notice])

@@ -81,15 +81,73 @@ class Logged(NamedTuple):
     body: dict[str, Any]
 
 
-def log_of(person: UUID | None = None, *, after: int = 0, limit: int = 100) -> list[Logged]:
-    """Return entries of the access log that the actor may see, of one person or of all, oldest first. In `acting`."""
+_LOGGED = "select position, at, kind, staff, person, groups, body from access_log"
+
+
+def _logged(query: str, parameters: list[Any]) -> list[Logged]:
     with connection.cursor() as cursor:
-        cursor.execute(
-            "select position, at, kind, staff, person, groups, body from access_log"
-            " where position > %s and (%s::uuid is null or person = %s) order by position limit %s",
-            [after, person, person, limit],
-        )
+        cursor.execute(query, parameters)
         return [
             Logged(position, at, kind, staff, of, tuple(groups), orjson.loads(body))
             for position, at, kind, staff, of, groups, body in cursor.fetchall()
         ]
+
+
+def log_of(person: UUID | None = None, *, after: int = 0, limit: int = 100) -> list[Logged]:
+    """Return entries of the access log that the actor may see, of one person or of all, oldest first. In `acting`."""
+    return _logged(
+        f"{_LOGGED} where position > %s and (%s::uuid is null or person = %s) order by position limit %s",
+        [after, person, person, limit],
+    )
+
+
+def newest_looks(person: UUID | None = None, *, before: int | None = None, limit: int = 50) -> list[Logged]:
+    """Return the same, newest first, from before a position on. In `acting`."""
+    return _logged(
+        f"{_LOGGED} where (%s::bigint is null or position < %s) and (%s::uuid is null or person = %s)"
+        " order by position desc limit %s",
+        [before, before, person, person, limit],
+    )
+
+
+def staff_names() -> dict[UUID, str]:
+    """Return the name of every member of staff there is or was."""
+    with connection.cursor() as cursor:
+        cursor.execute("select id, name from access_staff")
+        return dict(cursor.fetchall())
+
+
+class Waiting(NamedTuple):
+    """A task for which the glass would be broken, and which waits for a second person."""
+
+    task: UUID
+    staff: UUID
+    at: datetime
+    reason: str
+
+
+def waiting_for_approval() -> list[Waiting]:
+    """Return what the actor may approve, and their own that others may; oldest first. In `acting`."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select id, staff, opened_at, reason from access_task where purpose = 'break_glass' and approved_at is null"
+            " and closed_at is null and ends_at > now() order by opened_at, id"
+        )
+        return [Waiting(*row) for row in cursor.fetchall()]
+
+
+class Notice(NamedTuple):
+    """What a data-protection officer is told: `many_files` or `break_glass`."""
+
+    id: int
+    at: datetime
+    about: str
+    staff: UUID
+    person: UUID | None
+
+
+def notices() -> list[Notice]:
+    """Return what has not been marked as seen, if the actor is a data-protection officer; oldest first. In `acting`."""
+    with connection.cursor() as cursor:
+        cursor.execute("select id, at, about, staff, person from access_notice where seen_at is null order by id")
+        return [Notice(*row) for row in cursor.fetchall()]

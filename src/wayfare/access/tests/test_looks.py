@@ -176,6 +176,9 @@ def test_the_glass_is_broken_by_two_and_three_are_told(world):
         task = take_up(counsellor.id, person, "break_glass", reason=WORDS, at=NOW)
     with refused("not_approved"):
         counsellor.opens(person, "break_glass", task=task)
+    for who, seen_by in ((counsellor, 1), (supervisor, 1), (Colleague("lyon", "counsellor"), 0)):
+        with acting(who.secret):
+            assert [one.task for one in queries.waiting_for_approval()] == [task] * seen_by
     for nobody in (counsellor, world["paris", "administrator"], Colleague("paris", "counsellor")):
         with refused("not_yours"), acting(nobody.secret):
             operations.approve(task)
@@ -186,9 +189,12 @@ def test_the_glass_is_broken_by_two_and_three_are_told(world):
     assert counsellor.opens(person, "break_glass", purposes.GROUPS, task) == position + 1
     with acting(world["lyon", "data_protection_officer"].secret):
         approval, seen = queries.log_of(person)
-        with connection.cursor() as cursor:
-            cursor.execute("select about, staff from access_notice where person = %s", [person])
-            assert cursor.fetchall() == [("break_glass", counsellor.id)]
+        assert queries.newest_looks(person) == [seen, approval]
+        assert queries.newest_looks(before=seen.position) == [approval]
+        (notice,) = queries.notices()
+        assert (notice.about, notice.staff, notice.person) == ("break_glass", counsellor.id, person)
+        operations.note_seen(notice.id, at=NOW)
+        assert queries.notices() == []
     assert (approval.kind, approval.staff, approval.body["for"]) == ("approval", supervisor.id, str(counsellor.id))
     assert (seen.kind, seen.body["reason"]) == ("look", WORDS)
 
