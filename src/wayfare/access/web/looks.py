@@ -1,0 +1,125 @@
+"""The log of looks, for staff who may read it; what colleagues ask a second person to approve; what officers are told."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.http import Http404, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone, translation
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_safe
+
+from wayfare.access import operations, queries, words
+from wayfare.access.queries import Logged
+from wayfare.access.rules import Forbidden
+from wayfare.access.signin.web import StaffRequest, needs, signed_in
+from wayfare.ledger.web.words import moment, number
+
+A_PAGE = 50
+_READERS = ("counsellor", "supervisor", "travel_officer", "auditor", "data_protection_officer")
+
+
+def _sentence(one: Logged, names: dict[UUID, str]) -> str:
+    who = names.get(one.staff, _("A colleague"))
+    if one.kind == "look":
+        return words.look(who, one.groups, one.body["purpose"])
+    if one.kind == "approval":
+        asked = names.get(UUID(one.body["for"]), _("a colleague"))
+        return _("%(who)s approved that %(asked)s opens the file in an emergency.") % {"who": who, "asked": asked}
+    return _("%(who)s held look %(position)s back from the person’s own view until %(day)s.") % {
+        "who": who,
+        "position": one.body["of"],
+        "day": one.body["until"][:10],
+    }
+
+
+def _line(one: Logged, names: dict[UUID, str], language: str) -> dict[str, Any]:
+    return {
+        "position": number(one.position, language),
+        "at": moment(one.at, language),
+        "sentence": _sentence(one, names),
+        "why": one.body.get("reason") or one.body.get("basis") or "",
+        "person": one.person,
+        "short": str(one.person)[:8],
+        "kind": one.kind,
+    }
+
+
+@require_safe
+@needs(*_READERS)
+def looks(request: StaffRequest) -> HttpResponse:
+    """Show the looks that the actor may see, newest first: their own; their office's; every one to who watches."""
+    person = _uuid(request.GET.get("person", ""))
+    before = request.GET.get("before", "")
+    with operations.acting(request.session_secret):
+        found = queries.newest_looks(
+            person, before=int(before) if before.isdecimal() and len(before) < 19 else None, limit=A_PAGE + 1
+        )
+    language, names = translation.get_language() or "en", queries.staff_names()
+    context = {
+        "lines": [_line(one, names, language) for one in found[:A_PAGE]],
+        "older": found[A_PAGE - 1].position if len(found) > A_PAGE else None,
+        "person": person,
+        "every": bool(request.actor.roles & {"auditor", "data_protection_officer"}),
+        "office": "supervisor" in request.actor.roles,
+    }
+    return render(request, "access/looks.html", context)
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text) if text else None
+    except ValueError:
+        raise Http404 from None
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@signed_in
+def requests(request: StaffRequest) -> HttpResponse:
+    """List the emergencies that wait for a second person, and what data-protection officers are told; act on one."""
+    if not request.actor.roles & {"supervisor", "data_protection_officer"}:
+        raise Http404
+    if request.method == "POST":
+        with operations.acting(request.session_secret):
+            try:
+                if task := _uuid(request.POST.get("approve", "")):
+                    operations.approve(task)
+                elif (notice := request.POST.get("seen", "")).isdecimal():
+                    operations.note_seen(int(notice), at=timezone.now())
+            except Forbidden:
+                raise Http404 from None
+        return HttpResponseRedirect(reverse("staff-requests"))
+    with operations.acting(request.session_secret):
+        waiting, told = queries.waiting_for_approval(), queries.notices()
+    language, names = translation.get_language() or "en", queries.staff_names()
+    context = {
+        "waiting": [
+            {
+                "task": one.task,
+                "who": names.get(one.staff, _("A colleague")),
+                "at": moment(one.at, language),
+                "reason": one.reason,
+                "own": one.staff == request.actor.staff,
+            }
+            for one in waiting
+        ],
+        "told": [
+            {
+                "id": one.id,
+                "at": moment(one.at, language),
+                "sentence": (
+                    _("%(who)s has opened the files of many people within an hour, and is slowed down.")
+                    if one.about == "many_files"
+                    else _("%(who)s opens a file in an emergency; a second person approved it.")
+                )
+                % {"who": names.get(one.staff, _("A colleague"))},
+                "person": one.person,
+            }
+            for one in told
+        ],
+        "officer": "data_protection_officer" in request.actor.roles,
+    }
+    return render(request, "access/requests.html", context)
