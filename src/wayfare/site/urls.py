@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
-from wayfare.access.web import looks as access
 from wayfare.access.signin.web import me, people, recovery, sign_in, sign_up
+from wayfare.access.web import looks as access
 from wayfare.departures import web
 from wayfare.ledger import web as log
 from wayfare.site.api import api

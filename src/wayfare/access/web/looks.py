@@ -1,4 +1,4 @@
-"""The log of looks, for staff who may read it; what colleagues ask a second person to approve; what officers are told."""
+"""The log of looks for who may read it; emergencies that wait for a second person; what officers are told."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from wayfare.access import operations, queries, words
 from wayfare.access.queries import Logged
 from wayfare.access.rules import Forbidden
 from wayfare.access.signin.web import StaffRequest, needs, signed_in
-from wayfare.ledger.web.words import moment, number
+from wayfare.ledger.web.words import moment
 
 A_PAGE = 50
 _READERS = ("counsellor", "supervisor", "travel_officer", "auditor", "data_protection_officer")
@@ -38,7 +38,7 @@ def _sentence(one: Logged, names: dict[UUID, str]) -> str:
 
 def _line(one: Logged, names: dict[UUID, str], language: str) -> dict[str, Any]:
     return {
-        "position": number(one.position, language),
+        "position": one.position,
         "at": moment(one.at, language),
         "sentence": _sentence(one, names),
         "why": one.body.get("reason") or one.body.get("basis") or "",
