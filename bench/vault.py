@@ -6,7 +6,8 @@ Sealing: enrolling people, beside AES-GCM of the same bytes and a COPY of the re
 new epoch, beside unwrapping and wrapping alone. Searching: the 99th percentile over names that repeat as names do.
 In a home of its own. Prints one JSON object.
 
-    .venv/bin/python bench/vault.py [--opens 2000] [--people 100000] [--keys 1000000] [--search 1000000] [--searches 300]
+    .venv/bin/python bench/vault.py [--opens 2000] [--people 100000] [--keys 1000000] [--search 1000000] \
+        [--searches 300]
 """
 
 from __future__ import annotations

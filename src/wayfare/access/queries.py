@@ -151,3 +151,22 @@ def notices() -> list[Notice]:
     with connection.cursor() as cursor:
         cursor.execute("select id, at, about, staff, person from access_notice where seen_at is null order by id")
         return [Notice(*row) for row in cursor.fetchall()]
+
+
+class Task(NamedTuple):
+    """Work that a member of staff has in hand: what a file is open to them for, and until when."""
+
+    task: UUID
+    purpose: str
+    person: UUID
+    ends_at: datetime
+
+
+def open_tasks() -> list[Task]:
+    """Return the actor's tasks that have not ended, the last taken up first. Within `acting`."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select id, purpose, person, ends_at from access_task where staff = access_actor() and closed_at is null"
+            " and ends_at > now() order by opened_at desc, id limit 100"
+        )
+        return [Task(*row) for row in cursor.fetchall()]

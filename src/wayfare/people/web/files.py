@@ -1,0 +1,168 @@
+"""Finding a file, taking up work on it, seeing what that opens, and sealing it again."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.http import Http404, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone, translation
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from wayfare.access import operations as access
+from wayfare.access import queries as staff
+from wayfare.access import words as access_words
+from wayfare.access.purposes import PURPOSES
+from wayfare.access.rules import Actor, Forbidden
+from wayfare.access.signin.web import StaffRequest, needs
+from wayfare.ledger.rules import Refused
+from wayfare.ledger.web.words import moment
+from wayfare.people import operations, queries
+from wayfare.people.web import forms, words
+
+SEARCHERS = ("counsellor", "supervisor", "travel_officer", "data_protection_officer")
+FIRST = ("names", "birth")
+"""What is shown of a file at first; the rest opens on asking, each a look of its own."""
+
+
+def _purposes(actor: Actor) -> list[dict[str, Any]]:
+    """Return the work that an actor can take up, everyday work first."""
+    found = [
+        {"code": code, "name": access_words.purpose(code), "unusual": bool(known.needs)}
+        for code, known in PURPOSES.items()
+        if actor.roles & known.roles.keys()
+    ]
+    return sorted(found, key=lambda one: bool(one["unusual"]))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@needs(*SEARCHERS)
+def search(request: StaffRequest) -> HttpResponse:
+    """Search by name, birth or case number. The text travels in the body: addresses stay in histories and logs."""
+    language, context = translation.get_language() or "en", _open_work(request)
+    context |= {"may_enrol": bool(request.actor.roles & {"counsellor", "supervisor"})}
+    if request.method != "POST":
+        return render(request, "people/search.html", context)
+    text = request.POST.get("text", "").strip()
+    context |= {"text": text, "year": request.POST.get("year", ""), "purposes": _purposes(request.actor)}
+    try:
+        born = forms.born(request.POST, only_year=True)
+        if not text and born is None:
+            raise Refused("text", "is missing")
+        with access.acting(request.session_secret):
+            context["results"] = queries.search(text, born)
+    except Refused as refusal:
+        context["errors"] = {refusal.field: words.refusal(refusal.field, language)}
+        return render(request, "people/search.html", context, status=422)
+    except Forbidden as problem:
+        context["errors"] = {"text": words.forbidden(problem.code)}
+        return render(request, "people/search.html", context, status=429)
+    return render(request, "people/search.html", context)
+
+
+def _open_work(request: StaffRequest) -> dict[str, Any]:
+    """Return the tasks of the actor that have not ended: what is open to them now."""
+    language = translation.get_language() or "en"
+    with access.acting(request.session_secret):
+        tasks = staff.open_tasks()
+        numbers = queries.case_numbers([task.person for task in tasks])
+    return {
+        "work": [
+            {
+                "task": task.task,
+                "purpose": access_words.purpose(task.purpose),
+                "until": moment(task.ends_at, language),
+                "number": numbers.get(task.person, str(task.person)[:8]),
+            }
+            for task in tasks
+        ]
+    }
+
+
+@require_POST
+@needs(*SEARCHERS)
+def take_up(request: StaffRequest, person: UUID) -> HttpResponse:
+    """Take up work on a file; unusual work asks for words first."""
+    purpose = request.POST.get("purpose", "")
+    known = PURPOSES.get(purpose)
+    if known is None or not request.actor.roles & known.roles.keys():
+        raise Http404
+    reason, basis = request.POST.get("reason", ""), request.POST.get("basis", "")
+    context = {"person": person, "purpose": purpose, "name": access_words.purpose(purpose), "needs": known.needs}
+    context |= {"reason": reason, "basis": basis}
+    if known.needs and "asked" not in request.POST:
+        return render(request, "people/why.html", context)
+    try:
+        with access.acting(request.session_secret):
+            task = access.take_up(request.actor.staff, person, purpose, reason=reason, basis=basis, at=timezone.now())
+    except Refused as refusal:
+        context["error"] = words.refusal(refusal.field, translation.get_language() or "en")
+        return render(request, "people/why.html", context, status=422)
+    except Forbidden:
+        raise Http404 from None
+    return HttpResponseRedirect(reverse("file-work", args=[task]))
+
+
+@require_safe
+@needs(*SEARCHERS)
+def work(request: StaffRequest, task: UUID) -> HttpResponse:
+    """Show what of a file a task has opened. Each showing is a look, on the record before anything is read."""
+    language = translation.get_language() or "en"
+    with access.acting(request.session_secret):
+        mine = next((one for one in staff.open_tasks() if one.task == task), None)
+    if mine is None:
+        raise Http404
+    may = PURPOSES[mine.purpose].groups
+    wanted = [group for group in may if group in FIRST or group in request.GET.getlist("also")]
+    try:
+        with access.acting(request.session_secret):
+            opened = operations.opened(task, wanted)
+    except Forbidden as problem:
+        if problem.code == "not_approved":
+            return render(request, "people/waits.html", {"task": mine.task})
+        if problem.code == "too_many_files":
+            return render(request, "people/slow.html", {"words": words.forbidden(problem.code)}, status=429)
+        raise Http404 from None
+    context = {
+        "task": task,
+        "purpose": access_words.purpose_in_a_sentence(mine.purpose),
+        "until": moment(mine.ends_at, language),
+        "shown": [words.group(group, opened.groups[group], language) for group in wanted],
+        "sealed": [(group, access_words.groups([group])) for group in may if group not in wanted],
+        "also": [group for group in wanted if group not in FIRST],
+        "look": opened.look.position,
+        "person": opened.look.person,
+    }
+    if "names" in wanted:
+        context["called"] = opened.groups["names"].shown().text()  # type: ignore[union-attr]
+    return render(request, "people/file.html", context)
+
+
+@require_POST
+@needs(*SEARCHERS)
+def seal(request: StaffRequest, task: UUID) -> HttpResponse:
+    """Seal a file again: the task ends."""
+    with access.acting(request.session_secret):
+        access.close_task(task, at=timezone.now())
+    return HttpResponseRedirect(reverse("files"))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@needs("counsellor", "supervisor")
+def enrol(request: StaffRequest) -> HttpResponse:
+    """Make the file of a person who asked for help."""
+    if request.method != "POST":
+        return render(request, "people/enrol.html", {"given": {}, **forms.choices()})
+    language = translation.get_language() or "en"
+    try:
+        data = forms.person(request.POST)
+        with access.acting(request.session_secret):
+            made = operations.enrol(data, at=timezone.now())
+            if "counsellor" in request.actor.roles:
+                access.join_team(made.person, request.actor.staff)
+    except Refused as refusal:
+        context = {"given": request.POST.dict(), "error": words.refusal(refusal.field, language), **forms.choices()}
+        return render(request, "people/enrol.html", context | {"field": refusal.field}, status=422)
+    return render(request, "people/enrolled.html", {"made": made})

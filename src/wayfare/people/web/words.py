@@ -1,0 +1,188 @@
+"""Field groups, refusals and choices of the pages about people, in words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from babel import Locale
+from babel.dates import format_date, get_month_names
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, pgettext_lazy
+
+from wayfare.access.words import groups as group_names
+from wayfare.ledger.web.words import locale, number
+from wayfare.people.births import Birth, Told
+from wayfare.people.names import Names
+from wayfare.people.rules import Contact, Documents, Group, Notes
+
+_USES = {
+    "used": pgettext_lazy("name", "The name they use"),
+    "document": pgettext_lazy("name", "On a document"),
+    "birth": pgettext_lazy("name", "At birth"),
+    "earlier": pgettext_lazy("name", "An earlier name"),
+    "other": pgettext_lazy("name", "Another name"),
+}
+_CALENDARS = {
+    "gregorian": gettext_lazy("Gregorian calendar"),
+    "hijri": gettext_lazy("Islamic lunar calendar"),
+    "persian": gettext_lazy("Persian solar calendar"),
+}
+_CHANNELS = {
+    "phone": gettext_lazy("Telephone"),
+    "text_message": gettext_lazy("Text message"),
+    "messenger": gettext_lazy("Messenger"),
+    "email": gettext_lazy("E-mail"),
+    "post": gettext_lazy("Post"),
+    "in_person": gettext_lazy("In person"),
+    "through_somebody": gettext_lazy("Through somebody"),
+}
+_DOCUMENTS = {
+    "passport": gettext_lazy("Passport"),
+    "identity_card": gettext_lazy("Identity card"),
+    "travel_document": gettext_lazy("Travel document"),
+    "laissez_passer": gettext_lazy("Laissez-passer"),
+    "residence_permit": gettext_lazy("Residence permit"),
+    "birth_record": gettext_lazy("Birth record"),
+    "family_record": gettext_lazy("Family record"),
+    "driving_licence": gettext_lazy("Driving licence"),
+    "other": gettext_lazy("Another document"),
+}
+_SEEN = {
+    "original": gettext_lazy("seen by us"),
+    "copy": gettext_lazy("a copy"),
+    "told": gettext_lazy("as they told us"),
+}
+
+
+def calendar(code: str) -> str:
+    """Return the name of a calendar."""
+    return str(_CALENDARS[code])
+
+
+def told(date: Told, language: str) -> str:
+    """Return a birth date as it was told: no more of it than was, in the calendar of the person."""
+    where = locale(language)
+    if date.calendar == "gregorian":
+        if date.month is None:
+            return number_of_year(date.year, language)
+        month = get_month_names("wide", locale=where)[date.month]
+        if date.day is None:
+            return f"{month} {number_of_year(date.year, language)}"
+        return _whole_day(date, where)
+    return _("%(date)s (%(calendar)s)") % {"date": date.text(), "calendar": calendar(date.calendar)}
+
+
+def number_of_year(year: int, language: str) -> str:
+    """Return a year in a language's digits, without grouping."""
+    return number(year, language) if year < 1000 else "".join(number(int(digit), language) for digit in str(year))
+
+
+def _whole_day(told_date: Told, where: Locale) -> str:
+    from datetime import date
+
+    assert told_date.month is not None
+    assert told_date.day is not None
+    return format_date(date(told_date.year, told_date.month, told_date.day), "long", locale=where)
+
+
+Row = dict[str, Any]
+
+
+def group(name: str, value: Group, language: str) -> dict[str, Any]:
+    """Return a field group as its name and rows of `key`, `value` and perhaps a `note`."""
+    return {"group": name, "title": group_names([name]), "rows": _rows(value, language)}
+
+
+def _rows(value: Group, language: str) -> list[Row]:
+    match value:
+        case Names():
+            return _of_names(value)
+        case Birth():
+            return _of_birth(value, language)
+        case Contact():
+            return _of_contact(value, language)
+        case Documents():
+            return [
+                {
+                    "key": _DOCUMENTS[one.kind],
+                    "value": one.number or _("number not noted"),
+                    "note": " · ".join(filter(None, [one.country, str(_SEEN[one.seen]), one.valid_until])),
+                }
+                for one in value.documents
+            ]
+        case Notes():
+            return [{"key": note.on, "value": note.text} for note in value.notes]
+
+
+def _of_names(value: Names) -> list[Row]:
+    rows = [
+        {
+            "key": _USES[name.use],
+            "value": written.text(),
+            "note": _("transliterated") if written.transliterated else "",
+        }
+        for name in value.names
+        for written in name.written
+    ]
+    return [*rows, *([{"key": _("Wishes to be addressed as"), "value": value.address}] if value.address else [])]
+
+
+def _of_birth(value: Birth, language: str) -> list[Row]:
+    rows: list[Row] = []
+    if value.told is not None:
+        note = _("estimated by somebody else") if value.estimated else ""
+        rows.append({"key": _("Born, as they told us"), "value": told(value.told, language), "note": note})
+    if value.on_document is not None:
+        rows.append({"key": _("Born, on a document"), "value": told(value.on_document, language)})
+    if value.place is not None:
+        rows.append({"key": _("Place of birth"), "value": value.place})
+    return rows
+
+
+def _of_contact(value: Contact, language: str) -> list[Row]:
+    rows: list[Row] = [
+        {
+            "key": _CHANNELS[one.kind],
+            "value": one.value,
+            "note": one.note or "",
+            "allowed": one.allowed,
+            "channel": True,
+        }
+        for one in value.channels
+    ]
+    if value.languages:
+        where = locale(language)
+        names = [where.languages.get(tag.partition("-")[0], tag) for tag in value.languages]
+        note = _("with an interpreter") if value.interpreter else ""
+        rows.append({"key": _("Languages"), "value": ", ".join(names), "note": note})
+    return rows
+
+
+_REFUSALS = {
+    "text": gettext_lazy("Write a name, a case number or a year of birth."),
+    "reason": gettext_lazy("Say in a sentence why this file is opened now."),
+    "basis": gettext_lazy("Name the law, the article and the request that oblige us."),
+    "names.name": gettext_lazy("Write the name that the person uses."),
+    "birth.year": gettext_lazy("Write the year in digits, or leave the whole date out."),
+    "birth.month": gettext_lazy("Write the month as a number from 1 to 12, or leave it out."),
+    "birth.day": gettext_lazy("Write the day as a number that the month has, or leave it out."),
+    "contact.channels": gettext_lazy("Write the telephone number as the person gave it."),
+    "contact.languages": gettext_lazy("Write a language’s tag, such as ar, fr or ku-Arab."),
+}
+
+
+def refusal(field: str, language: str) -> str:
+    """Return what is wrong with a field and the mend, in words; fields within a list are told by the list."""
+    parts = field.replace("[", ".").split(".")
+    for end in range(len(parts), 0, -1):
+        if (said := _REFUSALS.get(".".join(parts[:end]))) is not None:
+            return str(said)
+    last = _REFUSALS.get(f"birth.{parts[-1]}") or _REFUSALS.get(f"contact.{parts[-1]}")
+    return str(last or _("This cannot be read. Check it, and write it another way."))
+
+
+def forbidden(code: str) -> str:
+    """Return in words why the actor has to wait; nothing else is told apart."""
+    if code == "too_many_files":
+        return _("You have opened the files of many people within an hour. Wait two minutes before the next one.")
+    return _("You have searched many times. Wait a minute.")
