@@ -130,10 +130,19 @@ def add_office(office: str, name: str, timezone: str) -> None:
     )
 
 
-def join(name: str, email: str, office: str, roles: Collection[str], language: str, *, at: datetime) -> UUID:
-    """Take on a member of staff; return their id. Raises: Refused."""
-    _check_roles(roles)
-    staff = uuid4()
+def join(
+    name: str,
+    email: str,
+    office: str,
+    roles: Collection[str],
+    language: str,
+    *,
+    at: datetime,
+    staff: UUID | None = None,
+) -> UUID:
+    """Take on a member of staff, under an id that was given out before or a new one; return it. Raises: Refused."""
+    check_roles(roles)
+    staff = staff or uuid4()
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("select 1 from access_office where id = %s", [office])
@@ -152,7 +161,7 @@ def join(name: str, email: str, office: str, roles: Collection[str], language: s
 
 def change_roles(staff: UUID, roles: Collection[str], *, at: datetime) -> None:
     """Give a member of staff these roles and no others; their sessions end. Raises: Refused."""
-    _check_roles(roles)
+    check_roles(roles)
     with transaction.atomic():
         _run("delete from access_role where staff = %s", [staff])
         _give(staff, roles)
@@ -166,7 +175,8 @@ def leave(staff: UUID, *, at: datetime) -> bool:
         return _run("update access_staff set left_at = %s where id = %s and left_at is null", [at, staff]) == 1
 
 
-def _check_roles(roles: Collection[str]) -> None:
+def check_roles(roles: Collection[str]) -> None:
+    """Refuse roles that there are none of, and none at all. Raises: Refused."""
     unknown = [role for role in roles if role not in ROLES]
     if unknown or not roles:
         raise Refused("roles", "are missing or unknown; one or more of " + ", ".join(ROLES))

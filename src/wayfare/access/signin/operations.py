@@ -1,0 +1,385 @@
+"""Coming in and being let in again: each verb one transaction. What proves nothing raises NotProved."""
+
+from __future__ import annotations
+
+import logging
+import re
+import secrets
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from django.conf import settings
+from django.contrib.auth import hashers, password_validation
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, connection, transaction
+
+from wayfare.access import operations as access
+from wayfare.access.rules import Actor, Forbidden, secret_hash
+from wayfare.access.signin import keys, queries, rules, totp
+from wayfare.access.signin.passkeys import Assertion, NewPasskey
+from wayfare.access.signin.rules import NotProved
+from wayfare.ledger.rules import Refused
+
+log = logging.getLogger("wayfare.signin")
+_EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]+\.[^@\s.]+")
+_NO_PASSWORD = "!"  # noqa: S105 - Django's mark of a password that none matches
+_FORGET_CHALLENGES = timedelta(hours=1)
+
+
+def _run(query: str, parameters: list[Any]) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(query, parameters)
+        return int(cursor.rowcount)
+
+
+# Invitations
+
+
+def invite(
+    name: str,
+    email: str,
+    office: str,
+    roles: Collection[str],
+    language: str = "en",
+    *,
+    by: UUID | None = None,
+    at: datetime,
+) -> str:
+    """Invite somebody to the staff; return the secret of the link, which is told here and never again.
+
+    An earlier invitation to the same address that is still open is withdrawn. `by`: None from the command line.
+    Raises: Refused.
+    """
+    name, email = " ".join(name.split()), rules.folded_email(email)
+    if not 1 <= len(name) <= 200:
+        raise Refused("name", "is missing or longer than 200 characters; write the name colleagues know them by")
+    if not _EMAIL.fullmatch(email):
+        raise Refused("email", f"{email!r} is no e-mail address; write it like ada@example.org")
+    if language not in dict(settings.LANGUAGES):
+        raise Refused("language", "is none of " + ", ".join(dict(settings.LANGUAGES)))
+    access.check_roles(roles)
+    secret = secrets.token_urlsafe(32)
+    with transaction.atomic():
+        if office not in {one.id for one in queries.offices()}:
+            raise Refused("office", f"{office!r} is no office; see `wayfare staff offices`")
+        with connection.cursor() as cursor:
+            cursor.execute("select from access_staff where lower(email) = %s and left_at is null", [email])
+            if cursor.fetchone() is not None:
+                raise Refused("email", "is that of a colleague already; use another, or let them leave first")
+        withdraw(email, at=at)
+        _run(
+            "insert into access_invitation (hash, staff, name, email, office, roles, language, invited_by, made_at,"
+            " expires_at) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+            [
+                secret_hash(secret),
+                uuid4(),
+                name,
+                email,
+                office,
+                sorted(set(roles)),
+                language,
+                by,
+                at,
+                at + rules.INVITATION,
+            ],
+        )
+    return secret
+
+
+def withdraw(email: str, *, at: datetime) -> bool:
+    """Withdraw the open invitation to an address; return False if there is none."""
+    return bool(
+        _run(
+            "update access_invitation set withdrawn_at = %s where lower(email) = %s and used_at is null"
+            " and withdrawn_at is null",
+            [at, rules.folded_email(email)],
+        )
+    )
+
+
+def accept_with_passkey(secret: str, passkey: NewPasskey, name: str, *, at: datetime) -> str:
+    """Accept an invitation by a new passkey; return the secret of the session that begins. Raises: NotProved."""
+    with transaction.atomic():
+        staff = _accept(secret, at)
+        _store(staff, passkey, name, at)
+        return access.begin_session(staff, "passkey", at=at)
+
+
+def accept_with_password(secret: str, password: str, generator: str, code: str, *, at: datetime) -> str:
+    """Accept an invitation by a password and a code generator; return the secret of the session that begins.
+
+    `generator`: the secret in base32 of which `code` shows that the phone has it. Raises: Refused, NotProved.
+    """
+    found = queries.invitation(secret, at=at)
+    if found is None:
+        raise NotProved("invitation")
+    check_password(password, email=found.email, name=found.name)
+    step = totp.step_of(generator, code, at)
+    if step is None:
+        raise Refused("code", "is not the one that the phone shows now; wait for the next one and write that")
+    encoded = hashers.make_password(password)
+    with transaction.atomic():
+        staff = _accept(secret, at)
+        _run("insert into access_password (staff, encoded, set_at) values (%s, %s, %s)", [staff, encoded, at])
+        box = keys.sealed(_key(), staff.bytes, generator.encode())
+        _run("insert into access_totp (staff, sealed, last_step) values (%s, %s, %s)", [staff, box, step])
+        return access.begin_session(staff, "totp", at=at)
+
+
+def _accept(secret: str, at: datetime) -> UUID:
+    """Use an invitation up; of two at once the second waits here, and then finds it used."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "update access_invitation set used_at = %s where hash = %s and used_at is null and withdrawn_at is null"
+            " and expires_at > %s returning staff, name, email, office, roles, language",
+            [at, secret_hash(secret), at],
+        )
+        row = cursor.fetchone()
+    if row is None:
+        raise NotProved("invitation")
+    staff, name, email, office, roles, language = row
+    return access.join(name, email, office, roles, language, at=at, staff=staff)
+
+
+def check_password(password: str, *, email: str, name: str) -> None:
+    """Refuse a password that is short, among those most used, or made of its owner's name. Raises: Refused."""
+    if not rules.PASSWORD_LEAST <= len(password) <= rules.PASSWORD_MOST:
+        raise Refused("password", f"is shorter than {rules.PASSWORD_LEAST} characters or far too long; use a sentence")
+    about = type("About", (), {"email": email, "name": name})
+    similar = password_validation.UserAttributeSimilarityValidator(("email", "name"))
+    try:
+        password_validation.validate_password(
+            password, about(), (password_validation.CommonPasswordValidator(), similar)
+        )
+    except ValidationError:
+        raise Refused("password", "is one of the first that anybody would try; use a sentence of your own") from None
+
+
+# Coming in
+
+
+def use_challenge(challenge: bytes, *, at: datetime) -> None:
+    """Use a challenge up, before its answer is looked at. Raises: NotProved for one that was used before."""
+    _run("delete from access_challenge where used_at < %s", [at - _FORGET_CHALLENGES])
+    used = _run(
+        "insert into access_challenge (hash, used_at) values (%s, %s) on conflict do nothing",
+        [secret_hash(challenge.hex()), at],
+    )
+    if not used:
+        raise NotProved("replayed")
+
+
+def sign_in_with_passkey(proof: Assertion, *, at: datetime) -> str:
+    """Begin a session by a passkey's proof; return its secret.
+
+    A passkey whose counter went back was copied, and we cannot tell which of the two is the owner's: it opens nothing
+    any more. Raises: NotProved.
+    """
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "select k.sign_count from access_passkey k join access_staff s on s.id = k.staff where k.id = %s"
+                " and k.staff = %s and k.copied_at is null and s.left_at is null for update of k",
+                [proof.id, proof.staff],
+            )
+            row = cursor.fetchone()
+        if row is None:
+            raise NotProved("no_passkey")
+        if not rules.copied(row[0], proof.sign_count):
+            _run(
+                "update access_passkey set sign_count = %s, used_at = %s where id = %s",
+                [proof.sign_count, at, proof.id],
+            )
+            return access.begin_session(proof.staff, "passkey", at=at)
+        _run("update access_passkey set copied_at = %s where id = %s", [at, proof.id])
+    log.warning("a passkey of %s was copied (its counter went from %s to %s)", proof.staff, row[0], proof.sign_count)
+    raise NotProved("copied")
+
+
+def sign_in_with_code(email: str, password: str, code: str, *, at: datetime) -> str:
+    """Begin a session by a password and a code together; return its secret. Raises: NotProved.
+
+    The same is computed for an address that nobody has, for a wrong password and for a wrong code.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select s.id, p.encoded, t.sealed from access_staff s join access_password p on p.staff = s.id"
+            " join access_totp t on t.staff = s.id where lower(s.email) = %s and s.left_at is null",
+            [rules.folded_email(email)],
+        )
+        row = cursor.fetchone()
+    staff, encoded, box = row or (None, _NO_PASSWORD, b"")
+    right = hashers.check_password(password[: rules.PASSWORD_MOST], encoded)
+    opened = keys.unsealed(_key(), staff.bytes, bytes(box)) if staff else None
+    step = totp.step_of(opened.decode() if opened else totp.NOBODY, code, at)
+    if staff is None or not right or opened is None or step is None:
+        raise NotProved("password_or_code")
+    with transaction.atomic():
+        if not _run("update access_totp set last_step = %s where staff = %s and last_step < %s", [step, staff, step]):
+            raise NotProved("code_used")
+        return access.begin_session(staff, "totp", at=at)
+
+
+def _key() -> bytes:
+    return keys.opened(settings.WAYFARE_HOME / "keys")
+
+
+# One's own passkeys and sessions
+
+
+def add_passkey(staff: UUID, passkey: NewPasskey, name: str, *, at: datetime) -> None:
+    """Add a passkey to those of a member of staff. Raises: NotProved."""
+    with transaction.atomic():
+        _store(staff, passkey, name, at)
+
+
+def _store(staff: UUID, passkey: NewPasskey, name: str, at: datetime) -> None:
+    try:
+        with transaction.atomic():
+            _run(
+                "insert into access_passkey (id, staff, credential, sign_count, name, made_at)"
+                " values (%s, %s, %s, %s, %s, %s)",
+                [passkey.id, staff, passkey.credential, passkey.sign_count, " ".join(name.split())[:60], at],
+            )
+    except IntegrityError:
+        raise NotProved("passkey_known") from None
+
+
+def remove_passkey(staff: UUID, credential_id: bytes) -> None:
+    """Remove a passkey of a member of staff. Raises: Refused, if without it they could not come in."""
+    with transaction.atomic():
+        _run("select from access_staff where id = %s for no key update", [staff])  # two at once would leave none
+        left = [one for one in queries.passkeys(staff) if one.id != credential_id and one.copied_at is None]
+        if not left and not queries.has_password(staff):
+            raise Refused("passkey", "is the only way that you come in; add another before you remove it")
+        _run("delete from access_passkey where staff = %s and id = %s", [staff, credential_id])
+
+
+def end_own_session(staff: UUID, hash_: bytes, *, at: datetime) -> None:
+    """End one session of a member of staff."""
+    _run(
+        "update access_session set ended_at = %s where staff = %s and hash = %s and ended_at is null",
+        [at, staff, hash_],
+    )
+
+
+def end_other_sessions(staff: UUID, secret: str, *, at: datetime) -> int:
+    """End every session of a member of staff but the one of this secret; return how many."""
+    return _run(
+        "update access_session set ended_at = %s where staff = %s and hash <> %s and ended_at is null",
+        [at, staff, secret_hash(secret)],
+    )
+
+
+# Recovery
+
+
+def ask_recovery(email: str, *, at: datetime) -> str:
+    """Ask to be let in again; return the secret of the asker's own page, which nobody else ever sees.
+
+    For an address that nobody has the same is written, about nobody.
+    """
+    secret = secrets.token_urlsafe(32)
+    _run(
+        "insert into access_recovery (id, hash, staff, code, asked_at, expires_at) values (%s, %s,"
+        " (select id from access_staff where lower(email) = %s and left_at is null), %s, %s, %s)",
+        [uuid4(), secret_hash(secret), rules.folded_email(email), rules.spoken_code(), at, at + rules.RECOVERY],
+    )
+    return secret
+
+
+def confirm_recovery(recovery: UUID, actor: Actor, *, at: datetime) -> bool:
+    """Say that a colleague is who asks; return True if with this word there are enough. Raises: Forbidden."""
+    with transaction.atomic():
+        _run("select from access_recovery where id = %s for update", [recovery])  # the last two words come one by one
+        wanted = next((one for one in queries.recoveries(actor, at=at) if one.id == recovery), None)
+        if wanted is None:
+            raise Forbidden("recovery")
+        _run(
+            "insert into access_recovery_voice (recovery, subject, staff, at) values (%s, %s, %s, %s)"
+            " on conflict do nothing",
+            [recovery, wanted.staff, actor.staff, at],
+        )
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "select v.staff, array(select role from access_role where staff = v.staff) from access_recovery_voice v"
+                " join access_staff s on s.id = v.staff where v.recovery = %s and s.left_at is null",
+                [recovery],
+            )
+            voices = {staff: frozenset(roles) for staff, roles in cursor.fetchall()}
+        if not rules.recovered(wanted.staff, voices):
+            return False
+        _run(
+            "update access_recovery set confirmed_at = %s, link_ends_at = %s where id = %s",
+            [at, at + rules.RECOVERY_LINK, recovery],
+        )
+        return True
+
+
+def refuse_recovery(recovery: UUID, actor: Actor, *, at: datetime) -> None:
+    """Refuse a recovery: it was not the colleague who asked. Their own word or one colleague's is enough.
+
+    Raises: Forbidden.
+    """
+    with transaction.atomic():
+        _run("select from access_recovery where id = %s for update", [recovery])
+        known = [*queries.recoveries(actor, at=at), *queries.own_recoveries(actor.staff, at=at)]
+        if recovery not in {one.id for one in known}:
+            raise Forbidden("recovery")
+        _run("update access_recovery set refused_at = %s, refused_by = %s where id = %s", [at, actor.staff, recovery])
+
+
+def recovering(secret: str, *, at: datetime) -> tuple[UUID, str, str] | None:
+    """Return id, e-mail address and name of whom a confirmed recovery lets in; None unless its hour runs."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select s.id, s.email, s.name from access_recovery r join access_staff s on s.id = r.staff"
+            " where r.hash = %s and r.used_at is null and r.refused_at is null and r.link_ends_at > %s and s.left_at is null",
+            [secret_hash(secret), at],
+        )
+        row = cursor.fetchone()
+    return (row[0], row[1], row[2]) if row else None
+
+
+def recover(secret: str, passkey: NewPasskey, name: str, *, at: datetime) -> str:
+    """Set a new passkey in the place of all that was lost; return the secret of the session that begins.
+
+    All sessions end, and every earlier passkey, password and code opens nothing any more. Raises: NotProved.
+    """
+    with transaction.atomic():
+        found = recovering(secret, at=at)
+        used = _run(
+            "update access_recovery set used_at = %s where hash = %s and used_at is null and refused_at is null"
+            " and link_ends_at > %s",
+            [at, secret_hash(secret), at],
+        )
+        if found is None or not used:
+            raise NotProved("recovery")
+        staff = found[0]
+        access.end_all_sessions(staff, at=at)
+        for table in ("access_passkey", "access_password", "access_totp"):
+            _run(f"delete from {table} where staff = %s", [staff])  # noqa: S608 - fixed names
+        _run(
+            "update access_recovery set refused_at = %s where staff = %s and used_at is null and refused_at is null",
+            [at, staff],
+        )
+        _store(staff, passkey, name, at)
+        return access.begin_session(staff, "recovery", at=at)
+
+
+# Staff
+
+
+def may_leave_the_role(staff: UUID, roles: Collection[str]) -> None:
+    """Refuse that the last administrator stops being one. Raises: Refused."""
+    if "administrator" in roles:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select r.staff from access_role r join access_staff s on s.id = r.staff"
+            " where r.role = 'administrator' and s.left_at is null"
+        )
+        if [row[0] for row in cursor.fetchall()] == [staff]:
+            raise Refused("roles", "would be without any administrator; make a colleague one first")

@@ -1,0 +1,245 @@
+"""Reading what sign-in stores: invitations by their secret, one's own passkeys and sessions, colleagues, recoveries."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from django.db import connection
+
+from wayfare.access.queries import IDLE
+from wayfare.access.rules import Actor, secret_hash
+from wayfare.access.signin.passkeys import Stored
+from wayfare.access.signin.rules import SENIOR
+
+
+class Invitation(NamedTuple):
+    """An invitation that can still be accepted."""
+
+    staff: UUID
+    """The id that the new colleague will have."""
+    name: str
+    email: str
+    office: str
+    office_name: str
+    roles: tuple[str, ...]
+    language: str
+    expires_at: datetime
+
+
+class Passkey(NamedTuple):
+    """A passkey as its owner sees it."""
+
+    id: bytes
+    name: str
+    made_at: datetime
+    used_at: datetime | None
+    copied_at: datetime | None
+
+
+class Session(NamedTuple):
+    """A session as its owner sees it."""
+
+    hash: bytes
+    began_at: datetime
+    used_at: datetime
+    ends_at: datetime
+    how: str
+
+
+class Colleague(NamedTuple):
+    """A member of staff, or one who was invited."""
+
+    staff: UUID
+    name: str
+    email: str
+    office: str
+    roles: tuple[str, ...]
+    state: str
+    """active, left, invited or run_out."""
+    since: datetime
+
+
+class Recovery(NamedTuple):
+    """A colleague who asks to be let in again."""
+
+    id: UUID
+    staff: UUID
+    name: str
+    email: str
+    office: str
+    code: str
+    asked_at: datetime
+    expires_at: datetime
+    voices: tuple[UUID, ...]
+
+
+class Office(NamedTuple):
+    """An office."""
+
+    id: str
+    name: str
+    timezone: str
+
+
+def _rows(query: str, parameters: list[Any]) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(query, parameters)
+        return list(cursor.fetchall())
+
+
+def invitation(secret: str, *, at: datetime) -> Invitation | None:
+    """Return the invitation that a secret opens; None if it is unknown, used, withdrawn or has run out."""
+    rows = _rows(
+        "select i.staff, i.name, i.email, i.office, o.name, i.roles, i.language, i.expires_at"
+        " from access_invitation i join access_office o on o.id = i.office"
+        " where i.hash = %s and i.used_at is null and i.withdrawn_at is null and i.expires_at > %s",
+        [secret_hash(secret), at],
+    )
+    for staff, name, email, office, office_name, roles, language, expires_at in rows:
+        return Invitation(staff, name, email, office, office_name, tuple(roles), language, expires_at)
+    return None
+
+
+def passkey(credential_id: bytes) -> Stored | None:
+    """Return the passkey of a credential id; None if there is none that may be used."""
+    rows = _rows(
+        "select k.staff, k.credential, k.sign_count from access_passkey k join access_staff s on s.id = k.staff"
+        " where k.id = %s and k.copied_at is null and s.left_at is null",
+        [credential_id],
+    )
+    return Stored(rows[0][0], bytes(rows[0][1]), rows[0][2]) if rows else None
+
+
+def passkeys(staff: UUID) -> list[Passkey]:
+    """Return the passkeys of a member of staff, oldest first."""
+    rows = _rows(
+        "select id, name, made_at, used_at, copied_at from access_passkey where staff = %s order by made_at, id",
+        [staff],
+    )
+    return [Passkey(bytes(id_), *rest) for id_, *rest in rows]
+
+
+def has_password(staff: UUID) -> bool:
+    """Tell whether a member of staff can sign in by a password and a code."""
+    return bool(_rows("select from access_password join access_totp using (staff) where staff = %s", [staff]))
+
+
+def sessions(staff: UUID, *, at: datetime) -> list[Session]:
+    """Return the sessions of a member of staff that have not ended, newest first."""
+    rows = _rows(
+        "select hash, began_at, used_at, ends_at, how from access_session where staff = %s and ended_at is null"
+        " and ends_at > %s and used_at > %s order by began_at desc",
+        [staff, at, at - IDLE],
+    )
+    return [Session(bytes(hash_), *rest) for hash_, *rest in rows]
+
+
+def session_began(secret: str) -> datetime:
+    """Return when a session began."""
+    began: datetime = _rows("select began_at from access_session where hash = %s", [secret_hash(secret)])[0][0]
+    return began
+
+
+def email_of(staff: UUID) -> str:
+    """Return the e-mail address of a member of staff."""
+    return str(_rows("select email from access_staff where id = %s", [staff])[0][0])
+
+
+def offices() -> list[Office]:
+    """Return the offices by their names."""
+    return [Office(*row) for row in _rows("select id, name, timezone from access_office order by name, id", [])]
+
+
+def colleagues(*, at: datetime) -> list[Colleague]:
+    """Return all staff and all open invitations, by name; who has left comes last. For administrators."""
+    rows = _rows(
+        "select s.id, s.name, s.email, s.office,"
+        " array(select role from access_role where staff = s.id order by role),"
+        " case when s.left_at is null then 'active' else 'left' end, coalesce(s.left_at, s.joined_at)"
+        " from access_staff s"
+        " union all select i.staff, i.name, i.email, i.office, i.roles, case when i.expires_at > %s then 'invited'"
+        " else 'run_out' end, i.made_at from access_invitation i where i.used_at is null and i.withdrawn_at is null",
+        [at],
+    )
+    found = [
+        Colleague(staff, name, email, office, tuple(roles), state, since)
+        for staff, name, email, office, roles, state, since in rows
+    ]
+    return sorted(found, key=lambda one: (one.state == "left", one.name.casefold(), one.since))
+
+
+def colleague(staff: UUID, *, at: datetime) -> Colleague | None:
+    """Return one of them; None if there is no such."""
+    return next((one for one in colleagues(at=at) if one.staff == staff), None)
+
+
+_OPEN = (
+    "select r.id, r.staff, s.name, s.email, s.office, r.code, r.asked_at, r.expires_at,"
+    " array(select v.staff from access_recovery_voice v where v.recovery = r.id)"
+    " from access_recovery r join access_staff s on s.id = r.staff where s.left_at is null and r.confirmed_at is null"
+    " and r.refused_at is null and r.expires_at > %s"
+)
+
+
+def _waiting(rows: list[tuple[Any, ...]]) -> list[Recovery]:
+    return [
+        Recovery(id_, staff, name, email, office, code, asked_at, expires_at, tuple(voices))
+        for id_, staff, name, email, office, code, asked_at, expires_at, voices in rows
+    ]
+
+
+def recoveries(actor: Actor, *, at: datetime) -> list[Recovery]:
+    """Return the colleagues who wait for a word and whom the actor knows: the own office, senior roles all."""
+    everywhere = bool(actor.roles & SENIOR)
+    rows = _rows(
+        _OPEN + " and r.staff <> %s and (%s or s.office = %s) order by r.asked_at",
+        [at, actor.staff, everywhere, actor.office],
+    )
+    return _waiting(rows)
+
+
+def own_recoveries(staff: UUID, *, at: datetime) -> list[Recovery]:
+    """Return what somebody asks in one's own name and has not been answered."""
+    return _waiting(_rows(_OPEN + " and r.staff = %s", [at, staff]))
+
+
+class Asked(NamedTuple):
+    """A recovery as whoever asked for it sees it."""
+
+    code: str
+    ready: bool
+    """Two colleagues have confirmed, and the hour of the link runs."""
+    ends_at: datetime
+
+
+def recovery(secret: str, *, at: datetime) -> Asked | None:
+    """Return the recovery that a secret was given for; None if it is unknown, used, refused or has run out.
+
+    For an address that is nobody's there is one, too, which nobody will ever confirm.
+    """
+    rows = _rows(
+        "select code, link_ends_at is not null, coalesce(link_ends_at, expires_at) from access_recovery"
+        " where hash = %s and used_at is null and refused_at is null and coalesce(link_ends_at, expires_at) > %s",
+        [secret_hash(secret), at],
+    )
+    return Asked(*rows[0]) if rows else None
+
+
+class Recovered(NamedTuple):
+    """That an account was recovered, told to its owner."""
+
+    at: datetime
+    by: tuple[str, ...]
+
+
+def last_recovered(staff: UUID) -> Recovered | None:
+    """Return when an account was last recovered and which colleagues confirmed; None if it never was."""
+    rows = _rows(
+        "select r.used_at, array(select s.name from access_recovery_voice v join access_staff s on s.id = v.staff"
+        " where v.recovery = r.id order by v.at) from access_recovery r where r.staff = %s and r.used_at is not null"
+        " order by r.used_at desc limit 1",
+        [staff],
+    )
+    return Recovered(rows[0][0], tuple(rows[0][1])) if rows else None

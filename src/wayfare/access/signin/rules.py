@@ -1,0 +1,72 @@
+"""How long links and ceremonies last, when a passkey was copied, whose word recovers an account. Pure."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from uuid import UUID
+
+CEREMONY_SECONDS = 300
+"""From a challenge to its answer."""
+INVITATION = timedelta(days=7)
+RECOVERY = timedelta(hours=24)
+"""From the asking to the second colleague's word."""
+RECOVERY_LINK = timedelta(hours=1)
+FRESH = timedelta(minutes=15)
+"""So long after a sign-in one may change how one signs in."""
+SENIOR = frozenset({"supervisor", "data_protection_officer", "administrator"})
+"""One of the two who recover an account has one of these roles."""
+VOICES = 2
+PASSWORD_LEAST, PASSWORD_MOST = 12, 256
+"""Characters. A password is never the only proof, so that NIST SP 800-63B would be content with eight."""
+TOTP_STEP_SECONDS = 30
+_LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
+"""Without those that are misheard or misread."""
+
+
+class NotProved(Exception):
+    """Who wants to come in has not proved who they are. `code` is for the log; outside all causes look alike."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+def copied(stored: int, told: int) -> bool:
+    """Tell whether a passkey's counter went back or stood still: two authenticators then hold one key.
+
+    Both zero is an authenticator that does not count. Source: WebAuthn level 3, section 7.2, step 22.
+    """
+    return (stored > 0 or told > 0) and told <= stored
+
+
+def recovered(subject: UUID, voices: Mapping[UUID, frozenset[str]]) -> bool:
+    """Tell whether enough colleagues have confirmed: two others, one of them in a senior role.
+
+    `voices`: who confirmed → the roles they have now; who has left is not among them.
+    """
+    others = {staff: roles for staff, roles in voices.items() if staff != subject}
+    return len(others) >= VOICES and any(roles & SENIOR for roles in others.values())
+
+
+def is_fresh(began_at: datetime, now: datetime) -> bool:
+    """Tell whether a session is so young that its owner surely sits there."""
+    return now - began_at < FRESH
+
+
+def spoken_code() -> str:
+    """Return six letters that one colleague reads to another, such as K7F-2QX."""
+    letters = [secrets.choice(_LETTERS) for _ in range(6)]
+    return "".join(letters[:3]) + "-" + "".join(letters[3:])
+
+
+def digits(text: str) -> str:
+    """Return a code as it is compared: people write it with a blank in its middle, phones with their own digits."""
+    bare = "".join(text.split()).replace("-", "")
+    return "".join(str(int(one)) if one.isdecimal() else one for one in bare[:12])
+
+
+def folded_email(text: str) -> str:
+    """Return an e-mail address as accounts are told apart by."""
+    return text.strip().lower()[:254]
