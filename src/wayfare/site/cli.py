@@ -59,6 +59,13 @@ COMMANDS: dict[str, dict[str, Entry]] = {
         "publish": Entry("wayfare.statistics.cli:publish", "Write a table with its proof."),
         "verify": Entry("wayfare.statistics.cli:verify_table", "Recount a published table and check its proof."),
     },
+    "staff": {
+        "invite": Entry("wayfare.access.signin.cli:invite", "Invite somebody; prints a link that works once."),
+        "list": Entry("wayfare.access.signin.cli:list_", "List the staff and the open invitations."),
+        "leave": Entry("wayfare.access.signin.cli:leave", "Let a colleague leave, from the next request on."),
+        "office": Entry("wayfare.access.signin.cli:office", "Add an office, or change one."),
+        "offices": Entry("wayfare.access.signin.cli:offices", "List the offices."),
+    },
     "token": {
         "add": Entry("wayfare.access.cli:add", "Make a token for a source."),
         "list": Entry("wayfare.access.cli:list_", "List the tokens."),
@@ -77,6 +84,7 @@ GROUPS = {
     "ledger": "The ledger: what happened.",
     "log": "The log: anyone can check what was recorded.",
     "stats": "Tables.",
+    "staff": "Staff: who works here, and as what.",
     "token": "Tokens for other systems.",
     "witness": "A witness for the logs of others; it needs no database.",
 }

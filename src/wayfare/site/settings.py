@@ -6,6 +6,7 @@
 | `DATABASE_URL` | none | a PostgreSQL 15 to 18 to use instead of the embedded one, as its owner |
 | `WAYFARE_SECRET_KEY`, `WAYFARE_SECRET_KEY_FILE` | made in the home | signs cookies |
 | `WAYFARE_ALLOWED_HOSTS` | `localhost,127.0.0.1,[::1]` | host names this installation answers to |
+| `WAYFARE_HTTPS` | `no` | `yes`: a proxy with TLS is in front and sends `X-Forwarded-Proto` and `X-Real-IP` |
 | `WAYFARE_DEBUG` | `no` | pages with tracebacks, for development only |
 | `WAYFARE_PORT` | `8000` | where `up` and `demo` listen |
 | `WAYFARE_TOKEN_RATE` | `500` | API requests a second that one token may make of one web worker; 5 s of them at once |
@@ -172,6 +173,7 @@ MIDDLEWARE = [
     "wayfare.site.middleware.content_security_policy",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "wayfare.site.middleware.DatabaseAway",
 ]
@@ -197,6 +199,17 @@ LANGUAGES = [("en", "English"), ("fr", "Français"), ("es", "Español"), ("ar", 
 LANGUAGE_COOKIE_NAME = "language"
 LANGUAGE_COOKIE_HTTPONLY = True
 LANGUAGE_COOKIE_SAMESITE = "Lax"
+HTTPS = _flag("WAYFARE_HTTPS")
+"""Cookies that let staff in then travel by TLS only, under names that no other host can set."""
+_HOST = "__Host-" if HTTPS else ""
+SESSION_COOKIE_NAME = f"{_HOST}wayfare_session"
+CSRF_COOKIE_NAME = f"{_HOST}wayfare_form"
+CSRF_COOKIE_SECURE = HTTPS
+CSRF_COOKIE_HTTPONLY = True
+CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_FAILURE_VIEW = "wayfare.access.signin.web.doors.form_refused"
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.ScryptPasswordHasher"]
 LOCALE_PATHS = [WAYFARE_HOME / "languages"]
 """Compiled there from `locale/` at each start."""
 STATIC_URL = "/static/"

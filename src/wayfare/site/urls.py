@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
+from wayfare.access.signin.web import me, people, recovery, sign_in, sign_up
 from wayfare.departures import web
 from wayfare.ledger import web as log
 from wayfare.site.api import api
@@ -21,5 +22,20 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("log/access/checkpoint", log.checkpoint, {"log": "access"}, name="access-log-checkpoint"),
     path("log/access/keys", log.keys, {"log": "access"}, name="access-log-keys"),
     path("log/access/tile/<path:path>", log.tile, {"log": "access"}, name="access-log-tile"),
+    path("staff/sign-in", sign_in.sign_in, name="staff-sign-in"),
+    path("staff/sign-in/options", sign_in.sign_in_options, name="staff-sign-in-options"),
+    path("staff/sign-out", sign_in.sign_out, name="staff-sign-out"),
+    path("staff/sign-up/<str:secret>", sign_up.sign_up, name="staff-sign-up"),
+    path("staff/sign-up/<str:secret>/options", sign_up.sign_up_options, name="staff-sign-up-options"),
+    path("staff/me", me.me, name="staff-me"),
+    path("staff/me/options", me.me_options, name="staff-me-options"),
+    path("staff/recover", recovery.recover, name="staff-recover"),
+    path("staff/recover/<str:secret>", recovery.recovering, name="staff-recovering"),
+    path("staff/recover/<str:secret>/options", recovery.recovering_options, name="staff-recovering-options"),
+    path("staff/recoveries", recovery.recoveries, name="staff-recoveries"),
+    path("staff/people", people.people, name="staff-people"),
+    path("staff/people/invite", people.invite, name="staff-invite"),
+    path("staff/people/<uuid:staff>", people.colleague, name="staff-colleague"),
+    path("staff/offices", people.offices, name="staff-offices"),
     path("api/v1/", api.urls),
 ]

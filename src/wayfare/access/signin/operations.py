@@ -9,6 +9,7 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
+from zoneinfo import available_timezones
 
 from django.conf import settings
 from django.contrib.auth import hashers, password_validation
@@ -336,7 +337,8 @@ def recovering(secret: str, *, at: datetime) -> tuple[UUID, str, str] | None:
     with connection.cursor() as cursor:
         cursor.execute(
             "select s.id, s.email, s.name from access_recovery r join access_staff s on s.id = r.staff"
-            " where r.hash = %s and r.used_at is null and r.refused_at is null and r.link_ends_at > %s and s.left_at is null",
+            " where r.hash = %s and r.used_at is null and r.refused_at is null and r.link_ends_at > %s"
+            " and s.left_at is null",
             [secret_hash(secret), at],
         )
         row = cursor.fetchone()
@@ -383,3 +385,15 @@ def may_leave_the_role(staff: UUID, roles: Collection[str]) -> None:
         )
         if [row[0] for row in cursor.fetchall()] == [staff]:
             raise Refused("roles", "would be without any administrator; make a colleague one first")
+
+
+def set_office(id: str, name: str, timezone: str) -> None:  # noqa: A002 - as the form names it
+    """Add an office, or change its name and time zone. Raises: Refused."""
+    if not 1 <= len(name) <= 100:
+        raise Refused("name", "is missing or longer than 100 characters")
+    if timezone not in available_timezones():
+        raise Refused("timezone", f"{timezone!r} is none; write it like Europe/Paris")
+    try:
+        access.add_office(id, name, timezone)
+    except Refused as refusal:
+        raise Refused("id", refusal.reason) from None

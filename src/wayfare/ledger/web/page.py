@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import translation
 from django.utils.html import format_html
+from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
 from wayfare.ledger.log import notes, queries, receipts
@@ -115,6 +116,7 @@ def _too_large(request: HttpRequest) -> bool:
     return not length.isdigit() or int(length) > BODY_MAX
 
 
+@csrf_exempt
 @require_http_methods(["GET", "HEAD", "POST"])
 def page(request: HttpRequest) -> HttpResponse:
     """Show the log; with POST check a receipt too.

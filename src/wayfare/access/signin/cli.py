@@ -1,0 +1,113 @@
+"""Commands for staff: the first administrator is invited here, and whoever else when nobody can sign in."""
+
+from __future__ import annotations
+
+import json
+
+import click
+from django.conf import settings
+from django.urls import reverse
+from django.utils import timezone
+
+from wayfare.access import operations as access
+from wayfare.access.purposes import ROLES
+from wayfare.access.signin import operations, queries
+from wayfare.ledger.rules import Refused
+
+
+@click.command()
+@click.option("--name", required=True, help="As colleagues know them.")
+@click.option("--email", required=True, help="What they sign in with, if not with a passkey.")
+@click.option("--office", required=True, help="The short name of their office; see `wayfare staff offices`.")
+@click.option("--role", "roles", multiple=True, required=True, type=click.Choice(ROLES))
+@click.option(
+    "--language", default="en", show_default=True, type=click.Choice([code for code, _ in settings.LANGUAGES])
+)
+@click.option("--address", help="How staff reach this installation, such as https://wayfare.example.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on the last line.")
+def invite(
+    name: str, email: str, office: str, roles: tuple[str, ...], language: str, address: str | None, as_json: bool
+) -> None:
+    """Invite somebody to the staff. The link works once, for 7 days, and is shown once, here."""
+    try:
+        secret = operations.invite(name, email, office, roles, language, at=timezone.now())
+    except Refused as refusal:
+        raise click.UsageError(str(refusal)) from None
+    base = (address or f"http://localhost:{settings.WAYFARE_PORT}").rstrip("/")
+    link = base + reverse("staff-sign-up", args=[secret])
+    if as_json:
+        click.echo(json.dumps({"email": email, "roles": list(roles), "link": link}))
+        return
+    click.echo(f"An invitation for {name} ({', '.join(roles)}). Whoever opens this first has the account:", err=True)
+    click.echo(link)
+
+
+@click.command(name="list")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on the last line.")
+def list_(as_json: bool) -> None:
+    """List the staff and the open invitations."""
+    found = queries.colleagues(at=timezone.now())
+    rows = [
+        {
+            "email": one.email,
+            "name": one.name,
+            "office": one.office,
+            "roles": list(one.roles),
+            "state": one.state,
+            "since": one.since.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        }
+        for one in found
+    ]
+    if as_json:
+        click.echo(json.dumps({"staff": rows}))
+        return
+    for row in rows:
+        click.echo(
+            f"{row['email']}\t{row['name']}\t{row['office']}\t{'+'.join(row['roles'])}\t{row['state']}\t{row['since']}"
+        )
+
+
+@click.command()
+@click.argument("email")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on the last line.")
+def leave(email: str, as_json: bool) -> None:
+    """Let a colleague leave: from the next request on they open nothing. An open invitation is withdrawn."""
+    now = timezone.now()
+    staff = [
+        one.staff
+        for one in queries.colleagues(at=now)
+        if one.state == "active" and one.email.lower() == email.strip().lower()
+    ]
+    ended = [access.leave(one, at=now) for one in staff]
+    withdrawn = operations.withdraw(email, at=now)
+    if not ended and not withdrawn:
+        raise click.UsageError(f"email: {email!r} is that of no colleague; see `wayfare staff list`")
+    if as_json:
+        click.echo(json.dumps({"email": email, "left": bool(ended), "withdrawn": withdrawn}))
+    else:
+        click.echo(f"{email} {'has left' if ended else 'is not invited any more'}.")
+
+
+@click.command()
+@click.argument("office")
+@click.option("--name", required=True, help="As people call it.")
+@click.option("--timezone", "zone", required=True, help="Such as Europe/Paris.")
+def office(office: str, name: str, zone: str) -> None:
+    """Add an office under a short name, or change its name and time zone."""
+    try:
+        operations.set_office(office, name, zone)
+    except Refused as refusal:
+        raise click.UsageError(str(refusal)) from None
+    click.echo(f"Office {office}: {name}, {zone}.")
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on the last line.")
+def offices(as_json: bool) -> None:
+    """List the offices."""
+    found = queries.offices()
+    if as_json:
+        click.echo(json.dumps({"offices": [one._asdict() for one in found]}))
+        return
+    for one in found:
+        click.echo(f"{one.id}\t{one.name}\t{one.timezone}")

@@ -1,0 +1,221 @@
+"""What the doors of all staff pages share: who is here, a ceremony between two requests, how often one may try."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Callable
+from functools import cache, wraps
+from typing import Any, cast
+from urllib.parse import urlencode, urlsplit
+
+from django.conf import settings
+from django.core import signing
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.middleware.csrf import rotate_token
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.http import url_has_allowed_host_and_scheme
+
+from wayfare.access import operations as access
+from wayfare.access import queries as staff
+from wayfare.access.rules import Actor, Limiter, address_key, secret_hash
+from wayfare.access.signin import operations, passkeys
+from wayfare.access.signin.passkeys import Site
+from wayfare.access.signin.rules import CEREMONY_SECONDS, NotProved, folded_email
+
+log = logging.getLogger("wayfare.signin")
+View = Callable[..., HttpResponse]
+_SALT = "wayfare.ceremony"
+
+
+class StaffRequest(HttpRequest):
+    """A request of somebody who is signed in."""
+
+    actor: Actor
+    session_secret: str
+    """For `operations.acting`."""
+
+
+# Who is here
+
+
+def private(view: View) -> View:
+    """Let no cache keep what a page shows."""
+
+    @wraps(view)
+    def respond(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        response = view(request, *args, **kwargs)
+        response.headers["Cache-Control"] = "no-store"
+        return response
+
+    return respond
+
+
+def presented(request: HttpRequest) -> str:
+    """Return the session's secret that a request brings, empty if it brings none."""
+    return str(request.COOKIES.get(settings.SESSION_COOKIE_NAME, ""))
+
+
+def signed_in(view: View) -> View:
+    """Let only staff with a session in; the request then has `actor` and `session_secret`. Others go to sign in."""
+
+    @wraps(view)
+    @private
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        secret, now = presented(request), timezone.now()
+        actor = staff.actor(secret, at=now) if secret else None
+        if actor is None:
+            return _to_sign_in(request)
+        access.note_session_use(secret, at=now)
+        known = cast(StaffRequest, request)
+        known.actor, known.session_secret = actor, secret
+        return view(known, *args, **kwargs)
+
+    return guarded
+
+
+def needs(*roles: str) -> Callable[[View], View]:
+    """Let only staff in one of these roles in. To other staff the page is not there; nobody else learns that it is."""
+
+    def guard(view: View) -> View:
+        @wraps(view)
+        @signed_in
+        def guarded(request: StaffRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            if not request.actor.roles & set(roles):
+                raise Http404
+            return view(request, *args, **kwargs)
+
+        return guarded
+
+    return guard
+
+
+def _to_sign_in(request: HttpRequest) -> HttpResponse:
+    back = request.get_full_path() if request.method in ("GET", "HEAD") else ""
+    query = f"?{urlencode({'next': back})}" if back else ""
+    return HttpResponseRedirect(reverse("staff-sign-in") + query)
+
+
+def way_on(request: HttpRequest) -> str:
+    """Return where to go after a sign-in: what `next` names if it is an address here, else one's own page."""
+    wanted = request.GET.get("next", "")
+    safe = url_has_allowed_host_and_scheme(wanted, allowed_hosts=None)
+    return wanted if safe and wanted.startswith("/") else reverse("staff-me")
+
+
+def let_in(request: HttpRequest, secret: str, to: str) -> HttpResponse:
+    """Hand over a new session and go on; the session that was there before, whoever began it, ends."""
+    if old := presented(request):
+        access.end_session(old, at=timezone.now())
+    rotate_token(request)
+    response = HttpResponseRedirect(to)
+    _set_cookie(response, settings.SESSION_COOKIE_NAME, secret, int(access.SESSION.total_seconds()))
+    response.delete_cookie(_ceremony_cookie(), samesite="Lax")
+    return response
+
+
+def let_out(to: str) -> HttpResponse:
+    """Take the session's cookie back and go on."""
+    response = HttpResponseRedirect(to)
+    _set_cookie(response, settings.SESSION_COOKIE_NAME, "", 0)
+    return response
+
+
+def _set_cookie(response: HttpResponse, name: str, value: str, seconds: int) -> None:
+    response.set_cookie(name, value, max_age=seconds, secure=settings.HTTPS, httponly=True, samesite="Lax")
+
+
+# Ceremonies
+
+
+def site_of(request: HttpRequest) -> Site:
+    """Return where this request thinks it is: one of the host names that we answer to, under the scheme we run with."""
+    origin = f"{'https' if settings.HTTPS else request.scheme}://{request.get_host()}"
+    return Site(urlsplit(origin).hostname or "", origin)
+
+
+def _ceremony_cookie() -> str:
+    return str(settings.SESSION_COOKIE_NAME).replace("session", "ceremony")
+
+
+def begin_ceremony(response: HttpResponse, about: str, state: dict[str, Any]) -> None:
+    """Give the browser the state of a ceremony to bring back, signed; `about` says what the ceremony is for."""
+    _set_cookie(response, _ceremony_cookie(), signing.dumps({"about": about, **state}, salt=_SALT), CEREMONY_SECONDS)
+
+
+def finish_ceremony(request: HttpRequest, about: str) -> dict[str, Any]:
+    """Return the state that a browser brings back; its challenge is used up by that, whatever comes of the answer.
+
+    Raises: NotProved.
+    """
+    try:
+        text = request.COOKIES.get(_ceremony_cookie(), "")
+        state: dict[str, Any] = signing.loads(text, salt=_SALT, max_age=CEREMONY_SECONDS)
+    except signing.BadSignature as problem:
+        raise NotProved(type(problem).__name__) from None
+    if state.pop("about", None) != about:
+        raise NotProved("other_ceremony")
+    operations.use_challenge(passkeys.challenge_of(state), at=timezone.now())
+    return state
+
+
+def about_link(kind: str, secret: str) -> str:
+    """Return what binds a ceremony to a link, without the link's secret."""
+    return f"{kind} {secret_hash(secret).hex()}"
+
+
+# Limits: in this process' memory, each for itself, so that an account is slow for a while and never locked
+
+
+@cache
+def address_tries() -> Limiter:
+    """Return the limit on the tries of one address: 30 at once, then one in three seconds."""
+    return Limiter(1 / 3, 30)
+
+
+@cache
+def account_tries() -> Limiter:
+    """Return the limit on tries with a password for one e-mail address, whoever has it: 5 at once, then 2 a minute."""
+    return Limiter(1 / 30, 5)
+
+
+def address_of(request: HttpRequest) -> str:
+    """Return the address that asks; behind our own proxy, the one that the proxy names."""
+    named = request.headers.get("X-Real-IP", "") if settings.HTTPS else ""
+    return address_key(named or request.META.get("REMOTE_ADDR", ""))
+
+
+def wait_seconds(request: HttpRequest, email: str | None = None) -> int:
+    """Take one try; return 0, or how many seconds to wait before the next (none is taken)."""
+    wait = address_tries().wait_seconds(address_of(request), time.monotonic)
+    if not wait and email is not None:
+        wait = account_tries().wait_seconds(secret_hash(folded_email(email)).hex(), time.monotonic)
+    return math.ceil(wait)
+
+
+def too_many(request: HttpRequest, seconds: int) -> HttpResponse:
+    """Answer a try that came too soon."""
+    response = render(request, "access/wait.html", {"seconds": seconds}, status=429)
+    response.headers["Retry-After"] = str(seconds)
+    return response
+
+
+def not_proved(request: HttpRequest, problem: NotProved) -> None:
+    """Note why somebody was not let in. What they typed is not noted."""
+    log.warning("%s: not let in: %s", request.resolver_match.route if request.resolver_match else "", problem.code)
+
+
+@private
+def form_refused(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """Answer a form that was not sent from a page of ours, or too long ago."""
+    log.warning("a form was refused: %s", reason)
+    return render(request, "access/again.html", status=403)
+
+
+@private
+def closed(request: HttpRequest) -> HttpResponse:
+    """Answer a link that opens nothing: used, run out, withdrawn, or never made."""
+    return render(request, "access/closed.html", status=404)

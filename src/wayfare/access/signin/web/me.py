@@ -1,0 +1,130 @@
+"""One's own account: passkeys, sessions, what others ask in one's name."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.http import Http404, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone, translation
+from django.views.decorators.http import require_http_methods, require_POST
+
+from wayfare.access.rules import Forbidden, secret_hash
+from wayfare.access.signin import operations, passkeys, queries, rules
+from wayfare.access.signin.rules import NotProved
+from wayfare.access.signin.web import doors, words
+from wayfare.access.signin.web.doors import StaffRequest
+from wayfare.ledger.rules import Refused
+from wayfare.ledger.web.words import moment
+
+
+def _fresh(request: StaffRequest) -> bool:
+    return rules.is_fresh(queries.session_began(request.session_secret), timezone.now())
+
+
+def _about(request: StaffRequest) -> str:
+    return f"add {request.actor.staff}"
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@doors.signed_in
+def me(request: StaffRequest) -> HttpResponse:
+    """Show one's own account; with POST, change it."""
+    if request.method != "POST":
+        return _shown(request)
+    try:
+        _changed(request)
+    except Refused as refusal:
+        return _shown(request, wrong=words.refusal(refusal.field), status=422)
+    except NotProved as problem:
+        doors.not_proved(request, problem)
+        return _shown(request, failed=True, status=403)
+    return HttpResponseRedirect(reverse("staff-me"))
+
+
+def _changed(request: StaffRequest) -> None:
+    """Do what a form asks; what changes how one comes in asks for a fresh sign-in. Raises: Refused, NotProved."""
+    now, actor, given = timezone.now(), request.actor, request.POST
+    match given.get("do"):
+        case "end":
+            operations.end_own_session(actor.staff, _bytes(given.get("session", "")), at=now)
+        case "end-others":
+            operations.end_other_sessions(actor.staff, request.session_secret, at=now)
+        case "not-me":
+            try:
+                operations.refuse_recovery(UUID(given.get("recovery", "")), actor, at=now)
+            except (ValueError, Forbidden):
+                raise Http404 from None
+        case "remove" if _fresh(request):
+            operations.remove_passkey(actor.staff, _bytes(given.get("passkey", "")))
+        case "add" if _fresh(request):
+            state = doors.finish_ceremony(request, _about(request))
+            made = passkeys.made(doors.site_of(request), state, given.get("credential", ""))
+            operations.add_passkey(actor.staff, made, given.get("name", ""), at=now)
+        case "add" | "remove":
+            raise NotProved("not_fresh")
+        case _:
+            raise Http404
+
+
+def _bytes(text: str) -> bytes:
+    try:
+        return bytes.fromhex(text)
+    except ValueError:
+        raise Http404 from None
+
+
+def _shown(request: StaffRequest, *, wrong: str = "", failed: bool = False, status: int = 200) -> HttpResponse:
+    now, actor, language = timezone.now(), request.actor, translation.get_language() or "en"
+    recovered = queries.last_recovered(actor.staff)
+    context = {
+        "email": queries.email_of(actor.staff),
+        "roles": [words.role(role) for role in sorted(actor.roles)],
+        "passkeys": [
+            {
+                "id": one.id.hex(),
+                "name": one.name,
+                "made": moment(one.made_at, language),
+                "used": moment(one.used_at, language) if one.used_at else "",
+                "copied": one.copied_at is not None,
+            }
+            for one in queries.passkeys(actor.staff)
+        ],
+        "sessions": [
+            {
+                "hash": one.hash.hex(),
+                "how": words.how(one.how),
+                "began": moment(one.began_at, language),
+                "used": moment(one.used_at, language),
+                "here": one.hash == secret_hash(request.session_secret),
+            }
+            for one in queries.sessions(actor.staff, at=now)
+        ],
+        "password": queries.has_password(actor.staff),
+        "asked": [
+            {"id": one.id, "code": one.code, "at": moment(one.asked_at, language)}
+            for one in queries.own_recoveries(actor.staff, at=now)
+        ],
+        "recovered": recovered and {"at": moment(recovered.at, language), "by": " · ".join(recovered.by)},
+        "fresh": _fresh(request),
+        "wrong": wrong,
+        "failed": failed,
+    }
+    return render(request, "access/me.html", context, status=status)
+
+
+@require_POST
+@doors.signed_in
+def me_options(request: StaffRequest) -> HttpResponse:
+    """Return what the browser asks another passkey for; authenticators that have one already say so themselves."""
+    if not _fresh(request):
+        raise Http404
+    actor = request.actor
+    have = [one.id for one in queries.passkeys(actor.staff)]
+    options, state = passkeys.asked_to_make(
+        doors.site_of(request), actor.staff, queries.email_of(actor.staff), actor.name, have
+    )
+    response = JsonResponse(options)
+    doors.begin_ceremony(response, _about(request), state)
+    return response

@@ -1,0 +1,122 @@
+"""Administration: staff, their roles, invitations, offices. Administrators do all of it, and read no file."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.http import Http404, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone, translation
+from django.views.decorators.http import require_http_methods, require_safe
+
+from wayfare.access import operations as access
+from wayfare.access.purposes import ROLES
+from wayfare.access.signin import operations, queries
+from wayfare.access.signin.queries import Colleague
+from wayfare.access.signin.web import doors, words
+from wayfare.access.signin.web.doors import StaffRequest
+from wayfare.ledger.rules import Refused
+from wayfare.ledger.web.words import moment
+
+
+def _line(one: Colleague) -> dict[str, Any]:
+    language = translation.get_language() or "en"
+    names = [words.role(role) for role in one.roles]
+    return {**one._asdict(), "since": moment(one.since, language), "roles": names, "has": one.roles}
+
+
+def _roles(chosen: tuple[str, ...] | list[str]) -> list[tuple[str, str, bool]]:
+    return [(role, words.role(role), role in chosen) for role in ROLES]
+
+
+@require_safe
+@doors.needs("administrator")
+def people(request: StaffRequest) -> HttpResponse:
+    """List the staff and the open invitations."""
+    lines = [_line(one) for one in queries.colleagues(at=timezone.now())]
+    return render(request, "access/people.html", {"lines": lines})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@doors.needs("administrator")
+def colleague(request: StaffRequest, staff: UUID) -> HttpResponse:
+    """Show one colleague; with POST, change their roles, let them leave, or withdraw their invitation."""
+    found = queries.colleague(staff, at=timezone.now())
+    if found is None:
+        raise Http404
+    context: dict[str, Any] = {"one": _line(found), "roles": _roles(found.roles)}
+    if request.method != "POST":
+        return render(request, "access/colleague.html", context)
+    try:
+        _changed(request, found)
+    except Refused as refusal:
+        context["errors"] = {"roles": words.refusal(refusal.field)}
+        context["roles"] = _roles(request.POST.getlist("roles") or list(found.roles))
+        return render(request, "access/colleague.html", context, status=422)
+    return HttpResponseRedirect(reverse("staff-people"))
+
+
+def _changed(request: StaffRequest, found: Colleague) -> None:
+    now = timezone.now()
+    match request.POST.get("do"), found.state:
+        case "roles", "active":
+            roles = request.POST.getlist("roles")
+            operations.may_leave_the_role(found.staff, roles)
+            access.change_roles(found.staff, roles, at=now)
+        case "leave", "active":
+            operations.may_leave_the_role(found.staff, ())
+            access.leave(found.staff, at=now)
+        case "withdraw", "invited" | "run_out":
+            operations.withdraw(found.email, at=now)
+        case _:
+            raise Http404
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@doors.needs("administrator")
+def invite(request: StaffRequest) -> HttpResponse:
+    """Invite somebody; the link is shown this once."""
+    given = request.POST
+    context: dict[str, Any] = {
+        "offices": queries.offices(),
+        "languages": settings.LANGUAGES,
+        "given": {name: given.get(name, "") for name in ("name", "email", "office", "language")},
+        "roles": _roles(given.getlist("roles")),
+    }
+    if request.method != "POST":
+        return render(request, "access/invite.html", context)
+    values = context["given"]
+    try:
+        secret = operations.invite(
+            values["name"],
+            values["email"],
+            values["office"],
+            given.getlist("roles"),
+            values["language"],
+            by=request.actor.staff,
+            at=timezone.now(),
+        )
+    except Refused as refusal:
+        context["errors"] = {refusal.field: words.refusal(refusal.field)}
+        return render(request, "access/invite.html", context, status=422)
+    link = doors.site_of(request).origin + reverse("staff-sign-up", args=[secret])
+    return render(request, "access/invited.html", {"link": link, "name": values["name"]})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@doors.needs("administrator")
+def offices(request: StaffRequest) -> HttpResponse:
+    """List the offices; with POST, add one or change its name and time zone."""
+    given = {name: request.POST.get(name, "").strip() for name in ("id", "name", "timezone")}
+    context: dict[str, Any] = {"offices": queries.offices(), "given": given}
+    if request.method != "POST":
+        return render(request, "access/offices.html", context)
+    try:
+        operations.set_office(**given)
+    except Refused as refusal:
+        context["errors"] = {refusal.field: words.refusal(refusal.field)}
+        return render(request, "access/offices.html", context, status=422)
+    return HttpResponseRedirect(reverse("staff-offices"))

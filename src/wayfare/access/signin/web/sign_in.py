@@ -1,0 +1,63 @@
+"""Signing in, by a passkey or by a password with a code; signing out."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_POST
+
+from wayfare.access import operations as access
+from wayfare.access.signin import operations, passkeys, queries
+from wayfare.access.signin.rules import NotProved
+from wayfare.access.signin.web import doors
+
+ABOUT = "sign-in"
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@doors.private
+def sign_in(request: HttpRequest) -> HttpResponse:
+    """Show the two ways to come in; with POST, try one."""
+    if request.method != "POST":
+        return render(request, "access/sign_in.html")
+    email = None if request.POST.get("credential") else request.POST.get("email", "")
+    if seconds := doors.wait_seconds(request, email):
+        return doors.too_many(request, seconds)
+    try:
+        return doors.let_in(request, _proved(request), doors.way_on(request))
+    except NotProved as problem:
+        doors.not_proved(request, problem)
+        return render(request, "access/sign_in.html", {"wrong": True, "email": email or ""}, status=403)
+
+
+def _proved(request: HttpRequest) -> str:
+    """Return the secret of a new session. Raises: NotProved."""
+    now = timezone.now()
+    if answer := request.POST.get("credential"):
+        state = doors.finish_ceremony(request, ABOUT)
+        proof = passkeys.proved(doors.site_of(request), state, answer, queries.passkey)
+        return operations.sign_in_with_passkey(proof, at=now)
+    email, password, code = (request.POST.get(name, "") for name in ("email", "password", "code"))
+    return operations.sign_in_with_code(email, password, code, at=now)
+
+
+@require_POST
+@doors.private
+def sign_in_options(request: HttpRequest) -> HttpResponse:
+    """Return what the browser asks a passkey for: the same for everybody."""
+    if seconds := doors.wait_seconds(request):
+        return doors.too_many(request, seconds)
+    options, state = passkeys.asked_to_prove(doors.site_of(request))
+    response = JsonResponse(options)
+    doors.begin_ceremony(response, ABOUT, state)
+    return response
+
+
+@require_POST
+@doors.private
+def sign_out(request: HttpRequest) -> HttpResponse:
+    """End the session."""
+    access.end_session(doors.presented(request), at=timezone.now())
+    return doors.let_out(reverse("staff-sign-in"))

@@ -1,0 +1,50 @@
+"""Roles, ways of signing in, and what is wrong with a form, in the visitor's language."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext as _
+
+
+def role(name: str) -> str:
+    """Return a role as people call it."""
+    names = {
+        "counsellor": _("Counsellor"),
+        "supervisor": _("Supervisor"),
+        "travel_officer": _("Travel officer"),
+        "verifier": _("Verifier"),
+        "statistician": _("Statistician"),
+        "auditor": _("Auditor"),
+        "data_protection_officer": _("Data-protection officer"),
+        "administrator": _("Administrator"),
+    }
+    return names[name]
+
+
+def how(name: str) -> str:
+    """Return by what a session began."""
+    names = {
+        "passkey": _("with a passkey"),
+        "totp": _("with a password and a code"),
+        "recovery": _("after a recovery"),
+        "command": _("from the command line"),
+    }
+    return names[name]
+
+
+def refusal(field: str) -> str:
+    """Return what is wrong with a field of a form, and the mend."""
+    sentences = {
+        "name": _("Write the name by which colleagues know them."),
+        "email": _("Write an e-mail address that no colleague has yet, like ada@example.org."),
+        "office": _("Choose an office that there is."),
+        "language": _("Choose one of the languages."),
+        "roles": _("Choose at least one role. The last administrator has to stay one."),
+        "password": _(
+            "Use at least 12 characters, such as a sentence of your own, without your name and no common one."
+        ),
+        "code": _("This is not the code that the phone shows now. Wait for the next one, and write that."),
+        "passkey": _("It is the only way that you come in. Add another before you remove it."),
+        "id": _("Use lower-case letters, digits and hyphens."),
+        "timezone": _("Write a time zone such as Europe/Paris."),
+    }
+    return sentences[field]
