@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from itertools import product
@@ -20,8 +21,18 @@ from wayfare.access.signin import operations, queries
 
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(shutil.which("chromium") is None, reason="no Chromium")]
 server = test_live_page.server
-browser = test_live_page.TestInABrowser.browser
 PASSWORD = "seven lamps along the quay"
+
+
+@pytest.fixture
+def browser() -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=flags)
+        yield browser
+        browser.close()
 
 
 def meanwhile(work: Callable[[], Any]) -> Any:
@@ -157,7 +168,7 @@ def test_an_answer_that_is_sent_again_opens_nothing(person):
     assert "wayfare_ceremony" in headers["cookie"]
     again = person.context.request.post(told.url, data=told.post_data, headers=headers, max_redirects=0)
     assert again.status == 403
-    assert len(sql("select from access_session where how = 'passkey' and began_at > now() - interval '1 hour'")) == 2
+    assert len(sql("select 1 from access_session where how = 'passkey' and began_at > now() - interval '1 hour'")) == 2
 
 
 def test_a_copy_of_an_authenticator_is_noticed_and_the_passkey_opens_nothing_any_more(person, server, browser):
@@ -193,7 +204,7 @@ def test_who_cancels_is_told_and_nothing_was_done(person):
     person.cdp.send("WebAuthn.setUserVerified", {"authenticatorId": person.authenticator, "isUserVerified": False})
     person.page.get_by_role("button", name="Make a passkey and begin").click()
     person.page.get_by_text("No passkey was used").wait_for()
-    assert sql("select from access_staff") == []
+    assert sql("select 1 from access_staff") == []
     person.cdp.send("WebAuthn.setUserVerified", {"authenticatorId": person.authenticator, "isUserVerified": True})
     person.page.get_by_role("button", name="Make a passkey and begin").click()
     person.page.wait_for_url("**/staff/me")
@@ -219,7 +230,7 @@ def test_without_javascript_a_password_and_a_code_let_in(server, browser):
     page.locator("summary").click()
     page.fill("#email", "ADA@example.org ")
     page.fill("#password", PASSWORD)
-    page.fill("#code", generator.at(datetime.now(UTC), 1))  # the one before was used up by signing up
+    page.fill("#code", generator.at(int(time.time()) + 30))  # the one before was used up by signing up
     page.get_by_role("button", name="Sign in", exact=True).click()
     page.wait_for_url("**/staff/me")
     assert sql("select how from access_session where ended_at is null") == [("totp",)]
@@ -235,7 +246,7 @@ def test_another_passkey_is_added_and_the_first_removed(person):
     page.fill("#passkey-name", "blue key")
     page.get_by_role("button", name="Add a passkey").click()
     page.get_by_text("blue key").first.wait_for()
-    assert len(sql("select from access_passkey")) == 2
+    assert len(sql("select 1 from access_passkey")) == 2
     page.get_by_role("button", name="Remove", exact=True).first.click()
     page.wait_for_load_state()
     assert sql("select name from access_passkey") == [("blue key",)]

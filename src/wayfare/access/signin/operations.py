@@ -66,7 +66,7 @@ def invite(
         if office not in {one.id for one in queries.offices()}:
             raise Refused("office", f"{office!r} is no office; see `wayfare staff offices`")
         with connection.cursor() as cursor:
-            cursor.execute("select from access_staff where lower(email) = %s and left_at is null", [email])
+            cursor.execute("select 1 from access_staff where lower(email) = %s and left_at is null", [email])
             if cursor.fetchone() is not None:
                 raise Refused("email", "is that of a colleague already; use another, or let them leave first")
         withdraw(email, at=at)

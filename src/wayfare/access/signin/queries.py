@@ -123,7 +123,7 @@ def passkeys(staff: UUID) -> list[Passkey]:
 
 def has_password(staff: UUID) -> bool:
     """Tell whether a member of staff can sign in by a password and a code."""
-    return bool(_rows("select from access_password join access_totp using (staff) where staff = %s", [staff]))
+    return bool(_rows("select 1 from access_password join access_totp using (staff) where staff = %s", [staff]))
 
 
 def sessions(staff: UUID, *, at: datetime) -> list[Session]:
