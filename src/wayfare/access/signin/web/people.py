@@ -82,7 +82,7 @@ def invite(request: StaffRequest) -> HttpResponse:
     given = request.POST
     context: dict[str, Any] = {
         "offices": queries.offices(),
-        "languages": settings.LANGUAGES,
+        "spoken": settings.LANGUAGES,
         "given": {name: given.get(name, "") for name in ("name", "email", "office", "language")},
         "roles": _roles(given.getlist("roles")),
     }
