@@ -15,6 +15,7 @@ from django.urls import URLResolver, get_resolver
 from wayfare.access import operations as access
 from wayfare.access.api import address_limiter, token_limiter
 from wayfare.access.rules import write_secret
+from wayfare.access.signin.web.doors import account_tries, address_tries
 from wayfare.departures import operations
 from wayfare.ledger.log import keys
 from wayfare.ledger.log import operations as log
@@ -36,6 +37,12 @@ def answers(methods: tuple[str, ...], *statuses: int) -> Expectation:
 PAGE = answers(READ, 200, 200, 200, 200)
 TURN = answers(READ, 302, 302, 302, 302)
 READING = answers(READ, 401, 401, 200, 403)
+TO_SIGN_IN = answers(READ, 302, 302, 302, 302)
+"""Staff pages for who is not signed in; `test_staff_doors.py` has them for each role."""
+STAFF = TO_SIGN_IN | answers(("POST",), 302, 302, 302, 302)
+CLOSED = answers((*READ, "POST"), 404, 404, 404, 404)
+OPTIONS_FOR_ALL = answers(("POST",), 200, 200, 200, 200)
+OPTIONS_FOR_LINK = answers(("POST",), 404, 404, 404, 404)
 DOORS: dict[str, Expectation] = {
     "": PAGE,
     "departures/": PAGE,
@@ -49,6 +56,21 @@ DOORS: dict[str, Expectation] = {
     "log/access/checkpoint": PAGE,
     "log/access/keys": PAGE,
     "log/access/tile/<path:path>": PAGE,
+    "staff/sign-in": PAGE | answers(("POST",), 403, 403, 403, 403),
+    "staff/sign-in/options": OPTIONS_FOR_ALL,
+    "staff/sign-out": answers(("POST",), 302, 302, 302, 302),
+    "staff/sign-up/<str:secret>": CLOSED,
+    "staff/sign-up/<str:secret>/options": OPTIONS_FOR_LINK,
+    "staff/me": STAFF,
+    "staff/me/options": answers(("POST",), 302, 302, 302, 302),
+    "staff/recover": PAGE | answers(("POST",), 422, 422, 422, 422),
+    "staff/recover/<str:secret>": CLOSED,
+    "staff/recover/<str:secret>/options": OPTIONS_FOR_LINK,
+    "staff/recoveries": STAFF,
+    "staff/people": TO_SIGN_IN,
+    "staff/people/invite": STAFF,
+    "staff/people/<uuid:staff>": STAFF,
+    "staff/offices": STAFF,
     "api/v1/": answers(READ, 404, 404, 404, 404) | answers(METHODS[2:], 404, 404, 404, 404),
     "api/v1/health": PAGE,
     "api/v1/openapi.json": PAGE,
@@ -59,7 +81,14 @@ DOORS: dict[str, Expectation] = {
 """Method and statuses by caller; a method that is not named is refused to everybody with 405."""
 
 
-SAMPLES = {"<slug:key>": "fra", "<key>": "fra", "<path:path>": "0/000.p/1", "<int:position>": "1"}
+SAMPLES = {
+    "<slug:key>": "fra",
+    "<key>": "fra",
+    "<path:path>": "0/000.p/1",
+    "<int:position>": "1",
+    "<str:secret>": "A" * 43,
+}
+SAMPLES["<uuid:staff>"] = str(uuid.UUID(int=1))
 
 
 def address(door: str) -> str:
@@ -92,6 +121,8 @@ def entry() -> dict[str, Any]:
 def callers(db, tmp_path) -> dict[str, Client]:
     token_limiter.cache_clear()
     address_limiter.cache_clear()
+    address_tries.cache_clear()
+    account_tries.cache_clear()
     operations.add_programme("fra", "Return from France", "FRA", "Europe/Paris")
     operations.record([entry()], writer="office")
     log.keep_up(LEDGER, keys.opened(tmp_path / "log", "wayfare.example/ledger"))
