@@ -71,6 +71,13 @@ DOORS: dict[str, Expectation] = {
     "staff/people/invite": STAFF,
     "staff/people/<uuid:staff>": STAFF,
     "staff/offices": STAFF,
+    "staff/looks": TO_SIGN_IN,
+    "staff/requests": STAFF,
+    "files/": STAFF,
+    "files/new": STAFF,
+    "files/<uuid:person>/work": answers(("POST",), 302, 302, 302, 302),
+    "files/work/<uuid:task>": TO_SIGN_IN,
+    "files/work/<uuid:task>/seal": answers(("POST",), 302, 302, 302, 302),
     "api/v1/": answers(READ, 404, 404, 404, 404) | answers(METHODS[2:], 404, 404, 404, 404),
     "api/v1/health": PAGE,
     "api/v1/openapi.json": PAGE,
@@ -88,7 +95,7 @@ SAMPLES = {
     "<int:position>": "1",
     "<str:secret>": "A" * 43,
 }
-SAMPLES["<uuid:staff>"] = str(uuid.UUID(int=1))
+SAMPLES |= {f"<uuid:{name}>": str(uuid.UUID(int=1)) for name in ("staff", "person", "task")}
 
 
 def address(door: str) -> str:

@@ -57,16 +57,17 @@ def actor(secret: str, *, at: datetime) -> Actor | None:
     """Return who acts by a session's secret; None if it has ended, is unknown, or its owner has left."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "select p.id, p.name, p.office, p.language, array(select role from access_role where staff = p.id)"
-            " from access_session s join access_staff p on p.id = s.staff where s.hash = %s and s.ended_at is null"
-            " and s.ends_at > %s and s.used_at > %s and p.left_at is null",
+            "select p.id, p.name, p.office, p.language, o.timezone,"
+            " array(select role from access_role where staff = p.id) from access_session s"
+            " join access_staff p on p.id = s.staff join access_office o on o.id = p.office"
+            " where s.hash = %s and s.ended_at is null and s.ends_at > %s and s.used_at > %s and p.left_at is null",
             [secret_hash(secret), at, at - IDLE],
         )
         row = cursor.fetchone()
     if row is None:
         return None
-    staff, name, office, language, roles = row
-    return Actor(staff, name, office, frozenset(roles), language)
+    staff, name, office, language, timezone, roles = row
+    return Actor(staff, name, office, frozenset(roles), language, timezone)
 
 
 class Logged(NamedTuple):

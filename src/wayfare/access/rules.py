@@ -31,6 +31,8 @@ class Actor(NamedTuple):
     office: str
     roles: frozenset[str]
     language: str
+    timezone: str
+    """Of their office."""
 
 
 class Token(NamedTuple):

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
+from babel.dates import format_date, format_time, get_datetime_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from wayfare.access.purposes import GROUPS
+from wayfare.ledger.web.words import locale
 
 _PURPOSES = {
     "case_work": gettext_lazy("to work on the case"),
@@ -76,3 +80,10 @@ def look(who: str, opened: Collection[str], code: str) -> str:
         "what": groups(opened),
         "what_for": purpose_in_a_sentence(code),
     }
+
+
+def moment(at: datetime, language: str, timezone: str) -> str:
+    """Return an instant to the minute, by the clock of an office."""
+    where, there = locale(language), at.astimezone(ZoneInfo(timezone))
+    parts = format_time(there.time(), "HH:mm", locale=where), format_date(there.date(), "long", locale=where)
+    return str(get_datetime_format("medium", locale=where)).format(*parts)

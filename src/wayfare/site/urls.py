@@ -5,10 +5,7 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver, path
 
 from wayfare.access.signin.web import me, people, recovery, sign_in, sign_up
-<<<<<<< HEAD
 from wayfare.access.web import looks as access
-=======
->>>>>>> signin
 from wayfare.departures import web
 from wayfare.ledger import web as log
 from wayfare.people.web import files
@@ -41,7 +38,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("staff/people", people.people, name="staff-people"),
     path("staff/people/invite", people.invite, name="staff-invite"),
     path("staff/people/<uuid:staff>", people.colleague, name="staff-colleague"),
-<<<<<<< HEAD
     path("staff/looks", access.looks, name="staff-looks"),
     path("staff/requests", access.requests, name="staff-requests"),
     path("staff/offices", people.offices, name="staff-offices"),
@@ -50,8 +46,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("files/<uuid:person>/work", files.take_up, name="file-take-up"),
     path("files/work/<uuid:task>", files.work, name="file-work"),
     path("files/work/<uuid:task>/seal", files.seal, name="file-seal"),
-=======
-    path("staff/offices", people.offices, name="staff-offices"),
->>>>>>> signin
     path("api/v1/", api.urls),
 ]

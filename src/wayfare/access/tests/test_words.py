@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 from django.conf import settings
 from django.utils import translation
@@ -26,6 +28,15 @@ def test_each_has_words_of_its_own(language):
             if language != "en":
                 with translation.override("en"):
                     assert not said & {say(code) for code in codes} - {"Superviseur", "Documents", "documents", "notes"}
+
+
+def test_a_moment_is_told_by_the_clock_of_the_office():
+    at = datetime(2026, 11, 24, 23, 5, 59, tzinfo=UTC)
+    said = {language: words.moment(at, language, "Europe/Paris") for language in LANGUAGES}
+    assert said["en"] == "25 November 2026, 00:05"
+    assert "25 novembre 2026" in said["fr"]
+    assert "00:05" in said["es"]
+    assert "نوفمبر" in said["ar"]
 
 
 def test_a_look_reads_as_a_sentence():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -14,9 +15,8 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from wayfare.access import operations, queries, words
 from wayfare.access.queries import Logged
-from wayfare.access.rules import Forbidden
+from wayfare.access.rules import Actor, Forbidden
 from wayfare.access.signin.web import StaffRequest, needs, signed_in
-from wayfare.ledger.web.words import moment
 
 A_PAGE = 50
 _READERS = ("counsellor", "supervisor", "travel_officer", "auditor", "data_protection_officer")
@@ -36,16 +36,20 @@ def _sentence(one: Logged, names: dict[UUID, str]) -> str:
     }
 
 
-def _line(one: Logged, names: dict[UUID, str], language: str) -> dict[str, Any]:
+def _line(one: Logged, names: dict[UUID, str], actor: Actor) -> dict[str, Any]:
     return {
         "position": one.position,
-        "at": moment(one.at, language),
+        "at": _moment(one.at, actor),
         "sentence": _sentence(one, names),
         "why": one.body.get("reason") or one.body.get("basis") or "",
         "person": one.person,
         "short": str(one.person)[:8],
         "kind": one.kind,
     }
+
+
+def _moment(at: datetime, actor: Actor) -> str:
+    return words.moment(at, translation.get_language() or "en", actor.timezone)
 
 
 @require_safe
@@ -58,9 +62,9 @@ def looks(request: StaffRequest) -> HttpResponse:
         found = queries.newest_looks(
             person, before=int(before) if before.isdecimal() and len(before) < 19 else None, limit=A_PAGE + 1
         )
-    language, names = translation.get_language() or "en", queries.staff_names()
+    names = queries.staff_names()
     context = {
-        "lines": [_line(one, names, language) for one in found[:A_PAGE]],
+        "lines": [_line(one, names, request.actor) for one in found[:A_PAGE]],
         "older": found[A_PAGE - 1].position if len(found) > A_PAGE else None,
         "person": person,
         "every": bool(request.actor.roles & {"auditor", "data_protection_officer"}),
@@ -94,13 +98,13 @@ def requests(request: StaffRequest) -> HttpResponse:
         return HttpResponseRedirect(reverse("staff-requests"))
     with operations.acting(request.session_secret):
         waiting, told = queries.waiting_for_approval(), queries.notices()
-    language, names = translation.get_language() or "en", queries.staff_names()
+    names = queries.staff_names()
     context = {
         "waiting": [
             {
                 "task": one.task,
                 "who": names.get(one.staff, _("A colleague")),
-                "at": moment(one.at, language),
+                "at": _moment(one.at, request.actor),
                 "reason": one.reason,
                 "own": one.staff == request.actor.staff,
             }
@@ -109,7 +113,7 @@ def requests(request: StaffRequest) -> HttpResponse:
         "told": [
             {
                 "id": one.id,
-                "at": moment(one.at, language),
+                "at": _moment(one.at, request.actor),
                 "sentence": (
                     _("%(who)s has opened the files of many people within an hour, and is slowed down.")
                     if one.about == "many_files"

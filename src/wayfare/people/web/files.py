@@ -18,7 +18,6 @@ from wayfare.access.purposes import PURPOSES
 from wayfare.access.rules import Actor, Forbidden
 from wayfare.access.signin.web import StaffRequest, needs
 from wayfare.ledger.rules import Refused
-from wayfare.ledger.web.words import moment
 from wayfare.people import operations, queries
 from wayfare.people.web import forms, words
 
@@ -73,7 +72,7 @@ def _open_work(request: StaffRequest) -> dict[str, Any]:
             {
                 "task": task.task,
                 "purpose": access_words.purpose(task.purpose),
-                "until": moment(task.ends_at, language),
+                "until": access_words.moment(task.ends_at, language, request.actor.timezone),
                 "number": numbers.get(task.person, str(task.person)[:8]),
             }
             for task in tasks
@@ -128,7 +127,7 @@ def work(request: StaffRequest, task: UUID) -> HttpResponse:
     context = {
         "task": task,
         "purpose": access_words.purpose_in_a_sentence(mine.purpose),
-        "until": moment(mine.ends_at, language),
+        "until": access_words.moment(mine.ends_at, language, request.actor.timezone),
         "shown": [words.group(group, opened.groups[group], language) for group in wanted],
         "sealed": [(group, access_words.groups([group])) for group in may if group not in wanted],
         "also": [group for group in wanted if group not in FIRST],

@@ -4,20 +4,7 @@ from __future__ import annotations
 
 from django.utils.translation import gettext as _
 
-
-def role(name: str) -> str:
-    """Return a role as people call it."""
-    names = {
-        "counsellor": _("Counsellor"),
-        "supervisor": _("Supervisor"),
-        "travel_officer": _("Travel officer"),
-        "verifier": _("Verifier"),
-        "statistician": _("Statistician"),
-        "auditor": _("Auditor"),
-        "data_protection_officer": _("Data-protection officer"),
-        "administrator": _("Administrator"),
-    }
-    return names[name]
+from wayfare.access.words import role as role
 
 
 def how(name: str) -> str:
