@@ -157,6 +157,9 @@ def server(fresh_database) -> Iterator[str]:
         port = probe.getsockname()[1]
     url = f"postgresql://wayfare_owner:{owner['PASSWORD']}@/{here['NAME']}?host={here['HOST']}"
     home = Path(os.environ["WAYFARE_HOME"]) / "web"
+    (home / "keys").mkdir(mode=0o700, parents=True, exist_ok=True)
+    (home / "keys" / "database-wayfare_app").write_text(here["PASSWORD"])
+    (home / "keys" / "database-roles-apart").touch()
     environment = {**os.environ, "DATABASE_URL": url, "WAYFARE_HOME": str(home)}
     command = [sys.executable, "-m", "granian", "--interface", "asgi", "--port", str(port), "--no-ws"]
     process = subprocess.Popen([*command, "wayfare.site.asgi:application"], env=environment)

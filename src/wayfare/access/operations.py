@@ -193,6 +193,10 @@ def _run(query: str, parameters: list[Any]) -> int:
         return int(cursor.rowcount)
 
 
+class Unbound(RuntimeError):
+    """The database would show everything to whoever asks: nothing is opened."""
+
+
 class Look(NamedTuple):
     """A look that is on the record: its position in the access log, whose file, and what of it is open now."""
 
@@ -205,7 +209,8 @@ class Look(NamedTuple):
 def acting(secret: str) -> Iterator[None]:
     """Act as whom a session's secret belongs to, in one transaction and no longer than it lasts.
 
-    The database itself finds out who that is. Without a session, or with one that ended, it shows no file.
+    The database itself finds out who that is. Without a session, or with one that ended, it shows no file. Raises:
+    Unbound.
     """
     with transaction.atomic():
         _set_session(secret)
@@ -216,7 +221,13 @@ def acting(secret: str) -> Iterator[None]:
 
 def _set_session(secret: str) -> None:
     with connection.cursor() as cursor:
-        cursor.execute("select set_config('app.session', %s, true)", [secret])
+        cursor.execute("select set_config('app.session', %s, true), row_security_active('access_log')", [secret])
+        _, bound = cursor.fetchone()
+    if not bound:
+        raise Unbound(
+            "the application acts as a role that PostgreSQL's row-level security does not bind, such as the owner of its"
+            " tables; let it make its own role (docs/operating.md), and start it again"
+        )
 
 
 def _asked(query: str, parameters: list[Any]) -> Any:

@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 import rfc8785
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, connection, connections, transaction
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -425,3 +425,23 @@ class Leaky(Leaks):
 @pytest.mark.slow
 def test_control_a_session_set_for_the_connection_would_leak(fresh_database):
     assert leaks(fresh_database, Leaky) != []
+
+
+def test_a_role_that_no_policy_binds_opens_nothing(fresh_database):
+    operations.add_office("paris", "Paris", "Europe/Paris")
+    counsellor = Colleague("paris", "counsellor")
+    person = file_of(counsellor)
+    there = connections["default"].settings_dict
+    owner = {name: connections["owner"].settings_dict[name] for name in ("USER", "PASSWORD")}
+    kept = {name: there[name] for name in owner}
+    connection.close()
+    connection.close_pool()
+    there.update(owner)
+    try:
+        with pytest.raises(operations.Unbound, match="does not bind"), acting(counsellor.secret):
+            pytest.fail(f"{person} was about to be opened")
+    finally:
+        connection.close()
+        connection.close_pool()
+        there.update(kept)
+    assert counsellor.opens(person, "duplicate_review")
