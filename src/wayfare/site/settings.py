@@ -159,6 +159,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "wayfare.ledger",
     "wayfare.access",
+    "wayfare.people",
     "wayfare.departures",
     "wayfare.statistics",
     "wayfare.site",
