@@ -1,0 +1,227 @@
+"""Master keys, one an epoch, behind one small interface; here kept as files of a folder that is no database's.
+
+An epoch has one secret of 256 random bits, from which its keys are derived (HKDF, RFC 5869): the one that wraps the
+data keys of people, and one for each kind of keyed token. A new epoch begins while the system runs; once all data
+keys are wrapped anew, the old epoch is destroyed, and with it whatever older backups hold of people erased since.
+Epochs are numbered from 1 and no number comes twice, because the newest epoch cannot be destroyed.
+
+The folder also has `index`, a secret for all epochs, without which nobody can make a token of a name.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from pathlib import Path
+from typing import NamedTuple, Protocol
+from uuid import UUID
+
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from wayfare.people import sealing
+
+SECRET_BYTES = 32
+TOKEN_KINDS = ("search", "links")
+_HEADER = "wayfare people secret 1"
+_EPOCH = re.compile(r"epoch-([1-9][0-9]{0,8})", re.ASCII)
+_INDEX = "index"
+
+
+class MasterKeyProblem(RuntimeError):
+    """A master key cannot be used; `code` names the reason, the text names the file and the mend.
+
+    | code | when |
+    | --- | --- |
+    | `open_to_others` | the folder or a file of it can be read by others |
+    | `unreadable` | a file is not a secret of ours |
+    | `no_epoch` | no key is here for this epoch: it was destroyed, or the folder is not the one that belongs here |
+    | `newest` | the newest epoch is in use and cannot be destroyed |
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class MasterKeys(Protocol):
+    """Whoever keeps the master keys. All raise MasterKeyProblem."""
+
+    def current(self) -> int:
+        """Return the newest epoch; the first begins when it is first asked for."""
+
+    def epochs(self) -> list[int]:
+        """Return the epochs whose keys are here, oldest first."""
+
+    def wrap(self, epoch: int, person: UUID, key: bytes) -> bytes:
+        """Return a person's data key wrapped in an epoch."""
+
+    def unwrap(self, epoch: int, person: UUID, wrapped: bytes) -> bytes:
+        """Return the data key. Raises: SealRefusal, if it does not open."""
+
+    def token_key(self, epoch: int, kind: str) -> bytes:
+        """Return the key (32 bytes) of one of TOKEN_KINDS in an epoch."""
+
+    def index_key(self) -> bytes:
+        """Return the key (32 bytes) that makes tokens of words, the same in all epochs."""
+
+    def mark(self, epoch: int) -> bytes:
+        """Return 16 bytes by which the epoch's key is known again, and which tell nothing of it."""
+
+    def begin_epoch(self) -> int:
+        """Begin the next epoch and return it; of two at once one begins it and both return it."""
+
+    def destroy_epoch(self, epoch: int) -> None:
+        """Destroy an epoch's secret for good. What only it opens never opens again."""
+
+
+class _Derived(NamedTuple):
+    master: bytes
+    tokens: dict[str, bytes]
+    mark: bytes
+
+
+def _derive(secret: bytes, purpose: str, length: int) -> bytes:
+    return HKDF(SHA256(), length, None, f"{_HEADER} {purpose}".encode()).derive(secret)
+
+
+def _keys_of(secret: bytes) -> _Derived:
+    tokens = {kind: _derive(secret, f"tokens {kind}", 32) for kind in TOKEN_KINDS}
+    return _Derived(_derive(secret, "wrap", sealing.MASTER_BYTES), tokens, _derive(secret, "mark", 16))
+
+
+def _sync(folder: Path) -> None:
+    number = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
+
+
+def _write(path: Path, data: bytes) -> None:
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _made(path: Path) -> None:
+    """Put a new secret at a path, whole and on disk; who comes second finds it made."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    _write(partial, f"{_HEADER}\n{secrets.token_hex(SECRET_BYTES)}\n".encode())
+    try:
+        os.link(partial, path)
+    except FileExistsError:
+        pass
+    finally:
+        partial.unlink()
+    _sync(path.parent)
+
+
+def _tight(path: Path, mode: str) -> os.stat_result:
+    found = path.stat()
+    if (open_to := found.st_mode & 0o077) != 0:
+        mend = f"chmod {mode} it, then begin a new epoch with `wayfare people rotate`, because it may have been read"
+        raise MasterKeyProblem("open_to_others", f"{path} is open to others (mode {open_to:o} too much); {mend}")
+    return found
+
+
+def _secret_in(path: Path) -> bytes:
+    try:
+        header, text, *rest = path.read_text("ascii").split("\n")
+        found = bytes.fromhex(text)
+    except (OSError, ValueError):
+        header, found, rest = "", b"", []
+    if header != _HEADER or len(found) != SECRET_BYTES or rest != [""]:
+        raise MasterKeyProblem("unreadable", f"{path} is not a secret of this program; put its backup in its place")
+    return found
+
+
+class LocalKeys:
+    """Master keys as files of a folder, for its owner alone; made at first start."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._known: dict[str, tuple[tuple[int, int, int], _Derived]] = {}
+
+    def _ready(self) -> Path:
+        if not self.folder.exists():
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _sync(self.folder.parent)
+        _tight(self.folder, "700")
+        return self.folder
+
+    def _secret(self, name: str) -> _Derived:
+        """Return what a file's secret gives; the file is looked at each time, so that a destroyed one is missed."""
+        path = self._ready() / name
+        try:
+            found = _tight(path, "600")
+        except FileNotFoundError:
+            self._known.pop(name, None)
+            why = "it was destroyed, or this is not the folder that belongs to the database"
+            raise MasterKeyProblem("no_epoch", f"there is no {path}: {why}") from None
+        which = found.st_dev, found.st_ino, found.st_mtime_ns
+        known = self._known.get(name)
+        if known is None or known[0] != which:
+            known = self._known[name] = which, _keys_of(_secret_in(path))
+        return known[1]
+
+    def epochs(self) -> list[int]:
+        """See MasterKeys."""
+        return sorted(int(match[1]) for name in os.listdir(self._ready()) if (match := _EPOCH.fullmatch(name)))
+
+    def current(self) -> int:
+        """See MasterKeys."""
+        if not (found := self.epochs()):
+            _made(self.folder / "epoch-1")
+            found = self.epochs()
+        return found[-1]
+
+    def wrap(self, epoch: int, person: UUID, key: bytes) -> bytes:
+        """See MasterKeys."""
+        return sealing.wrap(self._secret(f"epoch-{epoch}").master, person, epoch, key)
+
+    def unwrap(self, epoch: int, person: UUID, wrapped: bytes) -> bytes:
+        """See MasterKeys."""
+        return sealing.unwrap(self._secret(f"epoch-{epoch}").master, person, epoch, wrapped)
+
+    def token_key(self, epoch: int, kind: str) -> bytes:
+        """See MasterKeys."""
+        return self._secret(f"epoch-{epoch}").tokens[kind]
+
+    def index_key(self) -> bytes:
+        """See MasterKeys."""
+        if not (self._ready() / _INDEX).exists():
+            _made(self.folder / _INDEX)
+        return self._secret(_INDEX).tokens["search"]
+
+    def mark(self, epoch: int) -> bytes:
+        """See MasterKeys."""
+        return self._secret(f"epoch-{epoch}").mark
+
+    def begin_epoch(self) -> int:
+        """See MasterKeys."""
+        epoch = self.current() + 1
+        _made(self.folder / f"epoch-{epoch}")
+        return epoch
+
+    def destroy_epoch(self, epoch: int) -> None:
+        """Overwrite and remove the epoch's file.
+
+        A disk may keep what was overwritten: the folder belongs on an encrypted disk, and its backups in a place
+        of their own with a short retention.
+        """
+        here = self.epochs()
+        if here and epoch == here[-1]:
+            raise MasterKeyProblem("newest", f"epoch {epoch} is in use; begin the next with `wayfare people rotate`")
+        path = self.folder / f"epoch-{epoch}"
+        if not path.exists():
+            raise MasterKeyProblem("no_epoch", f"there is no {path}: it was destroyed before")
+        with path.open("r+b") as file:
+            file.write(bytes(path.stat().st_size))
+            file.flush()
+            os.fsync(file.fileno())
+        path.unlink()
+        _sync(self.folder)
+        self._known.pop(f"epoch-{epoch}", None)
