@@ -1,0 +1,181 @@
+"""The field groups of a file, read strictly and written canonically; the facts that the ledger may know. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import orjson
+import pycountry
+
+from wayfare.access.purposes import GROUPS
+from wayfare.ledger.rules import Refused
+from wayfare.people.births import Birth, coded, read_birth
+from wayfare.people.fields import Reader, canonical, whole
+from wayfare.people.names import Names, read_names
+
+CHANNELS = ("phone", "text_message", "messenger", "email", "post", "in_person", "through_somebody")
+DOCUMENTS = (
+    "passport",
+    "identity_card",
+    "travel_document",
+    "laissez_passer",
+    "residence_permit",
+    "birth_record",
+    "family_record",
+    "driving_licence",
+    "other",
+)
+SEEN = ("original", "copy", "told")
+"""How a document is known to us."""
+NOTE_LIMIT = 4_000
+GROUP_LIMIT = 64_000
+"""The canonical JSON of a group, in bytes."""
+_COUNTRIES = frozenset(country.alpha_3 for country in pycountry.countries) | {"XXA", "XXB", "XXX", "XOM", "UNO"}
+_LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?", re.ASCII)
+_LANGUAGE_MEND = "a language's tag (BCP 47); write ar, fr, ku-Arab, pt-BR"
+_COUNTRY = re.compile(r"[A-Z]{3}", re.ASCII)
+_CASE = re.compile(r"[0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{4}", re.ASCII)
+
+
+class Channel(NamedTuple):
+    """A way to reach the person, and whether they allow it."""
+
+    kind: str
+    value: str
+    allowed: bool
+    note: str | None = None
+    """In their words, such as the hours at which they can speak."""
+
+
+class Contact(NamedTuple):
+    """The field group `contact`."""
+
+    channels: tuple[Channel, ...] = ()
+    languages: tuple[str, ...] = ()
+    """In the order they prefer."""
+    interpreter: bool = False
+
+
+class Document(NamedTuple):
+    """A document; its number is nowhere but here, sealed."""
+
+    kind: str
+    seen: str
+    country: str | None = None
+    """ISO 3166-1 alpha-3, or ICAO 9303's codes for organisations and the stateless."""
+    number: str | None = None
+    valid_from: str | None = None
+    valid_until: str | None = None
+
+
+class Documents(NamedTuple):
+    """The field group `documents`."""
+
+    documents: tuple[Document, ...] = ()
+
+
+class Note(NamedTuple):
+    """A note on the file; the person will read it."""
+
+    on: str
+    text: str
+
+
+class Notes(NamedTuple):
+    """The field group `notes`."""
+
+    notes: tuple[Note, ...] = ()
+
+
+Group = Names | Birth | Contact | Documents | Notes
+
+
+def _channel(reader: Reader) -> Channel:
+    kind, value = reader.one_of("kind", CHANNELS), reader.text("value", limit=400, lines=True)
+    if kind == "email" and not re.fullmatch(r"[^@\s]+@[^@\s]+", value):
+        raise reader.refuse("value", "is not an address; write name@example.org")
+    return Channel(kind, value, reader.flag("allowed"), reader.perhaps("note"))
+
+
+def _contact(reader: Reader) -> Contact:
+    languages = reader.texts("languages", _LANGUAGE, _LANGUAGE_MEND)
+    return Contact(reader.many("channels", _channel), languages, reader.flag("interpreter"))
+
+
+def _document(reader: Reader) -> Document:
+    kind, seen = reader.one_of("kind", DOCUMENTS), reader.one_of("seen", SEEN)
+    country = reader.matching("country", _COUNTRY, "three capital letters (ISO 3166-1 alpha-3)")
+    if country is not None and country not in _COUNTRIES:
+        raise reader.refuse("country", f"{country!r} is no country's code (ISO 3166-1 alpha-3, or ICAO 9303)")
+    valid_from, valid_until = reader.day("valid_from"), reader.day("valid_until")
+    if valid_from is not None and valid_until is not None and valid_until < valid_from:
+        raise reader.refuse("valid_until", f"{valid_until} is before valid_from, {valid_from}")
+    return Document(kind, seen, country, reader.perhaps("number", limit=60), valid_from, valid_until)
+
+
+def _note(reader: Reader) -> Note:
+    on = reader.day("on")
+    if on is None:
+        raise reader.refuse("on", "is missing; write the day as 2026-05-17")
+    return Note(on, reader.text("text", limit=NOTE_LIMIT, lines=True))
+
+
+_READERS: dict[str, Callable[[Reader], Group]] = {
+    "names": read_names,
+    "birth": read_birth,
+    "contact": _contact,
+    "documents": lambda reader: Documents(reader.many("documents", _document)),
+    "notes": lambda reader: Notes(reader.many("notes", _note)),
+}
+assert tuple(_READERS) == GROUPS
+
+
+def read_group(group: str, data: object) -> Group:
+    """Return a field group from what JSON gave for it. Raises: Refused, with the field's place in the file."""
+    if group not in _READERS:
+        raise Refused("group", f"{group!r} is none; one of " + ", ".join(GROUPS))
+    return whole(Reader(data, f"{group}."), _READERS[group])
+
+
+def write_group(value: Group) -> bytes:
+    """Return a field group as canonical JSON: what is sealed. Raises: Refused."""
+    found = canonical(value)
+    if len(found) > GROUP_LIMIT:
+        raise Refused(group_of(value), f"is {len(found)} bytes long; {GROUP_LIMIT} at most: shorten its texts")
+    return found
+
+
+def group_of(value: Group) -> str:
+    """Return the name of a value's field group."""
+    return type(value).__name__.lower()
+
+
+def stored_group(group: str, plain: bytes) -> Group:
+    """Return a field group from its canonical JSON. Raises: Refused."""
+    return read_group(group, orjson.loads(plain))
+
+
+def ledger_facts(birth: Birth) -> dict[str, Any]:
+    """Return all that the ledger learns of an identity: the birth, to the month at most."""
+    return {"birth_date": coded(birth)}
+
+
+def is_case_number(text: str) -> bool:
+    """Tell whether a text has the form of a case number (`case_number`)."""
+    return _CASE.fullmatch(text) is not None
+
+
+def case_number(chance: int) -> str:
+    """Return the case number that 40 random bits give: Crockford's base32, which nobody misreads aloud."""
+    letters = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+    found = "".join(letters[chance >> 5 * n & 31] for n in range(8))
+    return f"{found[:4]}-{found[4:]}"
+
+
+def case_number_in(text: str) -> str | None:
+    """Return the case number that a text is meant as, whatever its case, hyphens and look-alike letters."""
+    found = re.sub(r"[\s\-–]", "", text.upper()).translate(str.maketrans("OIL", "011"))
+    spelled = f"{found[:4]}-{found[4:]}"
+    return spelled if is_case_number(spelled) else None
