@@ -70,9 +70,10 @@ def _read_told(reader: Reader) -> Told:
     year = reader.number("year", *CALENDARS[calendar])
     if year is None:
         raise reader.refuse("year", "is missing; leave the whole date out if not even the year is known")
-    month, day = reader.number("month", 1, 12), None
-    if month is not None:
-        day = reader.number("day", 1, _days_in(calendar, year, month))
+    month = reader.number("month", 1, 12)
+    day = reader.number("day", 1, 31 if month is None else _days_in(calendar, year, month))
+    if month is None and day is not None:
+        raise reader.refuse("month", "is missing; leave the day out too if the month is not known")
     return Told(calendar, year, month, day)
 
 

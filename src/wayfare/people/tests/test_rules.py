@@ -168,6 +168,7 @@ def changed(group, path, value):
         ("birth", ["told", "year"], True, "birth.told.year"),
         ("birth", ["told", "month"], 13, "birth.told.month"),
         ("birth", ["told", "day"], 32, "birth.told.day"),
+        ("birth", ["told"], {"calendar": "hijri", "year": 1400, "day": 3}, "birth.told.month"),
         ("birth", ["told", "calendar"], "julian", "birth.told.calendar"),
         ("birth", ["told"], [], "birth.told"),
         ("contact", ["channels", 0, "allowed"], "yes", "contact.channels[0].allowed"),
@@ -188,7 +189,8 @@ def test_what_is_wrong_is_refused_by_its_field(group, path, value, field):
 
 def test_groups_are_a_closed_list():
     assert refused("religion", {}) == "group"
-    for data in (None, [], "x", 1):
+    nothing: list[Any] = [None, [], "x", 1]
+    for data in nothing:
         assert refused("names", data) == "names"
 
 
@@ -198,7 +200,7 @@ def test_a_group_has_a_largest_size():
         write_group(notes)
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.text(),
@@ -261,10 +263,8 @@ def test_a_date_told_in_any_calendar_lies_in_the_days_it_can_mean(day, calendar,
     assert abs(int(code[:4]) - day.year) <= 1
     if len(code) == 7:
         assert code == f"{day:%Y-%m}"
-    read = births.read_birth(
-        Reader({"told": {"calendar": calendar, **dict(zip(("year", "month", "day"), told[1:], strict=True))}})
-    )
-    assert read.told == told
+    fields = {name: value for name, value in told._asdict().items() if value is not None}
+    assert births.read_birth(Reader({"told": fields})).told == told
 
 
 def test_a_birth_in_the_future_is_refused():

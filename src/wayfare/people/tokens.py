@@ -1,0 +1,179 @@
+"""Search without opening: what is kept of a name is a set of keyed tokens, of which the database cannot be asked "who".
+
+What a name gives (`of_names`, `of_birth`) and what a search asks for (`asked`) are texts such as `word:maria`; `Keyed`
+makes tokens of them. Typing errors are spread out on the asking side alone, so that little is stored, and what is
+stored says nothing of which names resemble each other. Pure.
+
+A token is the HMAC-SHA-256 of its text under the index key, cut to 16 bytes, and that block enciphered with AES-256
+under the epoch's key. So an epoch's tokens can be made the next epoch's without a name being opened; once the old
+epoch is destroyed, the tokens of older backups match nothing that anybody can make. The block is pseudo-random and
+the permutation deterministic on purpose: equal texts must meet. What that tells is in `docs/vault.md`.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Collection, Iterable, Mapping
+from datetime import timedelta
+from itertools import combinations, pairwise
+from typing import NamedTuple
+from uuid import UUID
+
+import jellyfish
+from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers.algorithms import AES
+from cryptography.hazmat.primitives.ciphers.modes import ECB
+
+from wayfare.people.births import Birth, Told, days
+from wayfare.people.names import Names
+from wayfare.people.spelling import bones, is_arabic, near, words
+
+TOKEN_BYTES = 16
+WORD_LIMIT = 8
+"""Words of one written name, or of a search, that count; the rest are left out."""
+WEIGHTS = {"word": 4.0, "joined": 4.0, "near": 3.0, "sound": 2.0, "bones": 2.6}
+"""What a word of the search is worth by how it was found: the best of these counts, once."""
+BIRTH_WEIGHTS = {"day": 4.0, "swapped": 2.5, "month": 2.5, "year": 1.5}
+LEAST = 0.45
+"""Of what a search could score; who scores less is no result."""
+
+
+class Keyed:
+    """Makes the tokens of one epoch."""
+
+    def __init__(self, index_key: bytes, epoch_key: bytes) -> None:
+        self._index = index_key
+        self._cipher = Cipher(AES(epoch_key), ECB())  # noqa: S305 - single blocks, each the output of an HMAC
+
+    def tokens(self, texts: Iterable[str]) -> list[bytes]:
+        """Return the token of each text."""
+        blocks = [hmac.digest(self._index, text.encode(), "sha256")[:TOKEN_BYTES] for text in texts]
+        whole = self._cipher.encryptor().update(b"".join(blocks))
+        return [whole[at : at + TOKEN_BYTES] for at in range(0, len(whole), TOKEN_BYTES)]
+
+    def moved(self, tokens: Collection[bytes], to: Keyed) -> list[bytes]:
+        """Return another epoch's tokens for the same texts, which stay unknown."""
+        blocks = self._cipher.decryptor().update(b"".join(tokens))
+        whole = to._cipher.encryptor().update(blocks)
+        return [whole[at : at + TOKEN_BYTES] for at in range(0, len(whole), TOKEN_BYTES)]
+
+
+def _sounds(word: str) -> list[str]:
+    if is_arabic(word) or len(word) < 3:
+        return []
+    return [sound] if len(sound := jellyfish.metaphone(word)) > 1 else []
+
+
+def _of_words(found: list[str]) -> dict[str, list[set[str]]]:
+    """Return, by kind, what each word gives."""
+    return {
+        "word": [{word} for word in found],
+        "sound": [set(_sounds(word)) for word in found],
+        "bones": [{one for one in bones(word) if len(one) > 1} for word in found],
+    }
+
+
+def _pairs(bones_of: list[set[str]]) -> set[str]:
+    """Return each two words of a name together, in no order: common names meet in few people."""
+    return {"+".join(sorted((a, b))) for one, other in combinations(bones_of, 2) for a in one for b in other}
+
+
+def _years(birth: Birth) -> set[str]:
+    if birth.told is None:
+        return set()
+    first, last = days(birth.told)
+    return {f"{year:04}" for year in range(first.year, last.year + 1)}
+
+
+def of_names(names: Names, birth: Birth) -> set[str]:
+    """Return the texts of which tokens are kept for a person's names."""
+    found: set[str] = set()
+    for name in names.names:
+        for written in name.written:
+            parts = [part.text for part in written.parts if part.kind != "title"]
+            here = words(" ".join(parts))[:WORD_LIMIT]
+            by_kind = _of_words(here)
+            found |= {f"{kind}:{one}" for kind, each in by_kind.items() for some in each for one in some}
+            found |= {f"word:{a}{b}" for a, b in pairwise(here)}
+            found |= {f"pair:{pair}" for pair in _pairs(by_kind["bones"])}
+            found |= {f"born:{one}+{year}" for some in by_kind["bones"] for one in some for year in _years(birth)}
+    return found
+
+
+def of_birth(birth: Birth) -> set[str]:
+    """Return the texts of which tokens are kept for a birth: the days, months and years that it may mean, if few."""
+    if birth.told is None:
+        return set()
+    first, last = days(birth.told)
+    every = [first + timedelta(days=n) for n in range((last - first).days + 1)]
+    months = {f"month:{day:%Y-%m}" for day in every}
+    found = {f"year:{year}" for year in _years(birth)} | (months if len(months) <= 2 else set())
+    return found | ({f"day:{day}" for day in every} if len(every) <= 5 else set())
+
+
+class Asked(NamedTuple):
+    """What a search asks for: for each word and for the birth, the texts by which somebody is found and their worth."""
+
+    words: list[dict[str, float]]
+    """For each word of the search, text → worth."""
+    birth: dict[str, float]
+    more: set[str]
+    """Texts that only help to find candidates: two things at once."""
+
+    def texts(self) -> list[str]:
+        """Return every text once."""
+        return list(dict.fromkeys([text for word in self.words for text in word] + [*self.birth, *sorted(self.more)]))
+
+    def most(self) -> float:
+        """Return the most that can be scored."""
+        return sum(max(word.values()) for word in self.words) + max(self.birth.values(), default=0.0)
+
+
+def asked(text: str, born: Told | None = None) -> Asked:
+    """Return what a search for a name, a birth, or both asks for."""
+    here = words(text)[:WORD_LIMIT]
+    by_kind = _of_words(here)
+    found: list[dict[str, float]] = []
+    for n, word in enumerate(here):
+        mine = {f"word:{one}": WEIGHTS["near"] for one in near(word)}
+        for kind, each in by_kind.items():
+            mine |= {f"{kind}:{one}": WEIGHTS[kind] for one in each[n]}
+        mine |= {f"word:{a}{b}": WEIGHTS["joined"] for a, b in pairwise(here) if word in (a, b)}
+        found.append(mine)
+    birth = Birth(born)
+    texts = of_birth(birth)
+    weights = {one: BIRTH_WEIGHTS[one.partition(":")[0]] for one in texts}
+    more = {f"pair:{pair}" for pair in _pairs(by_kind["bones"])}
+    more |= {f"born:{one}+{year}" for some in by_kind["bones"] for one in some for year in _years(birth)}
+    return Asked(found, _swapped(born) | weights, more)
+
+
+def _swapped(born: Told | None) -> dict[str, float]:
+    """Return the day with its month and day exchanged, as forms are often filled in."""
+    if born is None or born.calendar != "gregorian" or born.day is None or born.day > 12:
+        return {}
+    return {f"day:{born.year:04}-{born.day:02}-{born.month:02}": BIRTH_WEIGHTS["swapped"]}
+
+
+class Found(NamedTuple):
+    """Somebody whom a search may mean."""
+
+    person: UUID
+    score: float
+    """From LEAST to 1."""
+
+
+def ranked(search: Asked, hits: Mapping[UUID, Collection[str]], limit: int) -> list[Found]:
+    """Return who was found, best first, at most so many.
+
+    Each word of the search counts by the best way in which it was found, so that a person with many spellings does
+    not outrank one with few. `hits`: for each candidate, the asked texts that are theirs.
+    """
+    most = search.most()
+    found = []
+    for person, texts in hits.items():
+        score = sum(max((word[text] for text in texts if text in word), default=0.0) for word in search.words)
+        score += max((search.birth[text] for text in texts if text in search.birth), default=0.0)
+        if most and score / most >= LEAST:
+            found.append(Found(person, round(score / most, 3)))
+    return sorted(found, key=lambda one: (-one.score, one.person))[:limit]
