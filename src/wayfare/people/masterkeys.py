@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from wayfare.people import sealing
 
 SECRET_BYTES = 32
-TOKEN_KINDS = ("search", "links")
+TOKEN_KINDS = ("search", "links", "marks")
 _HEADER = "wayfare people secret 1"
 _EPOCH = re.compile(r"epoch-([1-9][0-9]{0,8})", re.ASCII)
 _INDEX = "index"
@@ -37,6 +37,7 @@ class MasterKeyProblem(RuntimeError):
     | `open_to_others` | the folder or a file of it can be read by others |
     | `unreadable` | a file is not a secret of ours |
     | `no_epoch` | no key is here for this epoch: it was destroyed, or the folder is not the one that belongs here |
+    | `other_folder` | the folder belongs to another database |
     | `newest` | the newest epoch is in use and cannot be destroyed |
     """
 

@@ -87,7 +87,7 @@ def _without_article(word: str) -> str:
 
 @lru_cache(50_000)
 def bones(word: str) -> frozenset[str]:
-    """Return the bones of a word; more than one where an article may be part of it, or a letter be heard in two ways."""
+    """Return the bones of a word; several where an article may be part of it, or a letter is heard in two ways."""
     found = {_bones(word)}
     if (shorter := _without_article(word)) != word and len(shorter) > 2:
         found.add(_bones(shorter))

@@ -15,6 +15,7 @@
 | `WAYFARE_SHARED_BUFFERS` | a quarter of memory, at most `4GB` | for the embedded PostgreSQL, read when it is made |
 | `WAYFARE_SPARK_MASTER` | `local[*]` | where `--engine spark` runs |
 | `WAYFARE_SPARK_MEMORY` | `4g` | memory of Spark's driver, such as `512m` or `4g` |
+| `WAYFARE_PEOPLE_KEYS` | `keys/people` in the home | the folder of the master keys, never in a database's backup |
 | `WAYFARE_WITNESS_HOME` | `./.wayfare-witness` | the folder of `wayfare witness`: its keys and its memory |
 | `WAYFARE_WITNESS_QUORUM` | `0` | how many witnesses must have cosigned a checkpoint before it counts as published |
 """
@@ -147,6 +148,7 @@ SPARK_MASTER = _text(
     "a Spark master; write local[*], local-cluster[2,1,1024], spark://host:7077, k8s://host or yarn",
 )
 SPARK_MEMORY = _text("WAYFARE_SPARK_MEMORY", "4g", r"[1-9]\d*[mg]", "an amount of memory such as 512m or 4g")
+PEOPLE_KEYS = Path(os.environ.get("WAYFARE_PEOPLE_KEYS") or WAYFARE_HOME / "keys" / "people").absolute()
 WITNESS_QUORUM = _number("WAYFARE_WITNESS_QUORUM", 0, 0, 48)
 EMBEDDED = not os.environ.get("DATABASE_URL")
 

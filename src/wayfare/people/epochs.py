@@ -1,0 +1,182 @@
+"""Turning over the master key while the system runs: a new epoch begins, everything is moved to it, the old one ends.
+
+By the owner's connection, which no policy binds, and which without the master key reads nothing. No name is opened:
+data keys are wrapped anew and tokens moved as they are; only the initials of search results are sealed anew. Each
+batch is a transaction of its own, so that it can be broken off at any moment and goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from django.db import connections, transaction
+
+from wayfare.ledger.rules import Refused
+from wayfare.people import sealing
+from wayfare.people.installed import keyed, master_keys
+from wayfare.people.masterkeys import MasterKeyProblem
+from wayfare.people.operations import MARK
+from wayfare.people.sealing import Place
+
+BATCH = 20_000
+_NOBODY = UUID(int=0)
+Progress = Callable[[str, int], None]
+"""Told what was moved (keys, tokens, marks) and how many just now."""
+
+
+class State(NamedTuple):
+    """An epoch and what is still in it."""
+
+    epoch: int
+    began_at: Any
+    closed_at: Any
+    destroyed_at: Any
+    keys: int
+    tokens: int
+    marks: int
+
+
+def _nothing(_: str, __: int) -> None:
+    pass
+
+
+def _owner() -> Any:
+    return connections["owner"].cursor()
+
+
+def states() -> list[State]:
+    """Return every epoch that the database knows, oldest first."""
+    with _owner() as cursor:
+        cursor.execute(
+            "select epoch, began_at, closed_at, destroyed_at, (select count(*) from people_key where epoch = e.epoch),"
+            " (select count(*) from people_token where epoch = e.epoch),"
+            " (select count(*) from people_mark where epoch = e.epoch) from people_epoch e order by epoch"
+        )
+        return [State(*row) for row in cursor.fetchall()]
+
+
+def begin() -> int:
+    """Begin the next epoch and close those before it: who is writing in one ends first, and nobody begins to."""
+    keys = master_keys()
+    with transaction.atomic(using="owner"), _owner() as cursor:
+        cursor.execute("lock table people_epoch in share row exclusive mode")
+        cursor.execute("select coalesce(max(epoch), 0) from people_epoch where closed_at is null")
+        (known,) = cursor.fetchone()
+        epoch = keys.current() if keys.current() > known else keys.begin_epoch()
+        cursor.execute(
+            "insert into people_epoch (epoch, mark, began_at) values (%s, %s, clock_timestamp())"
+            " on conflict do nothing",
+            [epoch, keys.mark(epoch)],
+        )
+        cursor.execute("update people_epoch set closed_at = clock_timestamp() where epoch < %s", [epoch])
+    return epoch
+
+
+def rewrap(epoch: int, *, batch: int = BATCH, progress: Progress = _nothing) -> None:
+    """Move everything of older epochs to this one. Raises: MasterKeyProblem, SealRefusal."""
+    for what, move in (("keys", _move_keys), ("marks", _move_marks), ("tokens", _move_tokens)):
+        last: UUID | None = _NOBODY
+        while last is not None:
+            with transaction.atomic(using="owner"), _owner() as cursor:
+                last, moved = move(cursor, epoch, last, batch)
+            progress(what, moved)
+
+
+def _copied(cursor: Any, query: str, types: list[str], rows: Iterable[tuple[Any, ...]]) -> None:
+    with cursor.copy(f"copy {query} from stdin (format binary)") as copy:
+        copy.set_types(types)
+        for row in rows:
+            copy.write_row(row)
+
+
+def _move_keys(cursor: Any, epoch: int, last: UUID, batch: int) -> tuple[UUID | None, int]:
+    """Wrap the next data keys anew; return the last person of them, None if there are no more, and how many."""
+    keys = master_keys()
+    cursor.execute(
+        "select person, epoch, wrapped from people_key where person > %s and epoch < %s order by person limit %s"
+        " for update",
+        [last, epoch, batch],
+    )
+    rows = cursor.fetchall()
+    if not rows:
+        return None, 0
+    cursor.execute("create temp table moved (person uuid, wrapped bytea) on commit drop")
+    wrapped = ((person, keys.wrap(epoch, person, keys.unwrap(old, person, bytes(one)))) for person, old, one in rows)
+    _copied(cursor, "moved", ["uuid", "bytea"], wrapped)
+    cursor.execute(
+        "update people_key k set epoch = %s, wrapped = m.wrapped from moved m where k.person = m.person"
+        " and k.person between %s and %s",
+        [epoch, rows[0][0], rows[-1][0]],
+    )
+    return rows[-1][0], len(rows)
+
+
+def _move_marks(cursor: Any, epoch: int, last: UUID, batch: int) -> tuple[UUID | None, int]:
+    """Seal the next initials anew; return as `_move_keys`."""
+    keys = master_keys()
+    cursor.execute(
+        "select person, epoch, sealed from people_mark where person > %s and epoch < %s order by person limit %s"
+        " for update",
+        [last, epoch, batch],
+    )
+    rows = cursor.fetchall()
+    if not rows:
+        return None, 0
+    to = keys.token_key(epoch, "marks")
+    cursor.execute("create temp table moved (person uuid, sealed bytea) on commit drop")
+    sealed = []
+    for person, old, mark in rows:
+        plain = sealing.unseal(keys.token_key(old, "marks"), Place(person, MARK, 1, old), bytes(mark))
+        sealed.append((person, sealing.seal(to, Place(person, MARK, 1, epoch), plain)))
+    _copied(cursor, "moved", ["uuid", "bytea"], sealed)
+    cursor.execute(
+        "update people_mark k set epoch = %s, sealed = m.sealed from moved m where k.person = m.person"
+        " and k.person between %s and %s",
+        [epoch, rows[0][0], rows[-1][0]],
+    )
+    return rows[-1][0], len(rows)
+
+
+def _move_tokens(cursor: Any, epoch: int, last: UUID, batch: int) -> tuple[UUID | None, int]:
+    """Move the tokens of the next people; return as `_move_keys`, how many tokens."""
+    cursor.execute(
+        "select person from people_mark where person > %s order by person limit %s for update", [last, batch // 10 + 1]
+    )
+    people = [person for (person,) in cursor.fetchall()]
+    if not people:
+        return None, 0
+    cursor.execute(
+        "delete from people_token where person between %s and %s and epoch < %s"
+        " returning epoch, kind, office, token, person",
+        [people[0], people[-1], epoch],
+    )
+    rows = cursor.fetchall()
+    for old in {row[0] for row in rows}:
+        mine = [row for row in rows if row[0] == old]
+        tokens = keyed(old).moved([bytes(row[3]) for row in mine], keyed(epoch))
+        moved = ((epoch, kind, office, to, who) for (_, kind, office, _, who), to in zip(mine, tokens, strict=True))
+        _copied(cursor, "people_token", ["int4", "text", "text", "bytea", "uuid"], moved)
+    return people[-1], len(rows)
+
+
+def destroy(epoch: int) -> None:
+    """Destroy a closed epoch that nothing is in any more: what older backups hold of it never opens again.
+
+    Raises: Refused, MasterKeyProblem.
+    """
+    found = {state.epoch: state for state in states()}.get(epoch)
+    if found is None or found.closed_at is None:
+        raise Refused("epoch", f"{epoch} is not one that ended; see `wayfare people epochs`")
+    if left := found.keys + found.tokens + found.marks:
+        raise Refused("epoch", f"{epoch} still has {left} keys, tokens and marks; run `wayfare people rewrap` first")
+    with transaction.atomic(using="owner"), _owner() as cursor:
+        cursor.execute(
+            "update people_epoch set destroyed_at = coalesce(destroyed_at, clock_timestamp()) where epoch = %s", [epoch]
+        )
+        try:
+            master_keys().destroy_epoch(epoch)
+        except MasterKeyProblem as problem:
+            if problem.code != "no_epoch":
+                raise

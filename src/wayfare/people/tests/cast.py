@@ -1,0 +1,65 @@
+"""Staff and people for tests: colleagues with sessions, files with known names."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from wayfare.access import operations as access
+from wayfare.access.operations import acting
+from wayfare.people import operations
+from wayfare.people.operations import Enrolled
+
+NOW = datetime.now(UTC)
+WORDS = "she asked us by telephone to read it to her"
+
+
+def file_data(name: str, born: tuple[int, ...] = (1990, 5, 7), note: str = "Asked for a map.") -> dict[str, Any]:
+    """Return what is told of a person."""
+    told = dict(zip(("year", "month", "day"), born, strict=False))
+    return {
+        "names": {
+            "names": [{"use": "used", "written": [{"script": "Latn", "parts": [{"kind": "whole", "text": name}]}]}]
+        },
+        "birth": {"told": {"calendar": "gregorian", **told}},
+        "contact": {
+            "channels": [{"kind": "phone", "value": "+33 1 23 45 67 89", "allowed": True}],
+            "languages": ["ar"],
+        },
+        "documents": {"documents": [{"kind": "passport", "seen": "copy", "number": "XK-4711-22"}]},
+        "notes": {"notes": [{"on": "2026-05-17", "text": note}]},
+    }
+
+
+class Colleague:
+    """A member of staff with a session."""
+
+    def __init__(self, office: str, *roles: str) -> None:
+        access.add_office(office, office.title(), "Europe/Paris")
+        self.id = access.join(f"{roles[0]} of {office}", f"{uuid4()}@example.org", office, roles, "en", at=NOW)
+        self.secret = access.begin_session(self.id, "passkey", at=NOW)
+
+    def acting(self) -> Any:
+        """Act as this colleague."""
+        return acting(self.secret)
+
+    def enrols(self, name: str, **told: Any) -> Enrolled:
+        """Make a person's file, and be on their team."""
+        with self.acting():
+            enrolled = operations.enrol(file_data(name, **told), at=NOW)
+            access.join_team(enrolled.person, self.id)
+        return enrolled
+
+    def task(self, person: UUID, purpose: str = "case_work") -> UUID:
+        """Take up work on a person's file."""
+        with self.acting():
+            return access.take_up(self.id, person, purpose, reason=WORDS, basis=WORDS, at=NOW - timedelta(minutes=1))
+
+    @contextmanager
+    def looks(self, person: UUID, *groups: str, purpose: str = "case_work") -> Any:
+        """Be in a transaction in which some groups of a file are open."""
+        task = self.task(person, purpose)
+        with self.acting():
+            yield operations.opened(task, groups or ("names",))
