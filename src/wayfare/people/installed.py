@@ -22,7 +22,8 @@ def master_keys() -> MasterKeys:
 def current_epoch() -> int:
     """Return the epoch to write in; the database notes it at its first use. Within `acting`.
 
-    Raises: MasterKeyProblem, Forbidden. A folder of keys that belongs to another database is told here, before anything is sealed under it.
+    A folder of keys that belongs to another database is told here, before anything is sealed under it.
+    Raises: MasterKeyProblem, Forbidden.
     """
     keys = master_keys()
     epoch = keys.current()

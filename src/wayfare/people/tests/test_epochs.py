@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
@@ -140,6 +141,7 @@ def test_a_turn_waits_for_who_is_writing_in_the_old_epoch(people, counsellor):
         try:
             with counsellor.acting():
                 made = operations.enrol(file_data("Slow"), at=NOW)
+                access.join_team(made.person, counsellor.id)
                 begun.set()
                 go_on.wait(10)
             return made.person
@@ -156,8 +158,9 @@ def test_a_turn_waits_for_who_is_writing_in_the_old_epoch(people, counsellor):
         late = threads.submit(slow)
         assert begun.wait(10)
         turning = threads.submit(turn)
+        time.sleep(0.5)
         assert not turning.done()
-        threading.Timer(0.5, go_on.set).start()
+        go_on.set()
         person = late.result()
         assert turning.result() == 2
     epochs.destroy(1)

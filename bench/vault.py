@@ -1,0 +1,322 @@
+"""How the vault's work compares with the least that anybody would have to do, on one machine, in one run.
+
+Opening: a sealed identity of about 1 KB, its look and the policies included, beside a select by primary key of as many
+bytes and a commit: once of nothing, once of one inserted row, as every look is on disk before it shows anything.
+Sealing: enrolling people, beside AES-GCM of the same bytes and a COPY of the result. Turning: wrapping data keys for a
+new epoch, beside unwrapping and wrapping alone. Searching: the 99th percentile over names that repeat as names do.
+In a home of its own. Prints one JSON object.
+
+    .venv/bin/python bench/vault.py [--opens 2000] [--people 100000] [--keys 1000000] [--search 1000000] [--searches 300]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import secrets
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+SRC = Path(__file__).resolve().parent.parent / "src"
+NOW = datetime.now(UTC)
+GROUPS = ("names", "birth", "contact", "documents", "notes")
+
+
+def told(name: str, year: int) -> dict[str, Any]:
+    """Return a file of about 1 KB in all."""
+    whole = {"script": "Latn", "parts": [{"kind": "whole", "text": name}]}
+    return {
+        "names": {"names": [{"use": "used", "written": [whole]}]},
+        "birth": {"told": {"calendar": "gregorian", "year": year, "month": 5, "day": 7}},
+        "contact": {
+            "channels": [{"kind": "phone", "value": "+33 1 23 45 67 89", "allowed": True}],
+            "languages": ["ar"],
+        },
+        "documents": {"documents": [{"kind": "passport", "seen": "copy", "number": "XK-4711-22", "country": "FRA"}]},
+        "notes": {"notes": [{"on": "2026-05-17", "text": "Asked for a map of the town. " * 15}]},
+    }
+
+
+def names(chance: random.Random) -> Callable[[], str]:
+    """Return a source of names in which few given names and family names are very common, as they are."""
+    syllables = [a + b for a in "bdfghjklmnrstwyz" for b in ("a", "i", "u", "ar", "in", "ad", "em")]
+    made = [["".join(chance.choices(syllables, k=chance.choice((2, 2, 3)))) for _ in range(n)] for n in (2_000, 20_000)]
+    weights = [[1 / (rank + 3) for rank in range(len(some))] for some in made]
+    ready: list[str] = []
+
+    def name() -> str:
+        if not ready:
+            given, family = (chance.choices(some, weight, k=10_000) for some, weight in zip(made, weights, strict=True))
+            ready.extend(f"{a} {b}".title() for a, b in zip(given, family, strict=True))
+        return ready.pop()
+
+    return name
+
+
+def per_second(number: int, step: Callable[[], None]) -> float:
+    for _ in range(max(number // 20, 1)):
+        step()
+    start = time.perf_counter()
+    for _ in range(number):
+        step()
+    return number / (time.perf_counter() - start)
+
+
+def staff() -> tuple[uuid.UUID, str]:
+    from wayfare.access import operations
+
+    operations.add_office("paris", "Paris", "Europe/Paris")
+    who = operations.join("Bench", "bench@example.org", "paris", ["counsellor", "supervisor"], "en", at=NOW)
+    return who, operations.begin_session(who, "command", at=NOW)
+
+
+def opening(number: int, who: uuid.UUID, secret: str) -> dict[str, Any]:
+    from django.db import connection, transaction
+
+    from wayfare.access import operations as access
+    from wayfare.people import operations
+
+    with access.acting(secret):
+        made = operations.enrol_many([operations.file_from(told("Nur", 1990), at=NOW) for _ in range(20)], at=NOW)
+        tasks = [access.take_up(who, one.person, "case_work", at=NOW) for one in made]
+    chance = random.Random(1)
+
+    def sealed() -> None:
+        with access.acting(secret):
+            assert operations.opened(chance.choice(tasks), GROUPS).groups
+
+    owner_run("create table bench_plain (id uuid primary key, body bytea not null)")
+    owner_run("create table bench_written (id bigserial primary key, at timestamptz default now(), body text)")
+    owner_run("grant select on bench_plain to wayfare_app; grant insert on bench_written to wayfare_app")
+    owner_run("grant usage on sequence bench_written_id_seq to wayfare_app")
+    ids = [uuid.uuid4() for _ in made]
+    for one in ids:
+        owner_run("insert into bench_plain values (%s, %s)", [one, secrets.token_bytes(1024)])
+
+    def plain(write: bool) -> Callable[[], None]:
+        def step() -> None:
+            with transaction.atomic(), connection.cursor() as cursor:
+                cursor.execute("select body from bench_plain where id = %s", [chance.choice(ids)])
+                cursor.fetchone()
+                if write:
+                    cursor.execute("insert into bench_written (body) values (%s)", ["x" * 400])
+
+        return step
+
+    rates: list[list[float]] = [[], [], []]
+    for _ in range(3):
+        for into, step in zip(rates, (sealed, plain(True), plain(False)), strict=True):
+            into.append(per_second(number, step))
+    best = [max(one) for one in rates]
+    return {
+        "opened_per_second": round(best[0]),
+        "select_insert_commit_per_second": round(best[1]),
+        "select_commit_per_second": round(best[2]),
+        "ratio": round(best[0] / best[1], 3),
+        "ratio_to_a_commit_of_nothing": round(best[0] / best[2], 3),
+    }
+
+
+def owner_run(statement: str, parameters: Iterable[Any] | None = None) -> None:
+    from django.db import connections
+
+    with connections["owner"].cursor() as cursor:
+        cursor.execute(statement, parameters)
+
+
+def sealing_people(number: int, secret: str) -> dict[str, Any]:
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+    from django.db import connections
+
+    from wayfare.access import operations as access
+    from wayfare.people import operations
+    from wayfare.people.rules import write_group
+
+    name, chance = names(random.Random(2)), random.Random(3)
+    files = [operations.file_from(told(name(), chance.randint(1950, 2015)), at=NOW) for _ in range(number)]
+    start = time.perf_counter()
+    for at in range(0, number, 2_000):
+        with access.acting(secret):
+            operations.enrol_many(files[at : at + 2_000], at=NOW)
+    ours = time.perf_counter() - start
+    plain = [[write_group(file.groups[group]) for group in GROUPS] for file in files]
+    owner_run("create table bench_key (person uuid primary key, epoch int, wrapped bytea)")
+    owner_run("create table bench_sealed (person uuid, grp text, version int, epoch int, sealed bytea,"
+              " primary key (person, grp))")  # fmt: skip
+    master, start = AESGCM(secrets.token_bytes(32)), time.perf_counter()
+    with connections["owner"].cursor() as cursor:
+        people = [uuid.uuid4() for _ in range(number)]
+        keys = [secrets.token_bytes(32) for _ in range(number)]
+        with cursor.copy("copy bench_key from stdin (format binary)") as copy:
+            copy.set_types(["uuid", "int4", "bytea"])
+            for person, key in zip(people, keys, strict=True):
+                nonce = secrets.token_bytes(12)
+                copy.write_row((person, 1, nonce + master.encrypt(nonce, key, None)))
+        with cursor.copy("copy bench_sealed from stdin (format binary)") as copy:
+            copy.set_types(["uuid", "text", "int4", "int4", "bytea"])
+            for person, key, groups in zip(people, keys, plain, strict=True):
+                cipher = AESGCM(key)
+                for group, text in zip(GROUPS, groups, strict=True):
+                    nonce = secrets.token_bytes(12)
+                    copy.write_row((person, group, 1, 1, nonce + cipher.encrypt(nonce, text, None)))
+    raw = time.perf_counter() - start
+    with connections["owner"].cursor() as cursor:
+        cursor.execute("select count(*) from people_token")
+        (tokens,) = cursor.fetchone()
+    return {
+        "people": number,
+        "seconds": round(ours, 2),
+        "raw_seconds": round(raw, 2),
+        "ratio": round(raw / ours, 3),
+        "tokens_a_person": round(tokens / max(number, 1), 1),
+    }
+
+
+def turning(number: int) -> dict[str, Any]:
+    """Time the keys alone: of people of whom there is nothing else."""
+    from django.db import connections, transaction
+
+    from wayfare.people import epochs, sealing
+    from wayfare.people.installed import master_keys
+
+    keys = master_keys()
+    epoch = keys.current()
+    people = [uuid.uuid4() for _ in range(number)]
+    wrapped = [keys.wrap(epoch, person, sealing.new_key()) for person in people]
+    fill_people(people)
+    with connections["owner"].cursor() as cursor:
+        with cursor.copy("copy people_key from stdin (format binary)") as copy:
+            copy.set_types(["uuid", "int4", "bytea"])
+            for person, one in zip(people, wrapped, strict=True):
+                copy.write_row((person, epoch, one))
+        cursor.execute("vacuum analyze people_key")
+    following = epochs.begin()
+    start = time.perf_counter()
+    for person, one in zip(people, wrapped, strict=True):
+        keys.wrap(following, person, keys.unwrap(epoch, person, one))
+    raw = time.perf_counter() - start
+    start, last = time.perf_counter(), uuid.UUID(int=0)
+    while last is not None:
+        with transaction.atomic(using="owner"), connections["owner"].cursor() as cursor:
+            last, _ = epochs._move_keys(cursor, following, last, epochs.BATCH)
+    ours = time.perf_counter() - start
+    return {
+        "keys": number,
+        "seconds": round(ours, 2),
+        "raw_seconds": round(raw, 2),
+        "times": round(ours / raw, 2),
+    }
+
+
+def fill_people(people: list[uuid.UUID]) -> None:
+    from django.db import connections
+
+    from wayfare.people.rules import case_number
+
+    numbers = set[str]()
+    while len(numbers) < len(people):
+        numbers.add(case_number(secrets.randbits(40)))
+    with connections["owner"].cursor() as cursor:
+        with cursor.copy("copy people_person (id, office, case_number, created_at) from stdin") as copy:
+            for person, number in zip(people, numbers, strict=True):
+                copy.write_row((person, "paris", number, NOW))
+
+
+def searching(number: int, searches: int, secret: str) -> dict[str, Any]:
+    from django.db import connections
+
+    from wayfare.access import operations as access
+    from wayfare.people import operations, queries, sealing, tokens
+    from wayfare.people.installed import keyed, master_keys
+    from wayfare.people.names import Names
+
+    keys, chance = master_keys(), random.Random(4)
+    epoch, name = keys.current(), names(random.Random(5))
+    making, marks = keyed(epoch), keys.token_key(epoch, "marks")
+    people = [uuid.uuid4() for _ in range(number)]
+    fill_people(people)
+    known: list[tuple[uuid.UUID, str]] = []
+    with connections["owner"].cursor() as cursor:
+        cursor.execute("delete from people_limits")
+        cursor.execute("insert into people_limits values (true, 1000000, 1000000)")
+        for at in range(0, number, 50_000):
+            some = people[at : at + 50_000]
+            rows: list[tuple[bytes, uuid.UUID]] = []
+            for person in some:
+                said = name()
+                file = operations.file_from(told(said, chance.randint(1950, 2015)), at=NOW)
+                of_names, birth = operations._named(file.groups)
+                assert isinstance(of_names, Names)
+                rows += [
+                    (one, person) for one in making.tokens(tokens.of_names(of_names, birth) | tokens.of_birth(birth))
+                ]
+                if chance.random() < 5 * searches / number:
+                    known.append((person, said))
+            with cursor.copy("copy people_token from stdin (format binary)") as copy:
+                copy.set_types(["int4", "text", "text", "bytea", "uuid"])
+                for token, person in rows:
+                    copy.write_row((epoch, "search", "paris", token, person))
+            with cursor.copy("copy people_mark from stdin (format binary)") as copy:
+                copy.set_types(["uuid", "int4", "bytea"])
+                for person in some:
+                    place = sealing.Place(person, operations.MARK, 1, epoch)
+                    copy.write_row((person, epoch, sealing.seal(marks, place, b"A. B.")))
+        cursor.execute("vacuum analyze people_token, people_mark, people_person")
+        cursor.execute("select count(*), pg_total_relation_size('people_token') from people_token")
+        rows_of, size = cursor.fetchone()
+    took, hits = [], 0
+    for person, said in chance.sample(known, min(searches, len(known))):
+        text = said
+        if chance.random() < 0.5:
+            at = chance.randrange(1, len(said))
+            text = said[:at] + said[at + 1 :]
+        start = time.perf_counter()
+        with access.acting(secret):
+            found = queries.search(text).found
+        took.append(time.perf_counter() - start)
+        hits += any(one.person == person for one in found)
+    took.sort()
+    return {
+        "people": number,
+        "tokens": rows_of,
+        "token_bytes_a_person": round(size / number),
+        "searches": len(took),
+        "among_the_first_20": round(hits / len(took), 3),
+        "median_milliseconds": round(took[len(took) // 2] * 1000, 1),
+        "p99_milliseconds": round(took[int(len(took) * 0.99)] * 1000, 1),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--opens", type=int, default=2_000)
+    parser.add_argument("--people", type=int, default=100_000)
+    parser.add_argument("--keys", type=int, default=1_000_000)
+    parser.add_argument("--search", type=int, default=1_000_000)
+    parser.add_argument("--searches", type=int, default=300)
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="wayfare-bench-", ignore_cleanup_errors=True) as folder:
+        os.environ |= {"WAYFARE_HOME": str(Path(folder) / "home"), "PYTHONPATH": str(SRC)}
+        sys.path.insert(0, str(SRC))
+        from wayfare.site import runtime
+
+        runtime.set_up_django()
+        runtime.bring_up()
+        who, secret = staff()
+        report = {"opening": opening(given.opens, who, secret)}
+        report["sealing"] = sealing_people(given.people, secret)
+        report["searching"] = searching(given.search, given.searches, secret)
+        report["turning"] = turning(given.keys)
+        print(json.dumps(report))
+
+
+if __name__ == "__main__":
+    main()
