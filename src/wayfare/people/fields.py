@@ -141,10 +141,12 @@ def whole(reader: Reader, read: Callable[[Reader], T]) -> T:
 
 def bare(value: object) -> object:
     """Return a typed value as JSON has it: an object for each NamedTuple, without what is empty or unknown."""
-    if isinstance(value, tuple) and hasattr(value, "_asdict"):
-        fields = {name: bare(one) for name, one in value._asdict().items()}
-        return {name: one for name, one in fields.items() if one not in (None, [], {}, False)}
-    return [bare(one) for one in value] if isinstance(value, tuple) else value
+    if isinstance(value, str) or not isinstance(value, tuple):
+        return value
+    if (names := getattr(value, "_fields", None)) is None:
+        return [bare(one) for one in value]
+    fields = [(name, bare(one)) for name, one in zip(names, value, strict=True)]
+    return {name: one for name, one in fields if one is not None and one is not False and one not in ([], {})}
 
 
 def canonical(value: object) -> bytes:

@@ -147,10 +147,11 @@ class LocalKeys:
         self._known: dict[str, tuple[tuple[int, int, int], _Derived]] = {}
 
     def _ready(self) -> Path:
-        if not self.folder.exists():
+        try:
+            _tight(self.folder, "700")
+        except FileNotFoundError:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             _sync(self.folder.parent)
-        _tight(self.folder, "700")
         return self.folder
 
     def _secret(self, name: str) -> _Derived:

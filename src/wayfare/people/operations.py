@@ -6,7 +6,7 @@ All run within `access.operations.acting`, to whose session the database holds t
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID, uuid4
@@ -16,6 +16,7 @@ from django.db import connection
 from wayfare.access import operations as access
 from wayfare.access.operations import Look
 from wayfare.access.purposes import GROUPS
+from wayfare.ledger.queries import array, text_array
 from wayfare.people import sealing, tokens
 from wayfare.people.births import Birth, at_the_latest
 from wayfare.people.installed import current_epoch, keyed, master_keys
@@ -90,7 +91,7 @@ def enrol_many(files: Iterable[File], *, at: datetime) -> list[Enrolled]:
             values.append((person, group, sealing.seal(key, Place(person, group, 1, epoch), plain)))
         texts = tokens.of_names(names, birth) | tokens.of_birth(birth)
         found += [(person, token) for token in making.tokens(texts)]
-    columns = [*_columns(people, 5), *_columns(values, 3), *_columns(found, 2)]
+    columns = [*_columns(people, "utubb"), *_columns(values, "utb"), *_columns(found, "ub")]
     called(
         "select people_enrol(%s, %s, %s::uuid[], %s::text[], %s::uuid[], %s::bytea[], %s::bytea[],"
         " %s::uuid[], %s::text[], %s::bytea[], %s::uuid[], %s::bytea[])",
@@ -99,8 +100,19 @@ def enrol_many(files: Iterable[File], *, at: datetime) -> list[Enrolled]:
     return [Enrolled(person, number) for person, number, *_ in people]
 
 
-def _columns(rows: Sequence[tuple[Any, ...]], width: int) -> list[list[Any]]:
-    return [list(column) for column in zip(*rows, strict=True)] or [[] for _ in range(width)]
+def _columns(rows: Sequence[tuple[Any, ...]], kinds: str) -> list[str]:
+    """Return rows as one array's text for each column; `kinds`: u for UUIDs or null, t for words, b for bytes."""
+    if not rows:
+        return ["{}" for _ in kinds]
+    columns = list(zip(*rows, strict=True))
+    return [_AS_TEXT[kind](column) for kind, column in zip(kinds, columns, strict=True)]
+
+
+_AS_TEXT: dict[str, Callable[[Iterable[Any]], str]] = {
+    "u": lambda column: array("null" if one is None else str(one) for one in column),
+    "t": text_array,
+    "b": lambda column: text_array("\\x" + one.hex() for one in column),
+}
 
 
 def _named(groups: Mapping[str, Group]) -> tuple[Names, Birth]:

@@ -54,6 +54,12 @@ COMMANDS: dict[str, dict[str, Entry]] = {
         "audit": Entry("wayfare.ledger.cli:audit", "Check somebody's log from outside.", False),
         "rotate": Entry("wayfare.ledger.cli:rotate", "Make new keys for the log."),
     },
+    "people": {
+        "epochs": Entry("wayfare.people.cli:epochs", "List the epochs of the master key."),
+        "rotate": Entry("wayfare.people.cli:rotate", "Begin a new master key and move everything to it."),
+        "rewrap": Entry("wayfare.people.cli:rewrap", "Go on moving everything to the newest master key."),
+        "erase-epoch": Entry("wayfare.people.cli:erase_epoch", "Destroy the master key of an epoch that ended."),
+    },
     "stats": {
         "table": Entry("wayfare.statistics.cli:table", "Count departures or persons by dimensions."),
         "publish": Entry("wayfare.statistics.cli:publish", "Write a table with its proof."),
@@ -76,6 +82,7 @@ GROUPS = {
     "programme": "Programmes: what is counted where.",
     "ledger": "The ledger: what happened.",
     "log": "The log: anyone can check what was recorded.",
+    "people": "The vault: the keys under which people's files are sealed.",
     "stats": "Tables.",
     "token": "Tokens for other systems.",
     "witness": "A witness for the logs of others; it needs no database.",

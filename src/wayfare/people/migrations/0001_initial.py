@@ -8,16 +8,16 @@ create table people_person (id uuid primary key, office text not null references
   created_at timestamptz not null, erased_at timestamptz,
   check ((erased_at is null) = (case_number is not null)), check (erased_at is null or family is null));
 create index people_person_family on people_person (family) where family is not null;
-create table people_key (person uuid primary key references people_person, epoch int not null references people_epoch,
+create table people_key (person uuid primary key, epoch int not null,
   wrapped bytea not null check (length(wrapped) = 48)) with (fillfactor = 50);
-create table people_sealed (person uuid not null references people_person, grp text not null
+create table people_sealed (person uuid not null, grp text not null
   check (grp in ('names', 'birth', 'contact', 'documents', 'notes')), version int not null check (version > 0),
   epoch_made int not null, sealed bytea not null, primary key (person, grp));
 create table people_token (epoch int not null, kind text not null check (kind in ('search', 'links')),
-  office text not null, token bytea not null check (length(token) = 16), person uuid not null references people_person,
+  office text not null, token bytea not null check (length(token) = 16), person uuid not null,
   primary key (epoch, kind, office, token, person));
 create index people_token_person on people_token (person);
-create table people_mark (person uuid primary key references people_person, epoch int not null, sealed bytea not null);
+create table people_mark (person uuid primary key, epoch int not null, sealed bytea not null);
 create table people_search_log (id bigint generated always as identity primary key, at timestamptz not null,
   staff uuid not null, office text not null, asked int not null, found int not null, shown uuid[] not null default '{}',
   tx xid8 not null);

@@ -1,0 +1,93 @@
+"""Commands: turning over the master keys. None of them shows anything of a person."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from wayfare.ledger.rules import Refused
+from wayfare.people import epochs as turning
+from wayfare.people.masterkeys import MasterKeyProblem
+from wayfare.people.sealing import SealRefusal
+
+
+def _refused(problem: Exception) -> click.ClickException:
+    return click.ClickException(str(problem))
+
+
+def _shown(state: turning.State) -> dict[str, Any]:
+    told = {name: None if at is None else f"{at:%Y-%m-%dT%H:%M:%SZ}" for name, at in _times(state)}
+    return {"epoch": state.epoch, **told, "keys": state.keys, "tokens": state.tokens, "marks": state.marks}
+
+
+def _times(state: turning.State) -> list[tuple[str, Any]]:
+    return [(name, at) for name, at in state._asdict().items() if name.endswith("_at")]
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on the last line.")
+def epochs(as_json: bool) -> None:
+    """List the epochs of the master key, and what is still in each."""
+    rows = [_shown(state) for state in turning.states()]
+    if as_json:
+        click.echo(json.dumps({"epochs": rows}))
+        return
+    for row in rows:
+        state = "destroyed" if row["destroyed_at"] else "ended" if row["closed_at"] else "in use"
+        click.echo(f"{row['epoch']}\t{state}\t{row['keys']} keys, {row['tokens']} tokens, {row['marks']} marks")
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on the last line.")
+def rotate(as_json: bool) -> None:
+    """Begin a new master key and move everything to it while the system runs; broken off, run `rewrap`."""
+    try:
+        epoch = turning.begin()
+    except MasterKeyProblem as problem:
+        raise _refused(problem) from None
+    _move(epoch, as_json)
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on the last line.")
+def rewrap(as_json: bool) -> None:
+    """Go on moving what is left in older epochs to the newest; begins none."""
+    in_use = [state.epoch for state in turning.states() if state.closed_at is None]
+    if not in_use:
+        raise click.ClickException("no epoch has begun; nothing is sealed yet")
+    _move(in_use[-1], as_json)
+
+
+def _move(epoch: int, as_json: bool) -> None:
+    moved = {"keys": 0, "marks": 0, "tokens": 0}
+
+    def progress(what: str, how_many: int) -> None:
+        moved[what] += how_many
+
+    try:
+        turning.rewrap(epoch, progress=progress)
+    except (MasterKeyProblem, SealRefusal) as problem:
+        raise _refused(problem) from None
+    if as_json:
+        click.echo(json.dumps({"epoch": epoch, "moved": moved}))
+        return
+    told = ", ".join(f"{number} {what}" for what, number in moved.items())
+    click.echo(f"Epoch {epoch}: moved {told}. Destroy the epochs before it with `wayfare people erase-epoch`.")
+
+
+@click.command(name="erase-epoch")
+@click.argument("epoch", type=int)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on the last line.")
+@click.confirmation_option(prompt="Backups of the database from before the turn will never open again. Go on?")
+def erase_epoch(epoch: int, as_json: bool) -> None:
+    """Destroy the master key of an epoch that ended: older backups never open again."""
+    try:
+        turning.destroy(epoch)
+    except (Refused, MasterKeyProblem) as problem:
+        raise _refused(problem) from None
+    if as_json:
+        click.echo(json.dumps({"destroyed": epoch}))
+    else:
+        click.echo(f"Epoch {epoch} is destroyed here; destroy its copies in the backups of the keys too.")
