@@ -31,6 +31,8 @@ def text_of(field: str, value: object, *, limit: int = TEXT_LIMIT, lines: bool =
     if len(text) > limit:
         raise Refused(field, f"has {len(text)} characters; {limit} at most")
     allowed = "\n\t" if lines else ""
+    if text.isprintable():  # which most are
+        return text
     if any(unicodedata.category(one) in ("Cc", "Cs", "Co", "Cn") and one not in allowed for one in text):
         raise Refused(field, "has a character that is no writing; leave out control characters and line breaks")
     return text

@@ -17,6 +17,7 @@ from wayfare.access import operations as access
 from wayfare.access.operations import Look
 from wayfare.access.purposes import GROUPS
 from wayfare.ledger.queries import array, text_array
+from wayfare.ledger.statements import run
 from wayfare.people import sealing, tokens
 from wayfare.people.births import Birth, at_the_latest
 from wayfare.people.installed import current_epoch, keyed, master_keys
@@ -139,13 +140,11 @@ def opened(task: UUID, groups: Iterable[str], how: str = "page") -> Opened:
 
 def _read(look: Look) -> tuple[bytes, list[tuple[str, int, int, bytes]]]:
     """Return the data key and the sealed values that a look opens. Raises: as `opened`."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "select k.epoch, k.wrapped, s.grp, s.version, s.epoch_made, s.sealed from people_key k"
-            " join people_sealed s using (person) where person = %s and s.grp = any(%s)",
-            [look.person, list(look.groups)],
-        )
-        rows = cursor.fetchall()
+    rows = run(
+        "select k.epoch, k.wrapped, s.grp, s.version, s.epoch_made, s.sealed from people_key k"
+        " join people_sealed s using (person) where person = %s and s.grp = any(%s)",
+        [look.person, array(look.groups)],
+    )
     if {row[2] for row in rows} != set(look.groups):
         raise sealing.SealRefusal("length", "a field group of this file is missing from the database")
     epoch, wrapped, *_ = rows[0]

@@ -161,6 +161,17 @@ begin
   return true;
 end $$;
 
+-- What is open in this transaction, found once a statement and not once a row: people, and groups as person/group.
+create function people_open() returns uuid[] language sql stable security definer
+set search_path = pg_catalog, public as $$
+  select array_agg(person) from access_log where tx = pg_current_xact_id_if_assigned() and kind = 'look'
+$$;
+create function people_open_groups() returns text[] language sql stable security definer
+set search_path = pg_catalog, public as $$
+  select array_agg(person || '/' || one) from access_log cross join unnest(groups) one
+  where tx = pg_current_xact_id_if_assigned() and kind = 'look'
+$$;
+
 create function people_sealed_goes_on() returns trigger language plpgsql as $$
 begin
   raise exception 'people_sealed_goes_on: version % does not follow version %', new.version, old.version
@@ -177,10 +188,12 @@ create policy own_office on people_person for select using (
   office = (select access_own_office()) and (select access_has_role('counsellor', 'supervisor', 'travel_officer'))
   or (select access_has_role('data_protection_officer')));
 alter table people_key enable row level security;
-create policy looked on people_key for select using (access_opened(person));
+create policy looked on people_key for select using (person = any ((select people_open())::uuid[]));
 alter table people_sealed enable row level security;
-create policy looked on people_sealed for select using (access_opened(person, grp));
-create policy corrected on people_sealed for update using (access_opened(person, grp));
+create policy looked on people_sealed for select
+  using (person || '/' || grp = any ((select people_open_groups())::text[]));
+create policy corrected on people_sealed for update
+  using (person || '/' || grp = any ((select people_open_groups())::text[]));
 alter table people_token enable row level security;
 alter table people_mark enable row level security;
 alter table people_search_log enable row level security;
