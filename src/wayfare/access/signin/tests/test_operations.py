@@ -19,7 +19,7 @@ from django.db import Error, connection, connections, transaction
 from wayfare.access import operations as access
 from wayfare.access import queries as staff_queries
 from wayfare.access.rules import Forbidden, secret_hash
-from wayfare.access.signin import cli, operations, queries
+from wayfare.access.signin import cli, keys, operations, queries
 from wayfare.access.signin.passkeys import Assertion, NewPasskey
 from wayfare.access.signin.rules import NotProved
 from wayfare.ledger.rules import Refused
@@ -33,6 +33,11 @@ GENERATOR = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 def office(db):
     access.add_office("paris", "Paris", "Europe/Paris")
     access.add_office("lyon", "Lyon", "Europe/Paris")
+
+
+def who(secret, *, at=NOW):
+    """Return who acts by a session's secret."""
+    return there(staff_queries.actor(secret, at=at))
 
 
 def invite(email="ada@example.org", *roles, office="paris", at=NOW, name="Ada Okoye", **other):
@@ -57,6 +62,12 @@ def with_code(email="ada@example.org", at=NOW):
     return operations.accept_with_password(invite(email), PASSWORD, GENERATOR, code(at), at=at)
 
 
+def there(found):
+    """Return what was found; a test fails here if nothing was."""
+    assert found is not None
+    return found
+
+
 def one(query, *parameters):
     with connection.cursor() as cursor:
         cursor.execute(query, parameters)
@@ -74,12 +85,12 @@ def refuses(code, call, *args, **kwargs):
 
 def test_an_invitation_opens_once_and_its_secret_is_not_kept(office):
     secret = invite("Ada@Example.org", "counsellor", "supervisor", language="fr")
-    found = queries.invitation(secret, at=NOW)
+    found = there(queries.invitation(secret, at=NOW))
     assert found[1:7] == ("Ada Okoye", "ada@example.org", "paris", "Paris", ("counsellor", "supervisor"), "fr")
     assert secret not in repr(one("select * from access_invitation"))
     session = operations.accept_with_passkey(secret, passkey(), "", at=NOW)
-    actor = staff_queries.actor(session, at=NOW)
-    assert actor == (found.staff, "Ada Okoye", "paris", {"counsellor", "supervisor"}, "fr")
+    actor = who(session)
+    assert tuple(actor) == (found.staff, "Ada Okoye", "paris", {"counsellor", "supervisor"}, "fr")
     assert queries.invitation(secret, at=NOW) is None
     refuses("invitation", operations.accept_with_passkey, secret, passkey(), "", at=NOW)
     refuses("invitation", operations.accept_with_password, secret, PASSWORD, GENERATOR, code(), at=NOW)
@@ -127,7 +138,7 @@ def test_a_colleague_is_not_invited_again_until_they_left(office):
     with pytest.raises(Refused, match="email"):
         invite("BO@example.org")
     access.leave(actor.staff, at=NOW)
-    assert queries.invitation(invite("bo@example.org"), at=NOW).staff != actor.staff
+    assert there(queries.invitation(invite("bo@example.org"), at=NOW)).staff != actor.staff
 
 
 def at_once(work, times=6):
@@ -182,7 +193,7 @@ def test_the_race_is_met_by_who_looks_first_and_writes_then(fresh_database):
 def stored(count=0):
     made = NewPasskey(uuid4().bytes, b"public", count)
     secret = operations.accept_with_passkey(invite(f"{uuid4()}@example.org"), made, "", at=NOW)
-    return made.id, staff_queries.actor(secret, at=NOW).staff
+    return made.id, who(secret).staff
 
 
 def test_a_counter_that_goes_back_ends_the_passkey(office):
@@ -280,7 +291,7 @@ LATER = NOW + timedelta(seconds=90)
         ("nobody@example.org", PASSWORD, None),
         ("", "", ""),
         ("ada@example.org", "x" * 100_000, None),
-        ("a\x00da@example.org", PASSWORD, None),
+        ("\x00", PASSWORD, None),
     ],
 )
 def test_neither_alone_opens(office, email, password, given):
@@ -329,7 +340,7 @@ def test_a_seal_moved_to_a_colleague_does_not_open(office):
         cursor.execute("select id from access_staff where email = 'bo@example.org'")
         (bo,) = cursor.fetchone()
         cursor.execute("delete from access_totp where staff = %s", [bo])
-    box = operations.keys.sealed(operations._key(), uuid4().bytes, GENERATOR.encode())
+    box = keys.sealed(operations._key(), uuid4().bytes, GENERATOR.encode())
     connection.cursor().execute("insert into access_totp values (%s, %s, 0)", [bo, box])
     refuses("password_or_code", operations.sign_in_with_code, "bo@example.org", PASSWORD, code(LATER), at=LATER)
 
@@ -368,14 +379,14 @@ def test_a_session_ends_with_leaving_and_with_another_role(office):
     assert staff_queries.actor(secret, at=NOW) is None
     (id_,) = one("select id from access_passkey")
     again = operations.sign_in_with_passkey(Assertion(bytes(id_), actor.staff, 0), at=NOW)
-    assert staff_queries.actor(again, at=NOW).roles == {"auditor"}
+    assert who(again).roles == {"auditor"}
     access.leave(actor.staff, at=NOW)
     assert staff_queries.actor(again, at=NOW) is None
     refuses("no_passkey", operations.sign_in_with_passkey, Assertion(bytes(id_), actor.staff, 0), at=NOW)
 
 
 def test_who_left_comes_in_by_no_code(office):
-    actor = staff_queries.actor(with_code(), at=NOW)
+    actor = who(with_code())
     access.leave(actor.staff, at=NOW)
     refuses("password_or_code", operations.sign_in_with_code, "ada@example.org", PASSWORD, code(LATER), at=LATER)
 
@@ -412,7 +423,9 @@ def lost(office):
 
 def asked(lost, at=NOW):
     secret = operations.ask_recovery("Ada@example.org", at=at)
-    (wanted,) = (r for r in queries.recoveries(lost["cy"], at=at) if r.code == queries.recovery(secret, at=at).code)
+    (wanted,) = (
+        r for r in queries.recoveries(lost["cy"], at=at) if r.code == there(queries.recovery(secret, at=at)).code
+    )
     return secret, wanted.id
 
 
@@ -422,10 +435,10 @@ def test_two_colleagues_one_of_them_senior_let_somebody_in_again(lost, voices):
     answers = [operations.confirm_recovery(recovery, lost[name], at=NOW) for name in voices]
     assert answers == [False] * (len(voices) - 1) + [True]
     session = operations.recover(secret, passkey(), "", at=NOW)
-    assert staff_queries.actor(session, at=NOW).staff == lost["ada"].staff
+    assert who(session).staff == lost["ada"].staff
     assert staff_queries.actor(lost["session"], at=NOW) is None
     assert len(queries.passkeys(lost["ada"].staff)) == 1
-    assert set(queries.last_recovered(lost["ada"].staff).by) == {"Ada Okoye"}
+    assert set(there(queries.last_recovered(lost["ada"].staff)).by) == {"Ada Okoye"}
     refuses("recovery", operations.recover, secret, passkey(), "", at=NOW)
 
 
@@ -434,7 +447,7 @@ def test_less_does_not(lost, voices):
     secret, recovery = asked(lost)
     for name in voices:
         assert not operations.confirm_recovery(recovery, lost[name], at=NOW)
-    assert not queries.recovery(secret, at=NOW).ready
+    assert not there(queries.recovery(secret, at=NOW)).ready
     refuses("recovery", operations.recover, secret, passkey(), "", at=NOW)
 
 
@@ -463,7 +476,7 @@ def test_the_word_of_who_has_left_does_not_count(lost):
     access.leave(lost["cy"].staff, at=NOW)
     assert not operations.confirm_recovery(recovery, lost["bo"], at=NOW)
     assert operations.confirm_recovery(recovery, lost["officer"], at=NOW)
-    assert queries.recovery(secret, at=NOW).ready
+    assert there(queries.recovery(secret, at=NOW)).ready
 
 
 @pytest.mark.parametrize("name", ["ada", "bo"])
@@ -483,21 +496,21 @@ def test_it_runs_out_after_a_day_and_its_link_after_an_hour(lost):
     last = NOW + timedelta(hours=23, minutes=59)
     for name in ("bo", "cy"):
         operations.confirm_recovery(recovery, lost[name], at=last)
-    assert queries.recovery(secret, at=last + timedelta(minutes=59)).ready
+    assert there(queries.recovery(secret, at=last + timedelta(minutes=59))).ready
     assert queries.recovery(secret, at=last + timedelta(hours=1)) is None
     refuses("recovery", operations.recover, secret, passkey(), "", at=last + timedelta(hours=1))
 
 
 def test_asking_for_nobody_looks_the_same_and_nobody_sees_it(lost):
     real, nobody = asked(lost)[0], operations.ask_recovery("nobody@example.org", at=NOW)
-    first, second = (queries.recovery(secret, at=NOW) for secret in (real, nobody))
+    first, second = (there(queries.recovery(secret, at=NOW)) for secret in (real, nobody))
     assert first[1:] == second[1:]
     assert len(first.code) == len(second.code)
     assert len(queries.recoveries(lost["cy"], at=NOW)) == 1
 
 
 def test_after_a_recovery_no_earlier_way_and_no_other_request_opens(lost):
-    bo = staff_queries.actor(with_code("ed@example.org"), at=NOW)
+    bo = who(with_code("ed@example.org"))
     other = operations.ask_recovery("ed@example.org", at=NOW)
     secret = operations.ask_recovery("ed@example.org", at=NOW)
     for name in ("cy", "officer"):
