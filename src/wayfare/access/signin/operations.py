@@ -53,7 +53,7 @@ def invite(
     An earlier invitation to the same address that is still open is withdrawn. `by`: None from the command line.
     Raises: Refused.
     """
-    name, email = " ".join(name.split()), rules.folded_email(email)
+    name, email = rules.plain(name), rules.folded_email(email)
     if not 1 <= len(name) <= 200:
         raise Refused("name", "is missing or longer than 200 characters; write the name colleagues know them by")
     if not _EMAIL.fullmatch(email):
@@ -148,14 +148,14 @@ def check_password(password: str, *, email: str, name: str) -> None:
     """Refuse a password that is short, among those most used, or made of its owner's name. Raises: Refused."""
     if not rules.PASSWORD_LEAST <= len(password) <= rules.PASSWORD_MOST:
         raise Refused("password", f"is shorter than {rules.PASSWORD_LEAST} characters or far too long; use a sentence")
-    about = type("About", (), {"email": email, "name": name})
-    similar = password_validation.UserAttributeSimilarityValidator(("email", "name"))
+    common = password_validation.CommonPasswordValidator(), password_validation.NumericPasswordValidator()
     try:
-        password_validation.validate_password(
-            password, about(), (password_validation.CommonPasswordValidator(), similar)
-        )
+        password_validation.validate_password(password, None, common)
+        guessed = rules.is_made_of(password, email, name, "wayfare")
     except ValidationError:
-        raise Refused("password", "is one of the first that anybody would try; use a sentence of your own") from None
+        guessed = True
+    if guessed:
+        raise Refused("password", "is one of the first that anybody would try; use a sentence of your own")
 
 
 # Coming in
@@ -242,7 +242,7 @@ def _store(staff: UUID, passkey: NewPasskey, name: str, at: datetime) -> None:
             _run(
                 "insert into access_passkey (id, staff, credential, sign_count, name, made_at)"
                 " values (%s, %s, %s, %s, %s, %s)",
-                [passkey.id, staff, passkey.credential, passkey.sign_count, " ".join(name.split())[:60], at],
+                [passkey.id, staff, passkey.credential, passkey.sign_count, rules.plain(name)[:60], at],
             )
     except IntegrityError:
         raise NotProved("passkey_known") from None
@@ -389,8 +389,9 @@ def may_leave_the_role(staff: UUID, roles: Collection[str]) -> None:
 
 def set_office(id: str, name: str, timezone: str) -> None:  # noqa: A002 - as the form names it
     """Add an office, or change its name and time zone. Raises: Refused."""
+    name = rules.plain(name)
     if not 1 <= len(name) <= 100:
-        raise Refused("name", "is missing or longer than 100 characters")
+        raise Refused("name", "is missing or longer than 100 characters; write it as people call the office")
     if timezone not in available_timezones():
         raise Refused("timezone", f"{timezone!r} is none; write it like Europe/Paris")
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -20,6 +21,8 @@ SENIOR = frozenset({"supervisor", "data_protection_officer", "administrator"})
 VOICES = 2
 PASSWORD_LEAST, PASSWORD_MOST = 12, 256
 """Characters. A password is never the only proof, so that NIST SP 800-63B would be content with eight."""
+_LEFT = 6
+"""Letters that a password has besides what is known of its owner."""
 TOTP_STEP_SECONDS = 30
 _LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 """Without those that are misheard or misread."""
@@ -67,6 +70,20 @@ def digits(text: str) -> str:
     return "".join(str(int(one)) if one.isdecimal() else one for one in bare[:12])
 
 
+def is_made_of(password: str, *texts: str) -> bool:
+    """Tell whether little of a password is left without what is known of its owner: their names, parts of addresses."""
+    left = password.casefold()
+    words = {word for text in texts for word in re.findall(r"\w{3,}", text.casefold())}
+    for word in sorted(words, key=len, reverse=True):
+        left = left.replace(word, "")
+    return sum(one.isalpha() for one in left) < _LEFT
+
+
+def plain(text: str) -> str:
+    """Return a line of text without what no line has: control characters, blanks at its ends and doubled ones."""
+    return "".join(one for one in " ".join(text.split()) if one.isprintable())
+
+
 def folded_email(text: str) -> str:
     """Return an e-mail address as accounts are told apart by."""
-    return text.strip().lower()[:254]
+    return plain(text).lower()[:254]

@@ -122,3 +122,20 @@ def test_a_qr_code_has_no_script_and_scales():
     assert "viewBox" in picture
     assert "style=" not in picture
     assert SECRET in totp.uri(SECRET, "ada@example.org")
+
+
+@pytest.mark.parametrize(
+    ("password", "made_of"),
+    [
+        ("adaokoye2026", True),
+        ("Ada.Okoye@Example.org", True),
+        ("wayfare-wayfare", True),
+        ("ada!ada!ada!ada", True),
+        ("1234-5678-9012", True),
+        ("seven lamps along the quay", False),
+        ("my ada counts lamps", False),
+        ("سبعة مصابيح على الرصيف", False),
+    ],
+)
+def test_what_is_known_of_somebody_is_no_password(password, made_of):
+    assert rules.is_made_of(password, "ada@example.org", "Ada Okoye", "wayfare") == made_of

@@ -1,0 +1,580 @@
+"""Invitations, codes, recoveries and sessions in the database: what opens, what opens once, what never does."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pyotp
+import pytest
+from click.testing import CliRunner
+from django.contrib.auth import hashers
+from django.db import Error, connection, connections, transaction
+
+from wayfare.access import operations as access
+from wayfare.access import queries as staff_queries
+from wayfare.access.rules import Forbidden, secret_hash
+from wayfare.access.signin import cli, keys, operations, queries
+from wayfare.access.signin.passkeys import Assertion, NewPasskey
+from wayfare.access.signin.rules import NotProved
+from wayfare.ledger.rules import Refused
+
+NOW = datetime.now(UTC)
+PASSWORD = "seven lamps along the quay"
+GENERATOR = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
+
+
+@pytest.fixture
+def office(db):
+    access.add_office("paris", "Paris", "Europe/Paris")
+    access.add_office("lyon", "Lyon", "Europe/Paris")
+
+
+def who(secret, *, at=NOW):
+    """Return who acts by a session's secret."""
+    return there(staff_queries.actor(secret, at=at))
+
+
+def invite(email="ada@example.org", *roles, office="paris", at=NOW, name="Ada Okoye", **other):
+    return operations.invite(name, email, office, roles or ("counsellor",), at=at, **other)
+
+
+def passkey():
+    return NewPasskey(uuid4().bytes, b"public", 0)
+
+
+def code(at=NOW):
+    return pyotp.TOTP(GENERATOR).at(at)
+
+
+def colleague(email="bo@example.org", *roles, office="paris", at=NOW):
+    """Return the actor and the session's secret of somebody who accepted an invitation by a passkey."""
+    secret = operations.accept_with_passkey(invite(email, *roles, office=office, at=at), passkey(), "", at=at)
+    return staff_queries.actor(secret, at=at), secret
+
+
+def with_code(email="ada@example.org", at=NOW):
+    return operations.accept_with_password(invite(email), PASSWORD, GENERATOR, code(at), at=at)
+
+
+def there(found):
+    """Return what was found; a test fails here if nothing was."""
+    assert found is not None
+    return found
+
+
+def one(query, *parameters):
+    with connection.cursor() as cursor:
+        cursor.execute(query, parameters)
+        return cursor.fetchone()
+
+
+def refuses(code, call, *args, **kwargs):
+    with pytest.raises(NotProved) as said:
+        call(*args, **kwargs)
+    assert said.value.code == code
+
+
+# Invitations
+
+
+def test_an_invitation_opens_once_and_its_secret_is_not_kept(office):
+    secret = invite("Ada@Example.org", "counsellor", "supervisor", language="fr")
+    found = there(queries.invitation(secret, at=NOW))
+    assert found[1:7] == ("Ada Okoye", "ada@example.org", "paris", "Paris", ("counsellor", "supervisor"), "fr")
+    assert secret not in repr(one("select * from access_invitation"))
+    session = operations.accept_with_passkey(secret, passkey(), "", at=NOW)
+    actor = who(session)
+    assert tuple(actor) == (found.staff, "Ada Okoye", "paris", {"counsellor", "supervisor"}, "fr")
+    assert queries.invitation(secret, at=NOW) is None
+    refuses("invitation", operations.accept_with_passkey, secret, passkey(), "", at=NOW)
+    refuses("invitation", operations.accept_with_password, secret, PASSWORD, GENERATOR, code(), at=NOW)
+
+
+@pytest.mark.parametrize(("later", "opens"), [(timedelta(days=7, seconds=-1), True), (timedelta(days=7), False)])
+def test_an_invitation_runs_out(office, later, opens):
+    secret = invite()
+    assert (queries.invitation(secret, at=NOW + later) is not None) == opens
+    if not opens:
+        refuses("invitation", operations.accept_with_passkey, secret, passkey(), "", at=NOW + later)
+
+
+def test_a_new_invitation_withdraws_the_one_before(office):
+    first, second = invite(), invite("ADA@example.org")
+    assert queries.invitation(first, at=NOW) is None
+    assert queries.invitation(second, at=NOW) is not None
+    assert operations.withdraw("ada@example.org", at=NOW)
+    assert not operations.withdraw("ada@example.org", at=NOW)
+    refuses("invitation", operations.accept_with_passkey, second, passkey(), "", at=NOW)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field"),
+    [
+        ({"name": "  "}, "name"),
+        ({"name": "x" * 201}, "name"),
+        ({"email": "ada"}, "email"),
+        ({"email": "a b@example.org"}, "email"),
+        ({"office": "rome"}, "office"),
+        ({"language": "xx"}, "language"),
+        ({"roles": ()}, "roles"),
+        ({"roles": ("owner",)}, "roles"),
+    ],
+)
+def test_refused_invitations_name_the_field(office, wrong, field):
+    given = {"name": "Ada", "email": "ada@example.org", "office": "paris", "roles": ("auditor",)} | wrong
+    with pytest.raises(Refused) as refusal:
+        operations.invite(**given, at=NOW)
+    assert refusal.value.field == field
+
+
+def test_a_colleague_is_not_invited_again_until_they_left(office):
+    actor, _ = colleague("bo@example.org")
+    with pytest.raises(Refused, match="email"):
+        invite("BO@example.org")
+    access.leave(actor.staff, at=NOW)
+    assert there(queries.invitation(invite("bo@example.org"), at=NOW)).staff != actor.staff
+
+
+def at_once(work, times=6):
+    """Run `work` in several threads that start together; return what each answered, or the name of its refusal."""
+    barrier = threading.Barrier(times)
+
+    def one_of_them():
+        try:
+            return work(barrier)
+        except NotProved as problem:
+            return problem.code
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(times) as pool:
+        return [future.result() for future in [pool.submit(one_of_them) for _ in range(times)]]
+
+
+def test_of_many_who_accept_at_once_one_comes_in(fresh_database):
+    access.add_office("paris", "Paris", "Europe/Paris")
+    for n in range(10):
+        secret = invite(f"ada{n}@example.org")
+
+        def accept(barrier, secret=secret):
+            barrier.wait()
+            return ("in", operations.accept_with_passkey(secret, passkey(), "", at=NOW))
+
+        answers = at_once(accept)
+        assert sum(answer[0] == "in" for answer in answers) == 1, answers
+        assert answers.count("invitation") == 5
+    assert one("select count(*) from access_staff") == (10,)
+
+
+def test_the_race_is_met_by_who_looks_first_and_writes_then(fresh_database):
+    """The control: the same threads, with a look before the write, let more than one in."""
+    access.add_office("paris", "Paris", "Europe/Paris")
+    secret = invite()
+
+    def naive(barrier):
+        found = queries.invitation(secret, at=NOW)
+        barrier.wait()
+        with connection.cursor() as cursor:
+            cursor.execute("update access_invitation set used_at = %s where hash = %s", [NOW, secret_hash(secret)])
+        return "in" if found else "invitation"
+
+    assert at_once(naive).count("in") == 6
+
+
+# Passkeys
+
+
+def stored(count=0):
+    made = NewPasskey(uuid4().bytes, b"public", count)
+    secret = operations.accept_with_passkey(invite(f"{uuid4()}@example.org"), made, "", at=NOW)
+    return made.id, who(secret).staff
+
+
+def test_a_counter_that_goes_back_ends_the_passkey(office):
+    id_, staff = stored(5)
+    operations.sign_in_with_passkey(Assertion(id_, staff, 6), at=NOW)
+    refuses("copied", operations.sign_in_with_passkey, Assertion(id_, staff, 6), at=NOW)
+    refuses("no_passkey", operations.sign_in_with_passkey, Assertion(id_, staff, 7), at=NOW)
+    assert queries.passkey(id_) is None
+    assert queries.passkeys(staff)[0].copied_at == NOW
+
+
+def test_an_authenticator_that_does_not_count_stays_in_use(office):
+    id_, staff = stored(0)
+    for _ in range(3):
+        operations.sign_in_with_passkey(Assertion(id_, staff, 0), at=NOW)
+
+
+def test_of_two_answers_with_one_count_one_comes_in(fresh_database):
+    access.add_office("paris", "Paris", "Europe/Paris")
+    id_, staff = stored(1)
+
+    def prove(barrier):
+        barrier.wait()
+        operations.sign_in_with_passkey(Assertion(id_, staff, 2), at=NOW)
+        return "in"
+
+    answers = at_once(prove)
+    assert answers.count("in") == 1
+    assert answers.count("copied") == 1
+
+
+def test_nobody_takes_a_passkey_that_is_somebodys(office):
+    made = passkey()
+    operations.accept_with_passkey(invite("a@example.org"), made, "", at=NOW)
+    secret = invite("b@example.org")
+    refuses("passkey_known", operations.accept_with_passkey, secret, made, "", at=NOW)
+    assert queries.invitation(secret, at=NOW) is not None, "the invitation is not used up by what failed"
+
+
+def test_the_last_way_in_stays(office):
+    actor, _ = colleague()
+    (first,) = queries.passkeys(actor.staff)
+    with pytest.raises(Refused, match="passkey"):
+        operations.remove_passkey(actor.staff, first.id)
+    operations.add_passkey(actor.staff, passkey(), "  blue   key ", at=NOW)
+    operations.remove_passkey(actor.staff, first.id)
+    assert [one.name for one in queries.passkeys(actor.staff)] == ["blue key"]
+    stranger, _ = colleague("cy@example.org")
+    operations.add_passkey(stranger.staff, passkey(), "", at=NOW)
+    operations.remove_passkey(stranger.staff, queries.passkeys(actor.staff)[0].id)
+    assert len(queries.passkeys(actor.staff)) == 1
+
+
+def test_a_challenge_is_used_once(office):
+    operations.use_challenge(b"x" * 32, at=NOW)
+    refuses("replayed", operations.use_challenge, b"x" * 32, at=NOW + timedelta(minutes=4))
+    operations.use_challenge(b"y" * 32, at=NOW)
+
+
+def test_challenges_are_forgotten_only_when_their_cookies_have_long_run_out(office):
+    operations.use_challenge(b"x" * 32, at=NOW)
+    operations.use_challenge(b"y" * 32, at=NOW + timedelta(hours=1, seconds=1))
+    assert one("select count(*) from access_challenge") == (1,)
+
+
+# Password and code
+
+
+def test_a_password_with_a_code_opens_and_a_code_only_once(office):
+    with_code()
+    later = NOW + timedelta(seconds=90)
+    refuses("password_or_code", operations.sign_in_with_code, "ada@example.org", PASSWORD, code(), at=later)
+    assert operations.sign_in_with_code(" ADA@example.org", PASSWORD, code(later), at=later)
+    refuses("code_used", operations.sign_in_with_code, "ada@example.org", PASSWORD, code(later), at=later)
+    earlier = code(later - timedelta(seconds=30))
+    refuses("code_used", operations.sign_in_with_code, "ada@example.org", PASSWORD, earlier, at=later)
+
+
+def test_the_code_of_signing_up_does_not_sign_in(office):
+    with_code()
+    refuses("code_used", operations.sign_in_with_code, "ada@example.org", PASSWORD, code(), at=NOW)
+
+
+LATER = NOW + timedelta(seconds=90)
+
+
+@pytest.mark.parametrize(
+    ("email", "password", "given"),
+    [
+        ("ada@example.org", PASSWORD, ""),
+        ("ada@example.org", PASSWORD, "000000"),
+        ("ada@example.org", "", None),
+        ("ada@example.org", PASSWORD + " ", None),
+        ("ada@example.org", "!", None),
+        ("nobody@example.org", PASSWORD, None),
+        ("", "", ""),
+        ("ada@example.org", "x" * 100_000, None),
+        ("\x00", PASSWORD, None),
+    ],
+)
+def test_neither_alone_opens(office, email, password, given):
+    with_code()
+    given = code(LATER) if given is None else given
+    refuses("password_or_code", operations.sign_in_with_code, email, password, given, at=LATER)
+
+
+def test_of_many_with_the_same_code_at_once_one_comes_in(fresh_database):
+    access.add_office("paris", "Paris", "Europe/Paris")
+    with_code()
+
+    def sign_in(barrier):
+        barrier.wait()
+        operations.sign_in_with_code("ada@example.org", PASSWORD, code(LATER), at=LATER)
+        return "in"
+
+    answers = at_once(sign_in, 4)
+    assert sorted(answers) == ["code_used"] * 3 + ["in"]
+
+
+@pytest.mark.parametrize(
+    "password", ["short", "x" * 257, "password1234", "adaokoye2026", "ada@example.org", "123456789012"]
+)
+def test_a_password_that_is_tried_first_is_refused(office, password):
+    secret = invite()
+    with pytest.raises(Refused, match="password"):
+        operations.accept_with_password(secret, password, GENERATOR, code(), at=NOW)
+    assert queries.invitation(secret, at=NOW) is not None
+
+
+def test_what_is_stored_says_neither_password_nor_generator(office):
+    with_code()
+    encoded, box = one("select encoded, sealed from access_password join access_totp using (staff)")
+    assert encoded.startswith("scrypt$")
+    assert GENERATOR.encode() not in bytes(box)
+
+
+def test_a_seal_moved_to_a_colleague_does_not_open(office):
+    """A thief who may write to the database gives a colleague's account a generator of their own."""
+    with_code("ada@example.org")
+    with_code("bo@example.org")
+    with connection.cursor() as cursor, pytest.raises(Error, match="permission denied"), transaction.atomic():
+        cursor.execute("update access_totp set sealed = (select sealed from access_totp limit 1)")
+    with connection.cursor() as cursor:
+        cursor.execute("select id from access_staff where email = 'bo@example.org'")
+        (bo,) = cursor.fetchone()
+        cursor.execute("delete from access_totp where staff = %s", [bo])
+    box = keys.sealed(operations._key(), uuid4().bytes, GENERATOR.encode())
+    connection.cursor().execute("insert into access_totp values (%s, %s, 0)", [bo, box])
+    refuses("password_or_code", operations.sign_in_with_code, "bo@example.org", PASSWORD, code(LATER), at=LATER)
+
+
+def test_the_time_does_not_tell_whose_address_it_is(office):
+    with_code()
+
+    def seconds(email, password):
+        times = []
+        for _ in range(7):
+            began = time.perf_counter()
+            refuses("password_or_code", operations.sign_in_with_code, email, password, "000000", at=LATER)
+            times.append(time.perf_counter() - began)
+        return statistics.median(times)
+
+    wrong, right, nobody = (
+        seconds("ada@example.org", "a wrong one that is long"),
+        seconds("ada@example.org", PASSWORD),
+        seconds("nobody@example.org", PASSWORD),
+    )
+    began = time.perf_counter()
+    hashers.make_password(PASSWORD)
+    hashing = time.perf_counter() - began
+    print(f"known, wrong password {wrong:.4f} s; known, right password {right:.4f} s; unknown {nobody:.4f} s")
+    assert 0.6 < nobody / wrong < 1.6
+    assert 0.6 < nobody / right < 1.6
+    assert nobody > 0.5 * hashing, "the control: that much would be missing if nobody's password were not hashed"
+
+
+# Sessions
+
+
+def test_a_session_ends_with_leaving_and_with_another_role(office):
+    actor, secret = colleague()
+    access.change_roles(actor.staff, ("auditor",), at=NOW)
+    assert staff_queries.actor(secret, at=NOW) is None
+    (id_,) = one("select id from access_passkey")
+    again = operations.sign_in_with_passkey(Assertion(bytes(id_), actor.staff, 0), at=NOW)
+    assert who(again).roles == {"auditor"}
+    access.leave(actor.staff, at=NOW)
+    assert staff_queries.actor(again, at=NOW) is None
+    refuses("no_passkey", operations.sign_in_with_passkey, Assertion(bytes(id_), actor.staff, 0), at=NOW)
+
+
+def test_who_left_comes_in_by_no_code(office):
+    actor = who(with_code())
+    access.leave(actor.staff, at=NOW)
+    refuses("password_or_code", operations.sign_in_with_code, "ada@example.org", PASSWORD, code(LATER), at=LATER)
+
+
+def test_one_ends_ones_own_sessions_and_nobody_elses(office):
+    actor, secret = colleague("bo@example.org")
+    other, others = colleague("cy@example.org")
+    second = access.begin_session(actor.staff, "passkey", at=NOW)
+    operations.end_own_session(other.staff, secret_hash(second), at=NOW)
+    assert staff_queries.actor(second, at=NOW) is not None
+    assert operations.end_other_sessions(actor.staff, secret, at=NOW) == 1
+    assert staff_queries.actor(second, at=NOW) is None
+    assert staff_queries.actor(secret, at=NOW) is not None
+    assert staff_queries.actor(others, at=NOW) is not None
+
+
+# Recovery
+
+
+@pytest.fixture
+def lost(office):
+    """Somebody who lost all, and three colleagues of theirs."""
+    ada, session = colleague("ada@example.org", "counsellor")
+    return {
+        "ada": ada,
+        "session": session,
+        "bo": colleague("bo@example.org", "counsellor")[0],
+        "cy": colleague("cy@example.org", "supervisor")[0],
+        "di": colleague("di@example.org", "travel_officer")[0],
+        "far": colleague("far@example.org", "counsellor", office="lyon")[0],
+        "officer": colleague("officer@example.org", "data_protection_officer", office="lyon")[0],
+    }
+
+
+def asked(lost, at=NOW):
+    secret = operations.ask_recovery("Ada@example.org", at=at)
+    (wanted,) = (
+        r for r in queries.recoveries(lost["cy"], at=at) if r.code == there(queries.recovery(secret, at=at)).code
+    )
+    return secret, wanted.id
+
+
+@pytest.mark.parametrize("voices", [("bo", "cy"), ("cy", "bo"), ("bo", "officer"), ("bo", "di", "cy")])
+def test_two_colleagues_one_of_them_senior_let_somebody_in_again(lost, voices):
+    secret, recovery = asked(lost)
+    answers = [operations.confirm_recovery(recovery, lost[name], at=NOW) for name in voices]
+    assert answers == [False] * (len(voices) - 1) + [True]
+    session = operations.recover(secret, passkey(), "", at=NOW)
+    assert who(session).staff == lost["ada"].staff
+    assert staff_queries.actor(lost["session"], at=NOW) is None
+    assert len(queries.passkeys(lost["ada"].staff)) == 1
+    assert set(there(queries.last_recovered(lost["ada"].staff)).by) == {"Ada Okoye"}
+    refuses("recovery", operations.recover, secret, passkey(), "", at=NOW)
+
+
+@pytest.mark.parametrize("voices", [(), ("cy",), ("cy", "cy", "cy"), ("bo", "di"), ("bo", "bo")])
+def test_less_does_not(lost, voices):
+    secret, recovery = asked(lost)
+    for name in voices:
+        assert not operations.confirm_recovery(recovery, lost[name], at=NOW)
+    assert not there(queries.recovery(secret, at=NOW)).ready
+    refuses("recovery", operations.recover, secret, passkey(), "", at=NOW)
+
+
+@pytest.mark.parametrize("name", ["ada", "far"])
+def test_neither_oneself_nor_who_does_not_know_them_confirms(lost, name):
+    _, recovery = asked(lost)
+    with pytest.raises(Forbidden):
+        operations.confirm_recovery(recovery, lost[name], at=NOW)
+
+
+def test_the_database_refuses_ones_own_voice_and_a_second_of_the_same(lost):
+    _, recovery = asked(lost)
+    insert = "insert into access_recovery_voice (recovery, subject, staff, at) values (%s, %s, %s, %s)"
+    ada, bo = lost["ada"].staff, lost["bo"].staff
+    for subject, staff in ((ada, ada), (bo, ada)):
+        with pytest.raises(Error), transaction.atomic():
+            connection.cursor().execute(insert, [recovery, subject, staff, NOW])
+    connection.cursor().execute(insert, [recovery, ada, bo, NOW])
+    with pytest.raises(Error), transaction.atomic():
+        connection.cursor().execute(insert, [recovery, ada, bo, NOW])
+
+
+def test_the_word_of_who_has_left_does_not_count(lost):
+    secret, recovery = asked(lost)
+    operations.confirm_recovery(recovery, lost["cy"], at=NOW)
+    access.leave(lost["cy"].staff, at=NOW)
+    assert not operations.confirm_recovery(recovery, lost["bo"], at=NOW)
+    assert operations.confirm_recovery(recovery, lost["officer"], at=NOW)
+    assert there(queries.recovery(secret, at=NOW)).ready
+
+
+@pytest.mark.parametrize("name", ["ada", "bo"])
+def test_one_word_against_it_ends_it(lost, name):
+    secret, recovery = asked(lost)
+    operations.confirm_recovery(recovery, lost["cy"], at=NOW)
+    operations.refuse_recovery(recovery, lost[name], at=NOW)
+    with pytest.raises(Forbidden):
+        operations.confirm_recovery(recovery, lost["di"], at=NOW)
+    assert queries.recovery(secret, at=NOW) is None
+
+
+def test_it_runs_out_after_a_day_and_its_link_after_an_hour(lost):
+    secret, recovery = asked(lost)
+    with pytest.raises(Forbidden):
+        operations.confirm_recovery(recovery, lost["bo"], at=NOW + timedelta(hours=24))
+    last = NOW + timedelta(hours=23, minutes=59)
+    for name in ("bo", "cy"):
+        operations.confirm_recovery(recovery, lost[name], at=last)
+    assert there(queries.recovery(secret, at=last + timedelta(minutes=59))).ready
+    assert queries.recovery(secret, at=last + timedelta(hours=1)) is None
+    refuses("recovery", operations.recover, secret, passkey(), "", at=last + timedelta(hours=1))
+
+
+def test_asking_for_nobody_looks_the_same_and_nobody_sees_it(lost):
+    real, nobody = asked(lost)[0], operations.ask_recovery("nobody@example.org", at=NOW)
+    first, second = (there(queries.recovery(secret, at=NOW)) for secret in (real, nobody))
+    assert first[1:] == second[1:]
+    assert len(first.code) == len(second.code)
+    assert len(queries.recoveries(lost["cy"], at=NOW)) == 1
+
+
+def test_after_a_recovery_no_earlier_way_and_no_other_request_opens(lost):
+    bo = who(with_code("ed@example.org"))
+    other = operations.ask_recovery("ed@example.org", at=NOW)
+    secret = operations.ask_recovery("ed@example.org", at=NOW)
+    for name in ("cy", "officer"):
+        for one_ in queries.recoveries(lost[name], at=NOW):
+            operations.confirm_recovery(one_.id, lost[name], at=NOW)
+    operations.recover(secret, passkey(), "", at=NOW)
+    refuses("password_or_code", operations.sign_in_with_code, "ed@example.org", PASSWORD, code(LATER), at=LATER)
+    refuses("recovery", operations.recover, other, passkey(), "", at=NOW)
+    assert not queries.has_password(bo.staff)
+
+
+# Administration and commands
+
+
+def test_the_last_administrator_stays_one(office):
+    first, _ = colleague("a@example.org", "administrator")
+    with pytest.raises(Refused, match="administrator"):
+        operations.may_leave_the_role(first.staff, ("auditor",))
+    operations.may_leave_the_role(first.staff, ("administrator", "auditor"))
+    second, _ = colleague("b@example.org", "administrator")
+    operations.may_leave_the_role(first.staff, ())
+    access.leave(second.staff, at=NOW)
+    with pytest.raises(Refused):
+        operations.may_leave_the_role(first.staff, ())
+
+
+def run(command, *arguments):
+    return CliRunner().invoke(command, arguments)
+
+
+def test_the_first_administrator_is_invited_by_command(office):
+    assert run(cli.office, "rome", "--name", "Rome", "--timezone", "Europe/Rome").exit_code == 0
+    assert run(cli.office, "rome", "--name", "Rome", "--timezone", "Europe/Roma").exit_code == 2
+    assert "rome\tRome" in run(cli.offices).stdout
+    wanted = ("--name", "Ada", "--email", "ada@example.org", "--office", "rome", "--role", "administrator")
+    told = run(cli.invite, *wanted, "--address", "https://wayfare.example/", "--json")
+    link = json.loads(told.stdout.splitlines()[-1])["link"]
+    assert link.startswith("https://wayfare.example/staff/sign-up/")
+    assert run(cli.invite, *wanted).stdout.startswith("http://localhost:8000/staff/sign-up/")
+    assert queries.invitation(link.rsplit("/", 1)[1], at=datetime.now(UTC)) is None, "the second withdrew it"
+    assert [row["state"] for row in json.loads(run(cli.list_, "--json").stdout)["staff"]] == ["invited"]
+    assert run(cli.invite, *wanted[:4], "--office", "nowhere", "--role", "auditor").exit_code == 2
+    assert run(cli.leave, "ada@example.org").exit_code == 0
+    assert run(cli.leave, "ada@example.org").exit_code == 2
+    _, secret = colleague("bo@example.org")
+    assert "has left" in run(cli.leave, "BO@example.org").stdout
+    assert staff_queries.actor(secret, at=datetime.now(UTC)) is None
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "update access_passkey set credential = 'x'",
+        "update access_passkey set staff = null",
+        "update access_invitation set roles = '{administrator}'",
+        "update access_invitation set expires_at = now()",
+        "delete from access_invitation",
+        "update access_recovery set staff = null",
+        "delete from access_recovery",
+        "update access_recovery_voice set staff = null",
+        "delete from access_recovery_voice",
+        "delete from access_session",
+    ],
+)
+def test_the_application_cannot_rewrite_how_staff_came_in(office, statement):
+    with pytest.raises(Error, match="permission denied"), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(statement)
