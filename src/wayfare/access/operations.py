@@ -225,8 +225,8 @@ def _set_session(secret: str) -> None:
         _, bound = cursor.fetchone()
     if not bound:
         raise Unbound(
-            "the application acts as a role that PostgreSQL's row-level security does not bind, such as the owner of its"
-            " tables; let it make its own role (docs/operating.md), and start it again"
+            "the application acts as a role that row-level security does not bind, such as the owner of its tables;"
+            " let it make its own role (docs/operating.md), and start it again"
         )
 
 

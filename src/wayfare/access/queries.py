@@ -150,8 +150,10 @@ class Notice(NamedTuple):
 def notices() -> list[Notice]:
     """Return what has not been marked as seen, if the actor is a data-protection officer; oldest first. In `acting`."""
     with connection.cursor() as cursor:
-        cursor.execute("select id, at, about, staff, person from access_notice"
-            " where reader = 'data_protection_officer' and seen_at is null order by id")
+        cursor.execute(
+            "select id, at, about, staff, person from access_notice"
+            " where reader = 'data_protection_officer' and seen_at is null order by id"
+        )
         return [Notice(*row) for row in cursor.fetchall()]
 
 

@@ -435,13 +435,13 @@ def test_a_role_that_no_policy_binds_opens_nothing(fresh_database):
     owner = {name: connections["owner"].settings_dict[name] for name in ("USER", "PASSWORD")}
     kept = {name: there[name] for name in owner}
     connection.close()
-    connection.close_pool()
+    connection.close_pool()  # type: ignore[attr-defined]
     there.update(owner)
     try:
         with pytest.raises(operations.Unbound, match="does not bind"), acting(counsellor.secret):
             pytest.fail(f"{person} was about to be opened")
     finally:
         connection.close()
-        connection.close_pool()
+        connection.close_pool()  # type: ignore[attr-defined]
         there.update(kept)
     assert counsellor.opens(person, "duplicate_review")
