@@ -8,6 +8,7 @@ from django.http import Http404, HttpResponse, HttpResponseRedirect, JsonRespons
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone, translation
+from django.utils.html import format_html
 from django.views.decorators.http import require_http_methods, require_POST
 
 from wayfare.access.rules import Forbidden, secret_hash
@@ -15,6 +16,7 @@ from wayfare.access.signin import operations, passkeys, queries, rules
 from wayfare.access.signin.rules import NotProved
 from wayfare.access.signin.web import doors, words
 from wayfare.access.signin.web.doors import StaffRequest
+from wayfare.access.words import role as role_name
 from wayfare.ledger.rules import Refused
 from wayfare.ledger.web.words import moment
 
@@ -75,12 +77,16 @@ def _bytes(text: str) -> bytes:
         raise Http404 from None
 
 
+def _unbroken(code: str) -> str:
+    return format_html('<bdi class="wf-nb">{}</bdi>', code)
+
+
 def _shown(request: StaffRequest, *, wrong: str = "", failed: bool = False, status: int = 200) -> HttpResponse:
     now, actor, language = timezone.now(), request.actor, translation.get_language() or "en"
     recovered = queries.last_recovered(actor.staff)
     context = {
         "email": queries.email_of(actor.staff),
-        "roles": [words.role(role) for role in sorted(actor.roles)],
+        "roles": [role_name(role) for role in sorted(actor.roles)],
         "passkeys": [
             {
                 "id": one.id.hex(),
@@ -103,7 +109,11 @@ def _shown(request: StaffRequest, *, wrong: str = "", failed: bool = False, stat
         ],
         "password": queries.has_password(actor.staff),
         "asked": [
-            {"id": one.id, "code": one.code, "at": moment(one.asked_at, language)}
+            {
+                "id": one.id,
+                "code": format_html('<bdi class="wf-nb">{}</bdi>', one.code),
+                "at": moment(one.asked_at, language),
+            }
             for one in queries.own_recoveries(actor.staff, at=now)
         ],
         "recovered": recovered and {"at": moment(recovered.at, language), "by": " · ".join(recovered.by)},

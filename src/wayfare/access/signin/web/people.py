@@ -18,18 +18,19 @@ from wayfare.access.signin import operations, queries
 from wayfare.access.signin.queries import Colleague
 from wayfare.access.signin.web import doors, words
 from wayfare.access.signin.web.doors import StaffRequest
+from wayfare.access.words import role as role_name
 from wayfare.ledger.rules import Refused
 from wayfare.ledger.web.words import moment
 
 
 def _line(one: Colleague) -> dict[str, Any]:
     language = translation.get_language() or "en"
-    names = [words.role(role) for role in one.roles]
+    names = [role_name(role) for role in one.roles]
     return {**one._asdict(), "since": moment(one.since, language), "roles": names, "has": one.roles}
 
 
 def _roles(chosen: tuple[str, ...] | list[str]) -> list[tuple[str, str, bool]]:
-    return [(role, words.role(role), role in chosen) for role in ROLES]
+    return [(role, role_name(role), role in chosen) for role in ROLES]
 
 
 @require_safe

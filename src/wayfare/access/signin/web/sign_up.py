@@ -16,6 +16,7 @@ from wayfare.access.signin import keys, operations, passkeys, queries, totp
 from wayfare.access.signin.queries import Invitation
 from wayfare.access.signin.rules import NotProved
 from wayfare.access.signin.web import doors, words
+from wayfare.access.words import role as role_name
 from wayfare.ledger.rules import Refused
 
 _PENDING_SALT, _PENDING_SECONDS = "wayfare.generator", 3600
@@ -76,7 +77,7 @@ def _shown(
     box = keys.sealed(keys.opened(settings.WAYFARE_HOME / "keys"), found.staff.bytes, generator.encode())
     context: dict[str, Any] = {
         "invitation": found,
-        "roles": [words.role(role) for role in found.roles],
+        "roles": [role_name(role) for role in found.roles],
         "generator": signing.dumps(box.hex(), salt=_PENDING_SALT),
         "typed": " ".join(generator[at : at + 4] for at in range(0, len(generator), 4)),
         "qr": totp.qr(totp.uri(generator, found.email)),

@@ -1,10 +1,8 @@
-"""Roles, ways of signing in, and what is wrong with a form, in the visitor's language."""
+"""Ways of signing in, and what is wrong with a form, in the visitor's language."""
 
 from __future__ import annotations
 
 from django.utils.translation import gettext as _
-
-from wayfare.access.words import role as role
 
 
 def how(name: str) -> str:
