@@ -82,16 +82,26 @@ class Logged(NamedTuple):
     body: dict[str, Any]
 
 
-_LOGGED = "select position, at, kind, staff, person, groups, body from access_log"
+_LOGGED = "select body from access_log"
 
 
 def _logged(query: str, parameters: list[Any]) -> list[Logged]:
+    """Return entries as their committed text tells them, whatever stands beside it."""
     with connection.cursor() as cursor:
         cursor.execute(query, parameters)
-        return [
-            Logged(position, at, kind, staff, of, tuple(groups), orjson.loads(body))
-            for position, at, kind, staff, of, groups, body in cursor.fetchall()
-        ]
+        bodies = [orjson.loads(body) for (body,) in cursor.fetchall()]
+    return [
+        Logged(
+            body["position"],
+            datetime.fromisoformat(body["at"]),
+            body["kind"],
+            UUID(body["staff"]),
+            UUID(body["person"]),
+            tuple(body["groups"]),
+            body,
+        )
+        for body in bodies
+    ]
 
 
 def log_of(person: UUID | None = None, *, after: int = 0, limit: int = 100) -> list[Logged]:

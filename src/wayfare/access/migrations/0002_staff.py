@@ -78,7 +78,7 @@ insert into access_limits (people_an_hour, slow_seconds) values (30, 120);
 
 # Each runs as the owner of the tables, whoever calls: it is the only way that the application's role has.
 FUNCTIONS = """
-create function access_actor() returns uuid language sql stable security definer set search_path = pg_catalog, public
+create function access_actor() returns uuid language sql stable security definer set search_path = pg_catalog, public, pg_temp
 as $$
   select s.staff from access_session s join access_staff p on p.id = s.staff
   where s.hash = sha256(convert_to(current_setting('app.session', true), 'UTF8')) and s.ended_at is null
@@ -86,23 +86,23 @@ as $$
 $$;
 
 create function access_has_role(variadic wanted text[]) returns boolean language sql stable security definer
-set search_path = pg_catalog, public as $$
+set search_path = pg_catalog, public, pg_temp as $$
   select exists (select from access_role where staff = access_actor() and role = any (wanted))
 $$;
 
 create function access_own_office() returns text language sql stable security definer
-set search_path = pg_catalog, public as $$
+set search_path = pg_catalog, public, pg_temp as $$
   select office from access_staff where id = access_actor()
 $$;
 
 create function access_may_enrol(wanted uuid) returns boolean language sql stable security definer
-set search_path = pg_catalog, public as $$
+set search_path = pg_catalog, public, pg_temp as $$
   select access_has_role('counsellor', 'supervisor') and exists (select from access_file
     where person = wanted and office = access_own_office() and erased_at is null)
 $$;
 
 create function access_opened(wanted uuid, wanted_group text default null) returns boolean language sql stable
-security definer set search_path = pg_catalog, public as $$
+security definer set search_path = pg_catalog, public, pg_temp as $$
   select exists (select from access_log where tx = pg_current_xact_id_if_assigned() and kind = 'look'
     and person = wanted and (wanted_group is null or wanted_group = any (groups)))
 $$;
@@ -113,7 +113,7 @@ begin
 end $$;
 
 create function access_scope_holds(actor uuid, wanted_purpose text, wanted_person uuid) returns boolean language sql
-stable security definer set search_path = pg_catalog, public as $$
+stable security definer set search_path = pg_catalog, public, pg_temp as $$
   select exists (
     select from access_role r join access_purpose_role p using (role) join access_staff s on s.id = r.staff
       join access_file f on f.person = wanted_person
@@ -123,7 +123,7 @@ stable security definer set search_path = pg_catalog, public as $$
 $$;
 
 create function access_write(kind text, staff uuid, person uuid, groups text[], task uuid, more jsonb) returns bigint
-language plpgsql security definer set search_path = pg_catalog, public as $$
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 declare
   place bigint;
   moment timestamptz;
@@ -144,7 +144,7 @@ begin
 end $$;
 
 create function access_look(wanted_task uuid, wanted text[], how text, out place bigint, out whose uuid)
-language plpgsql security definer set search_path = pg_catalog, public as $$
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 declare
   actor uuid := access_actor();
   task access_task;
@@ -160,6 +160,11 @@ begin
     perform access_refuse('not_yours');
   end if;
   select * into purpose from access_purpose where code = task.purpose;
+  if task.opened_at > now() + interval '1 minute' or task.ends_at > task.opened_at + make_interval(hours => purpose.hours)
+      or purpose.needs in ('reason', 'approval') and length(trim(task.reason)) < 10
+      or purpose.needs = 'basis' and length(trim(task.basis)) < 10 then
+    perform access_refuse('not_yours');
+  end if;
   if coalesce(cardinality(wanted), 0) = 0 or not wanted <@ purpose.groups then
     perform access_refuse('group_not_for_purpose');
   end if;
@@ -186,7 +191,7 @@ begin
 end $$;
 
 create function access_approve(wanted_task uuid) returns bigint language plpgsql security definer
-set search_path = pg_catalog, public as $$
+set search_path = pg_catalog, public, pg_temp as $$
 declare
   actor uuid := access_actor();
   task access_task;
@@ -207,7 +212,7 @@ begin
 end $$;
 
 create function access_hold_back(wanted bigint, held_until timestamptz, legal_basis text) returns bigint
-language plpgsql security definer set search_path = pg_catalog, public as $$
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 declare
   actor uuid := access_actor();
   look access_log;

@@ -445,3 +445,40 @@ def test_a_role_that_no_policy_binds_opens_nothing(fresh_database):
         connection.close_pool()  # type: ignore[attr-defined]
         there.update(kept)
     assert counsellor.opens(person, "duplicate_review")
+
+
+@pytest.mark.parametrize(
+    ("purpose", "opened", "hours", "basis"),
+    [
+        ("duplicate_review", "now()", 3, ""),
+        ("duplicate_review", "now() + interval '2 hours'", 1, ""),
+        ("support_at_request", "now()", 1, ""),
+        ("legal_duty", "now()", 1, "  art. 1   "),
+    ],
+)
+def test_a_task_that_no_code_of_ours_made_holds_to_its_purpose_too(world, purpose, opened, hours, basis):
+    supervisor = world["paris", "supervisor"]
+    person = file_of(supervisor)
+    with acting(supervisor.secret), connection.cursor() as cursor:
+        cursor.execute(
+            "insert into access_task (id, purpose, person, staff, opened_at, ends_at, basis, reason) values"
+            f" (gen_random_uuid(), %s, %s, %s, {opened}, {opened} + make_interval(hours => %s), %s, '') returning id",
+            [purpose, person, supervisor.id, hours, basis],
+        )
+        (task,) = cursor.fetchone()
+    with refused("not_yours"):
+        supervisor.opens(person, purpose, task=task)
+    assert supervisor.opens(person, purpose), "the control: a task made as tasks are made"
+
+
+def test_a_page_tells_a_look_as_it_was_committed_to(fresh_database):
+    operations.add_office("paris", "Paris", "Europe/Paris")
+    counsellor, officer = Colleague("paris", "counsellor"), Colleague("paris", "data_protection_officer")
+    person = file_of(counsellor)
+    counsellor.opens(person, "duplicate_review")
+    with connections["owner"].cursor() as owner:
+        owner.execute("alter table access_log disable trigger user")
+        owner.execute("update access_log set staff = %s, groups = '{notes}', at = now()", [officer.id])
+    with acting(officer.secret):
+        (entry,) = queries.log_of()
+    assert (entry.staff, entry.groups) == (counsellor.id, ("names",))

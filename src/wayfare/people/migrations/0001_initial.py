@@ -31,7 +31,7 @@ alter table people_sealed alter column sealed set storage external;
 # Each runs as the owner of the tables, whoever calls: it is the only way that the application's role has.
 FUNCTIONS = """
 create function people_note_epoch(wanted int, its_mark bytea) returns bytea language plpgsql security definer
-set search_path = pg_catalog, public as $$
+set search_path = pg_catalog, public, pg_temp as $$
 declare
   found bytea;
 begin
@@ -54,7 +54,7 @@ end $$;
 
 create function people_enrol(at timestamptz, key_epoch int, persons uuid[], case_numbers text[], families uuid[],
   wrapped bytea[], marks bytea[], sealed_of uuid[], groups text[], sealed bytea[], tokens_of uuid[], tokens bytea[])
-returns void language plpgsql security definer set search_path = pg_catalog, public as $$
+returns void language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 declare
   mine text := access_own_office();
 begin
@@ -73,7 +73,7 @@ begin
 end $$;
 
 create function people_name_again(wanted uuid, in_epoch int, mark bytea, tokens bytea[]) returns void
-language plpgsql security definer set search_path = pg_catalog, public as $$
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 declare
   theirs text;
 begin
@@ -89,7 +89,7 @@ end $$;
 
 create function people_search(epochs int[], asked bytea[], wanted_case text, most int)
 returns table (person uuid, matched bigint[], common boolean) language plpgsql security definer
-set search_path = pg_catalog, public as $$
+set search_path = pg_catalog, public, pg_temp as $$
 #variable_conflict use_column
 declare
   actor uuid := access_actor();
@@ -128,7 +128,7 @@ begin
 end $$;
 
 create function people_shown(wanted uuid[]) returns table (person uuid, case_number text, epoch int, mark bytea)
-language plpgsql security definer set search_path = pg_catalog, public as $$
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 #variable_conflict use_column
 declare
   search bigint;
@@ -142,7 +142,7 @@ begin
 end $$;
 
 create function people_erase(wanted uuid, at timestamptz) returns boolean language plpgsql security definer
-set search_path = pg_catalog, public as $$
+set search_path = pg_catalog, public, pg_temp as $$
 begin
   if not exists (select from people_person p where p.id = wanted and (access_has_role('data_protection_officer')
       or access_has_role('supervisor') and p.office = access_own_office())) then
@@ -163,11 +163,11 @@ end $$;
 
 -- What is open in this transaction, found once a statement and not once a row: people, and groups as person/group.
 create function people_open() returns uuid[] language sql stable security definer
-set search_path = pg_catalog, public as $$
+set search_path = pg_catalog, public, pg_temp as $$
   select array_agg(person) from access_log where tx = pg_current_xact_id_if_assigned() and kind = 'look'
 $$;
 create function people_open_groups() returns text[] language sql stable security definer
-set search_path = pg_catalog, public as $$
+set search_path = pg_catalog, public, pg_temp as $$
   select array_agg(person || '/' || one) from access_log cross join unnest(groups) one
   where tx = pg_current_xact_id_if_assigned() and kind = 'look'
 $$;

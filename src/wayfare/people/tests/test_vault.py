@@ -437,3 +437,20 @@ def test_absent_and_forbidden_are_refused_alike(vault, counsellor):
             pass
         assert refused.value.code == "not_yours"
     assert WORDS
+
+
+def test_a_table_of_one_s_own_by_the_record_s_name_opens_nothing(vault, counsellor):
+    """Where the application's role may make temporary tables, PostgreSQL would look into those first."""
+    person = counsellor.enrols("Maryam Karimi").person
+    name = vault("wayfare_owner").split("dbname=")[1].split()[0]
+    rows(vault, f"grant temporary on database {name} to wayfare_app")
+    with psycopg.connect(vault("wayfare_app")) as thief:
+        thief.execute("create temporary table access_log (like public.access_log)")
+        thief.execute("grant select on pg_temp.access_log to public")
+        thief.execute(
+            "insert into pg_temp.access_log values (1, now(), 'look', gen_random_uuid(), %s, %s, null, '',"
+            " pg_current_xact_id())",
+            [person, list(GROUPS)],
+        )
+        for table in ("people_key", "people_sealed"):
+            assert thief.execute(f"select count(*) from {table}").fetchone() == (0,), table

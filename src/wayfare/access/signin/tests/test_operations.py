@@ -90,7 +90,7 @@ def test_an_invitation_opens_once_and_its_secret_is_not_kept(office):
     assert secret not in repr(one("select * from access_invitation"))
     session = operations.accept_with_passkey(secret, passkey(), "", at=NOW)
     actor = who(session)
-    assert tuple(actor) == (found.staff, "Ada Okoye", "paris", {"counsellor", "supervisor"}, "fr")
+    assert tuple(actor) == (found.staff, "Ada Okoye", "paris", {"counsellor", "supervisor"}, "fr", "Europe/Paris")
     assert queries.invitation(secret, at=NOW) is None
     refuses("invitation", operations.accept_with_passkey, secret, passkey(), "", at=NOW)
     refuses("invitation", operations.accept_with_password, secret, PASSWORD, GENERATOR, code(), at=NOW)
