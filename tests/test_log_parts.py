@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -133,9 +134,28 @@ def test_an_error_of_the_database_is_told_and_leaves_nobody_behind(owner, held):
     wait(lambda: set(children(os.getpid())) <= before | resource_trackers(), "nobody is left")
 
 
+def dying(number):
+    if number == 0 and in_a_hand():
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number
+
+
+@pytest.mark.parametrize("late", [0, 36, 39])
+def test_no_job_is_lost_whenever_a_hand_is_killed(owner, late):
+    """Also while others are being handed out: `late` of them come when the pool is broken already."""
+
+    def jobs():
+        for number in range(40):
+            if number == 40 - late:
+                time.sleep(6)
+            yield (number,)
+
+    assert list(parts.in_order(dying, jobs(), shared=True)) == list(range(40))
+
+
 def resource_trackers():
     """Return Python's own process that follows what processes share; it stays."""
-    return {c for c in children(os.getpid()) if b"resource_tracker" in open(f"/proc/{c}/cmdline", "rb").read()}
+    return {c for c in children(os.getpid()) if b"resource_tracker" in Path(f"/proc/{c}/cmdline").read_bytes()}
 
 
 def failing(number):
@@ -168,5 +188,4 @@ def test_nobody_outlives_a_process_that_is_killed(tmp_path):
     assert hands
     first.kill()
     first.wait()
-    time.sleep(0)
     wait(lambda: not any(map(alive, hands)), "they end with it", 20)

@@ -75,24 +75,26 @@ def _by_many(
     """Yield results; return the jobs that were begun and are not done, which there are if a process was killed."""
     hands = os.cpu_count() or 1
     context = multiprocessing.get_context("spawn")
-    coming: deque[tuple[tuple[Any, ...], Future[Result]]] = deque()
+    begun: deque[tuple[Any, ...]] = deque()
+    coming: deque[Future[Result]] = deque()
     with ProcessPoolExecutor(
         hands, context, _begin, ({alias: connections[alias].settings_dict for alias in connections},)
     ) as pool:
         try:
             for job in jobs:
-                coming.append((job, pool.submit(work, *job)))
+                begun.append(job)
+                coming.append(pool.submit(work, *job))
                 if len(coming) > 3 * hands:
-                    yield coming[0][1].result()
-                    coming.popleft()
+                    yield coming.popleft().result()
+                    begun.popleft()
             while coming:
-                yield coming[0][1].result()
-                coming.popleft()
+                yield coming.popleft().result()
+                begun.popleft()
         except BrokenProcessPool:
             log.warning("a process that worked on the log was killed; the work goes on in this one")
         finally:
             pool.shutdown(cancel_futures=True)
-    return [job for job, _ in coming]
+    return list(begun)
 
 
 def _begin(databases: dict[str, dict[str, Any]]) -> None:
