@@ -20,6 +20,7 @@ from uuid import UUID
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from wayfare.ledger import disk
 from wayfare.people import sealing
 
 SECRET_BYTES = 32
@@ -92,32 +93,9 @@ def _keys_of(secret: bytes) -> _Derived:
     return _Derived(_derive(secret, "wrap", sealing.MASTER_BYTES), tokens, _derive(secret, "mark", 16))
 
 
-def _sync(folder: Path) -> None:
-    number = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)
-
-
-def _write(path: Path, data: bytes) -> None:
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-
-
 def _made(path: Path) -> None:
-    """Put a new secret at a path, whole and on disk; who comes second finds it made."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
-    _write(partial, f"{_HEADER}\n{secrets.token_hex(SECRET_BYTES)}\n".encode())
-    try:
-        os.link(partial, path)
-    except FileExistsError:
-        pass
-    finally:
-        partial.unlink()
-    _sync(path.parent)
+    """Put a new secret at a path; who comes second finds it made."""
+    disk.make_once(path, f"{_HEADER}\n{secrets.token_hex(SECRET_BYTES)}\n".encode())
 
 
 def _tight(path: Path, mode: str) -> os.stat_result:
@@ -151,7 +129,7 @@ class LocalKeys:
             _tight(self.folder, "700")
         except FileNotFoundError:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            _sync(self.folder.parent)
+            disk.sync(self.folder.parent)
         return self.folder
 
     def _secret(self, name: str) -> _Derived:
@@ -225,5 +203,5 @@ class LocalKeys:
             file.flush()
             os.fsync(file.fileno())
         path.unlink()
-        _sync(self.folder)
+        disk.sync(self.folder)
         self._known.pop(f"epoch-{epoch}", None)

@@ -6,12 +6,13 @@ Whoever loses the file loses no account for good: staff whose codes no longer op
 
 from __future__ import annotations
 
-import os
 import secrets
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV
+
+from wayfare.ledger import disk
 
 _VERSION = b"\x01"
 _NONCE_BYTES = 12
@@ -27,17 +28,7 @@ def opened(folder: Path) -> bytes:
     path = folder / NAME
     if not path.exists():
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        partial = folder / f"{NAME}.{os.getpid()}.{secrets.token_hex(4)}"
-        with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(secrets.token_bytes(32))
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            os.link(partial, path)
-        except FileExistsError:
-            pass  # another process came first; theirs is the key
-        finally:
-            partial.unlink()
+        disk.make_once(path, secrets.token_bytes(32))
     if path.stat().st_mode & 0o077:
         raise KeyProblem(f"{path} can be read by others; chmod 600 it, and let staff make their codes anew")
     key = path.read_bytes()

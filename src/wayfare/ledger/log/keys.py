@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from wayfare.ledger import disk
 from wayfare.ledger.log.notes import NOTE_ED25519, Ed25519Signer, MLDSA44Signer, Signer, Verifier, is_key_name
 
 _NOTE, _COSIGN, _LAST, _NAME = "note.pem", "cosign.pem", "last", "name"
@@ -49,25 +50,9 @@ class Keys(NamedTuple):
 
     def remember(self, note: str) -> None:
         """Keep a note as the one signed last; it is on disk when this returns."""
-        _write(self.folder / f"{_LAST}.new", note.encode())
+        disk.write(self.folder / f"{_LAST}.new", note.encode())
         os.replace(self.folder / f"{_LAST}.new", self.folder / _LAST)
-        _sync(self.folder)
-
-
-def _write(path: Path, data: bytes) -> None:
-    path.unlink(missing_ok=True)
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _sync(folder: Path) -> None:
-    number = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)
+        disk.sync(self.folder)
 
 
 def _pem(key: Ed25519PrivateKey | MLDSA44PrivateKey) -> bytes:
@@ -81,15 +66,15 @@ def _make(folder: Path, name: str, last: bytes | None) -> None:
     partial = folder.with_name(f"{folder.name}.{os.getpid()}.{secrets.token_hex(4)}")
     partial.mkdir(mode=0o700, parents=True)
     try:
-        _write(partial / _NAME, name.encode())
-        _write(partial / _NOTE, _pem(Ed25519PrivateKey.generate()))
-        _write(partial / _COSIGN, _pem(MLDSA44PrivateKey.generate()))
+        disk.write(partial / _NAME, name.encode())
+        disk.write(partial / _NOTE, _pem(Ed25519PrivateKey.generate()))
+        disk.write(partial / _COSIGN, _pem(MLDSA44PrivateKey.generate()))
         if last is not None:
-            _write(partial / _LAST, last)
-        _sync(partial)
+            disk.write(partial / _LAST, last)
+        disk.sync(partial)
         if not folder.exists():
             os.rename(partial, folder)
-            _sync(folder.parent)
+            disk.sync(folder.parent)
     except OSError:
         if not folder.exists():
             raise
@@ -125,6 +110,6 @@ def rotated(folder: Path) -> Keys:
     _make(made, old.name, old.last())
     for file in (_NOTE, _COSIGN):
         os.replace(made / file, folder / file)
-    _sync(folder)
+    disk.sync(folder)
     shutil.rmtree(made)
     return opened(folder, old.name)

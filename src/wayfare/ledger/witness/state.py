@@ -6,7 +6,6 @@ brought back from a backup: an older memory would vouch for a rollback. A lost w
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
@@ -14,6 +13,7 @@ from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
 
+from wayfare.ledger import disk
 from wayfare.ledger.log import keys, notes
 from wayfare.ledger.log.keys import KeyProblem
 from wayfare.ledger.log.notes import COSIGNATURE_ED25519, Ed25519Signer, Malformed, Note, Signer, Verifier
@@ -68,9 +68,7 @@ class State:
         with closing(self._open()) as db:
             db.executescript(SCHEMA)
         if made:
-            number = os.open(folder, os.O_RDONLY)
-            os.fsync(number)
-            os.close(number)
+            disk.sync(folder)
 
     def _open(self) -> sqlite3.Connection:
         db = sqlite3.connect(self.file, timeout=BUSY_SECONDS, isolation_level=None)
