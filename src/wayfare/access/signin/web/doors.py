@@ -12,7 +12,7 @@ from urllib.parse import urlencode, urlsplit
 
 from django.conf import settings
 from django.core import signing
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.middleware.csrf import rotate_token
 from django.shortcuts import render
 from django.urls import reverse
@@ -141,9 +141,14 @@ def _ceremony_cookie() -> str:
     return str(settings.SESSION_COOKIE_NAME).replace("session", "ceremony")
 
 
-def begin_ceremony(response: HttpResponse, about: str, state: dict[str, Any]) -> None:
-    """Give the browser the state of a ceremony to bring back, signed; `about` says what the ceremony is for."""
+def begin_ceremony(about: str, options: dict[str, Any], state: dict[str, Any]) -> HttpResponse:
+    """Answer with what the browser asks an authenticator, and the state of that for it to bring back, signed.
+
+    `about` says what the ceremony is for.
+    """
+    response = JsonResponse(options)
     _set_cookie(response, _ceremony_cookie(), signing.dumps({"about": about, **state}, salt=_SALT), CEREMONY_SECONDS)
+    return response
 
 
 def finish_ceremony(request: HttpRequest, about: str) -> dict[str, Any]:

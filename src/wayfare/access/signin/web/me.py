@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from django.http import Http404, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone, translation
@@ -135,6 +135,4 @@ def me_options(request: StaffRequest) -> HttpResponse:
     options, state = passkeys.asked_to_make(
         doors.site_of(request), actor.staff, queries.email_of(actor.staff), actor.name, have
     )
-    response = JsonResponse(options)
-    doors.begin_ceremony(response, _about(request), state)
-    return response
+    return doors.begin_ceremony(_about(request), options, state)

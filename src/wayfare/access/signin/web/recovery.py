@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone, translation
@@ -65,9 +65,7 @@ def recovering_options(request: HttpRequest, secret: str) -> HttpResponse:
     if found is None:
         return doors.closed(request)
     options, state = passkeys.asked_to_make(doors.site_of(request), *found, [])
-    response = JsonResponse(options)
-    doors.begin_ceremony(response, doors.about_link("recover", secret), state)
-    return response
+    return doors.begin_ceremony(doors.about_link("recover", secret), options, state)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
@@ -50,9 +50,7 @@ def sign_in_options(request: HttpRequest) -> HttpResponse:
     if seconds := doors.wait_seconds(request):
         return doors.too_many(request, seconds)
     options, state = passkeys.asked_to_prove(doors.site_of(request))
-    response = JsonResponse(options)
-    doors.begin_ceremony(response, ABOUT, state)
-    return response
+    return doors.begin_ceremony(ABOUT, options, state)
 
 
 @require_POST

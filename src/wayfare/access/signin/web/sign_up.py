@@ -6,7 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core import signing
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
@@ -98,6 +98,4 @@ def sign_up_options(request: HttpRequest, secret: str) -> HttpResponse:
         return doors.closed(request)
     site = doors.site_of(request)
     options, state = passkeys.asked_to_make(site, found.staff, found.email, found.name, [])
-    response = JsonResponse(options)
-    doors.begin_ceremony(response, doors.about_link("sign-up", secret), state)
-    return response
+    return doors.begin_ceremony(doors.about_link("sign-up", secret), options, state)
