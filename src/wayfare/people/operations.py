@@ -84,7 +84,7 @@ def enrol_many(files: Iterable[File], *, at: datetime) -> list[Enrolled]:
     for file in files:
         person, key = uuid4(), sealing.new_key()
         names, birth = _named(file.groups)
-        mark = sealing.seal(marks_key, Place(person, MARK, 1, epoch), initials(names).encode())
+        mark = _mark(person, names, epoch, marks_key)
         number = case_number(secrets.randbits(40))
         people.append((person, number, file.family, keys.wrap(epoch, person, key), mark))
         for group in GROUPS:
@@ -99,6 +99,11 @@ def enrol_many(files: Iterable[File], *, at: datetime) -> list[Enrolled]:
         [at, epoch, *columns],
     )
     return [Enrolled(person, number) for person, number, *_ in people]
+
+
+def _mark(person: UUID, names: Names, epoch: int, key: bytes) -> bytes:
+    """Return the initials of a person, sealed under the epoch's key for marks."""
+    return sealing.seal(key, Place(person, MARK, 1, epoch), initials(names).encode())
 
 
 def _columns(rows: Sequence[tuple[Any, ...]], kinds: str) -> list[str]:
@@ -131,11 +136,14 @@ def opened(task: UUID, groups: Iterable[str], how: str = "page") -> Opened:
     """
     look = access.look(task, list(groups), how)
     key, rows = _read(look)
-    plain = {}
-    for group, version, epoch_made, sealed in rows:
-        place = Place(look.person, group, version, epoch_made)
-        plain[group] = stored_group(group, sealing.unseal(key, place, bytes(sealed)))
-    return Opened(look, plain, {group: version for group, version, *_ in rows})
+    return Opened(look, _unsealed(look.person, key, rows), {group: version for group, version, *_ in rows})
+
+
+def _unsealed(person: UUID, key: bytes, rows: Iterable[tuple[str, int, int, bytes]]) -> dict[str, Group]:
+    return {
+        group: stored_group(group, sealing.unseal(key, Place(person, group, version, epoch_made), bytes(sealed)))
+        for group, version, epoch_made, sealed in rows
+    }
 
 
 def _read(look: Look) -> tuple[bytes, list[tuple[str, int, int, bytes]]]:
@@ -182,13 +190,8 @@ def _name_again(
     person: UUID, key: bytes, rows: Iterable[tuple[str, int, int, bytes]], value: Group, epoch: int
 ) -> None:
     """Make a person's tokens and mark anew, of the corrected group and the other one as it is stored."""
-    groups = {
-        group: stored_group(group, sealing.unseal(key, Place(person, group, version, made), bytes(sealed)))
-        for group, version, made, sealed in rows
-    }
-    names, birth = _named(groups | {group_of(value): value})
-    marks_key = master_keys().token_key(epoch, "marks")
-    mark = sealing.seal(marks_key, Place(person, MARK, 1, epoch), initials(names).encode())
+    names, birth = _named(_unsealed(person, key, rows) | {group_of(value): value})
+    mark = _mark(person, names, epoch, master_keys().token_key(epoch, "marks"))
     found = keyed(epoch).tokens(tokens.of_names(names, birth) | tokens.of_birth(birth))
     called("select people_name_again(%s, %s, %s, %s::bytea[])", [person, epoch, mark, found])
 

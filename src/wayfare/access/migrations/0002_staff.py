@@ -95,12 +95,6 @@ set search_path = pg_catalog, public, pg_temp as $$
   select office from access_staff where id = access_actor()
 $$;
 
-create function access_may_enrol(wanted uuid) returns boolean language sql stable security definer
-set search_path = pg_catalog, public, pg_temp as $$
-  select access_has_role('counsellor', 'supervisor') and exists (select from access_file
-    where person = wanted and office = access_own_office() and erased_at is null)
-$$;
-
 create function access_opened(wanted uuid, wanted_group text default null) returns boolean language sql stable
 security definer set search_path = pg_catalog, public, pg_temp as $$
   select exists (select from access_log where tx = pg_current_xact_id_if_assigned() and kind = 'look'

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
-from babel import Locale
 from babel.dates import format_date, get_month_names
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
@@ -59,30 +59,22 @@ def calendar(code: str) -> str:
     return str(_CALENDARS[code])
 
 
-def told(date: Told, language: str) -> str:
+def told(birth: Told, language: str) -> str:
     """Return a birth date as it was told: no more of it than was, in the calendar of the person."""
     where = locale(language)
-    if date.calendar == "gregorian":
-        if date.month is None:
-            return number_of_year(date.year, language)
-        month = get_month_names("wide", locale=where)[date.month]
-        if date.day is None:
-            return f"{month} {number_of_year(date.year, language)}"
-        return _whole_day(date, where)
-    return _("%(date)s (%(calendar)s)") % {"date": date.text(), "calendar": calendar(date.calendar)}
+    match birth:
+        case Told("gregorian", year, int(month), int(day)):
+            return format_date(date(year, month, day), "long", locale=where)
+        case Told("gregorian", year, int(month), None):
+            return f"{get_month_names('wide', locale=where)[month]} {_year(year, language)}"
+        case Told("gregorian", year, None, None):
+            return _year(year, language)
+    return _("%(date)s (%(calendar)s)") % {"date": birth.text(), "calendar": calendar(birth.calendar)}
 
 
-def number_of_year(year: int, language: str) -> str:
+def _year(year: int, language: str) -> str:
     """Return a year in a language's digits, without grouping."""
-    return number(year, language) if year < 1000 else "".join(number(int(digit), language) for digit in str(year))
-
-
-def _whole_day(told_date: Told, where: Locale) -> str:
-    from datetime import date
-
-    assert told_date.month is not None
-    assert told_date.day is not None
-    return format_date(date(told_date.year, told_date.month, told_date.day), "long", locale=where)
+    return "".join(number(int(digit), language) for digit in str(year))
 
 
 Row = dict[str, Any]
