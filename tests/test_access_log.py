@@ -12,7 +12,7 @@ from django.test import Client
 
 from wayfare.access import operations as access
 from wayfare.access.source import ACCESS
-from wayfare.access.tests.test_looks import Colleague, file_of
+from wayfare.access.tests.cast import Colleague, file_of
 from wayfare.ledger.log import audit, keys, notes, operations, queries, receipts
 from wayfare.ledger.log.source import SOURCES
 from wayfare.ledger.log.verify import verified

@@ -14,9 +14,11 @@ from django.db import connection
 
 from wayfare.access import operations as access
 from wayfare.people import epochs, operations, queries
+from wayfare.people.tests import conftest
 from wayfare.people.tests.cast import NOW, Colleague, file_data
 from wayfare.site import embedded
 
+keys_folder, vault = conftest.keys_folder, conftest.vault
 SECRETS = ("Zephyrine Quillfeather", "Quillfeather", "XK-4711-22", "her cousin Barnabus")
 
 
@@ -34,17 +36,6 @@ def files_with(marks, *folders):
 def written(texts):
     """Return the ways in which a text may stand in a file."""
     return {way for text in texts for way in (text.encode(), text.encode("utf-16-le"), text.encode().hex().encode())}
-
-
-@pytest.fixture
-def keys_folder(tmp_path, settings):
-    settings.PEOPLE_KEYS = tmp_path / "people-keys"
-    return settings.PEOPLE_KEYS
-
-
-@pytest.fixture
-def vault(fresh_database, keys_folder):
-    return fresh_database
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from uuid import UUID, uuid4
 
 import psycopg
@@ -19,27 +19,8 @@ from wayfare.access import operations, purposes, queries
 from wayfare.access.operations import acting, look, take_up
 from wayfare.access.purposes import PURPOSES
 from wayfare.access.rules import Forbidden
+from wayfare.access.tests.cast import NOW, WORDS, Colleague, file_of
 from wayfare.ledger.rules import Refused
-
-NOW = datetime.now(UTC)
-WORDS = "she asked us by telephone to read it to her"
-
-
-class Colleague:
-    """A member of staff with a session."""
-
-    def __init__(self, office, *roles):
-        self.id = operations.join(f"{roles[0]} of {office}", f"{uuid4()}@example.org", office, roles, "en", at=NOW)
-        self.secret = operations.begin_session(self.id, "passkey", at=NOW)
-
-    def opens(self, person, purpose="case_work", groups=("names",), task=None):
-        """Open field groups of a file; return the position in the log."""
-        with acting(self.secret):
-            needs = PURPOSES[purpose].needs
-            task = task or take_up(
-                self.id, person, purpose, basis=WORDS if needs == "basis" else "", reason=WORDS, at=NOW
-            )
-            return look(task, groups).position
 
 
 @pytest.fixture
@@ -47,13 +28,6 @@ def world(db):
     for office in ("paris", "lyon"):
         operations.add_office(office, office.title(), "Europe/Paris")
     return {(office, role): Colleague(office, role) for office in ("paris", "lyon") for role in purposes.ROLES}
-
-
-def file_of(colleague, office="paris"):
-    person = uuid4()
-    with acting(colleague.secret):
-        operations.add_file(person, office, at=NOW)
-    return person
 
 
 @contextmanager

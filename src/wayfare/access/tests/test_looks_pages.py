@@ -9,7 +9,7 @@ from django.test import Client
 from wayfare.access import operations, queries
 from wayfare.access.operations import acting, take_up
 from wayfare.access.purposes import ROLES
-from wayfare.access.tests.test_looks import NOW, WORDS, Colleague, file_of
+from wayfare.access.tests.cast import NOW, WORDS, Colleague, file_of
 
 
 @pytest.fixture

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from wayfare.access import operations as access
 from wayfare.access.operations import acting
+from wayfare.access.tests import cast
+from wayfare.access.tests.cast import NOW as NOW
+from wayfare.access.tests.cast import WORDS as WORDS
 from wayfare.people import operations
 from wayfare.people.operations import Enrolled
-
-NOW = datetime.now(UTC)
-WORDS = "she asked us by telephone to read it to her"
 
 
 def file_data(name: str, born: tuple[int, ...] = (1990, 5, 7), note: str = "Asked for a map.") -> dict[str, Any]:
@@ -33,13 +33,12 @@ def file_data(name: str, born: tuple[int, ...] = (1990, 5, 7), note: str = "Aske
     }
 
 
-class Colleague:
-    """A member of staff with a session."""
+class Colleague(cast.Colleague):
+    """A member of staff with a session, in an office that is made with the first of them."""
 
     def __init__(self, office: str, *roles: str) -> None:
         access.add_office(office, office.title(), "Europe/Paris")
-        self.id = access.join(f"{roles[0]} of {office}", f"{uuid4()}@example.org", office, roles, "en", at=NOW)
-        self.secret = access.begin_session(self.id, "passkey", at=NOW)
+        super().__init__(office, *roles)
 
     def acting(self) -> Any:
         """Act as this colleague."""
