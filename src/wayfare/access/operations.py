@@ -7,14 +7,14 @@ import secrets
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID, uuid4
 
-import psycopg
-from django.db import ProgrammingError, connection, transaction
+from django.db import connection, transaction
 
 from wayfare.access.purposes import PURPOSES, ROLES
-from wayfare.access.rules import SCOPES, Forbidden, Token, secret_hash, write_secret
+from wayfare.access.rules import SCOPES, Token, secret_hash, write_secret
+from wayfare.access.statements import called, done, rows
 from wayfare.ledger.rules import Refused
 
 LEAST_WORDS = 10
@@ -91,7 +91,7 @@ def begin_session(staff: UUID, how: str, *, at: datetime) -> str:
     `how`: passkey, totp, recovery or command. Only its hash is kept.
     """
     secret = secrets.token_urlsafe(32)
-    _run(
+    done(
         "insert into access_session (hash, staff, began_at, used_at, ends_at, how) values (%s, %s, %s, %s, %s, %s)",
         [secret_hash(secret), staff, at, at, at + SESSION, how],
     )
@@ -100,7 +100,7 @@ def begin_session(staff: UUID, how: str, *, at: datetime) -> str:
 
 def note_session_use(secret: str, *, at: datetime) -> None:
     """Note that a session was used, at most once a minute; half an hour after that it ends."""
-    _run(
+    done(
         "update access_session set used_at = %s where hash = %s and used_at < %s and ended_at is null",
         [at, secret_hash(secret), at - USED_EVERY],
     )
@@ -108,12 +108,12 @@ def note_session_use(secret: str, *, at: datetime) -> None:
 
 def end_session(secret: str, *, at: datetime) -> None:
     """End a session."""
-    _run("update access_session set ended_at = %s where hash = %s and ended_at is null", [at, secret_hash(secret)])
+    done("update access_session set ended_at = %s where hash = %s and ended_at is null", [at, secret_hash(secret)])
 
 
 def end_all_sessions(staff: UUID, *, at: datetime) -> int:
     """End every session of a member of staff; return how many."""
-    return _run("update access_session set ended_at = %s where staff = %s and ended_at is null", [at, staff])
+    return done("update access_session set ended_at = %s where staff = %s and ended_at is null", [at, staff])
 
 
 def add_office(office: str, name: str, timezone: str) -> None:
@@ -123,7 +123,7 @@ def add_office(office: str, name: str, timezone: str) -> None:
     """
     if not _OFFICE.fullmatch(office):
         raise Refused("office", f"{office!r} is no office's id; use lower-case letters, digits and hyphens")
-    _run(
+    done(
         "insert into access_office (id, name, timezone) values (%s, %s, %s)"
         " on conflict (id) do update set name = excluded.name, timezone = excluded.timezone",
         [office, name, timezone],
@@ -144,14 +144,10 @@ def join(
     check_roles(roles)
     staff = staff or uuid4()
     with transaction.atomic():
-        with connection.cursor() as cursor:
-            cursor.execute("select 1 from access_office where id = %s", [office])
-            if cursor.fetchone() is None:
-                raise Refused("office", f"{office!r} is no office; see `wayfare staff offices`")
-            cursor.execute("select 1 from access_staff where lower(email) = lower(%s) and left_at is null", [email])
-            if cursor.fetchone() is not None:
-                raise Refused("email", "is that of a colleague already; use another, or let them leave first")
-        _run(
+        if not rows("select from access_office where id = %s", [office]):
+            raise Refused("office", f"{office!r} is no office; see `wayfare staff offices`")
+        check_unused(email)
+        done(
             "insert into access_staff (id, name, email, office, language, joined_at) values (%s, %s, %s, %s, %s, %s)",
             [staff, name, email, office, language, at],
         )
@@ -159,11 +155,17 @@ def join(
     return staff
 
 
+def check_unused(email: str) -> None:
+    """Refuse an e-mail address that a colleague has. Raises: Refused."""
+    if rows("select from access_staff where lower(email) = lower(%s) and left_at is null", [email]):
+        raise Refused("email", "is that of a colleague already; use another, or let them leave first")
+
+
 def change_roles(staff: UUID, roles: Collection[str], *, at: datetime) -> None:
     """Give a member of staff these roles and no others; their sessions end. Raises: Refused."""
     check_roles(roles)
     with transaction.atomic():
-        _run("delete from access_role where staff = %s", [staff])
+        done("delete from access_role where staff = %s", [staff])
         _give(staff, roles)
         end_all_sessions(staff, at=at)
 
@@ -172,7 +174,7 @@ def leave(staff: UUID, *, at: datetime) -> bool:
     """Let a member of staff leave: from the next request on they open nothing. Return False if they had left."""
     with transaction.atomic():
         end_all_sessions(staff, at=at)
-        return _run("update access_staff set left_at = %s where id = %s and left_at is null", [at, staff]) == 1
+        return done("update access_staff set left_at = %s where id = %s and left_at is null", [at, staff]) == 1
 
 
 def check_roles(roles: Collection[str]) -> None:
@@ -184,13 +186,7 @@ def check_roles(roles: Collection[str]) -> None:
 
 def _give(staff: UUID, roles: Collection[str]) -> None:
     for role in roles:
-        _run("insert into access_role (staff, role) values (%s, %s) on conflict do nothing", [staff, role])
-
-
-def _run(query: str, parameters: list[Any]) -> int:
-    with connection.cursor() as cursor:
-        cursor.execute(query, parameters)
-        return int(cursor.rowcount)
+        done("insert into access_role (staff, role) values (%s, %s) on conflict do nothing", [staff, role])
 
 
 class Unbound(RuntimeError):
@@ -220,9 +216,7 @@ def acting(secret: str) -> Iterator[None]:
 
 
 def _set_session(secret: str) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("select set_config('app.session', %s, true), row_security_active('access_log')", [secret])
-        _, bound = cursor.fetchone()
+    ((_, bound),) = rows("select set_config('app.session', %s, true), row_security_active('access_log')", [secret])
     if not bound:
         raise Unbound(
             "the application acts as a role that row-level security does not bind, such as the owner of its tables;"
@@ -230,28 +224,14 @@ def _set_session(secret: str) -> None:
         )
 
 
-def _asked(query: str, parameters: list[Any]) -> Any:
-    """Return what one of the database's functions answers. Raises: Forbidden, by the word that it refuses with."""
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute(query, parameters)
-            return cursor.fetchone()
-    except ProgrammingError as problem:
-        cause = problem.__cause__
-        if not isinstance(cause, psycopg.errors.InsufficientPrivilege):
-            raise
-        said = cause.diag.message_primary or ""
-        raise Forbidden(said.removeprefix("access: ") if said.startswith("access: ") else "not_yours") from None
-
-
 def add_file(person: UUID, office: str, *, at: datetime) -> None:
     """Let there be a file of a person, of the actor's own office. Within `acting`. Raises: Forbidden."""
-    _asked("insert into access_file (person, office, made_at) values (%s, %s, %s) returning 1", [person, office, at])
+    called("insert into access_file (person, office, made_at) values (%s, %s, %s) returning 1", [person, office, at])
 
 
 def join_team(person: UUID, staff: UUID) -> None:
     """Put a member of staff on a person's case team: the actor, or as a supervisor anyone. Raises: Forbidden."""
-    _asked(
+    called(
         "insert into access_team (person, staff) values (%s, %s) on conflict do nothing returning 1", [person, staff]
     )
 
@@ -280,7 +260,7 @@ def take_up(
         raise Refused("basis", "is missing; name the law, the article and the request")
     lasts = timedelta(hours=min(hours or known.hours, known.hours))
     task = uuid4()
-    _asked(
+    called(
         "insert into access_task (id, purpose, person, staff, opened_at, ends_at, basis, reason)"
         " values (%s, %s, %s, %s, %s, %s, %s, %s) returning 1",
         [task, purpose, person, actor, at, at + lasts, basis.strip(), reason.strip()],
@@ -290,7 +270,7 @@ def take_up(
 
 def close_task(task: UUID, *, at: datetime) -> None:
     """End a task of the actor's: nothing is opened for it any more. Within `acting`."""
-    _run("update access_task set closed_at = %s where id = %s and closed_at is null", [at, task])
+    done("update access_task set closed_at = %s where id = %s and closed_at is null", [at, task])
 
 
 def look(task: UUID, groups: Collection[str], how: str = "page") -> Look:
@@ -298,7 +278,7 @@ def look(task: UUID, groups: Collection[str], how: str = "page") -> Look:
 
     `how`: page, api, command or job. Within `acting`. Raises: Forbidden.
     """
-    position, person = _asked("select place, whose from access_look(%s, %s, %s)", [task, list(groups), how])
+    ((position, person),) = called("select place, whose from access_look(%s, %s, %s)", [task, list(groups), how])
     return Look(position, person, tuple(groups))
 
 
@@ -307,7 +287,7 @@ def approve(task: UUID) -> int:
 
     Returns the position in the access log. Within `acting`. Raises: Forbidden.
     """
-    (position,) = _asked("select access_approve(%s)", [task])
+    ((position,),) = called("select access_approve(%s)", [task])
     return int(position)
 
 
@@ -316,10 +296,10 @@ def hold_back(position: int, until: datetime, basis: str) -> int:
 
     Returns the position in the access log at which that is written. Within `acting`. Raises: Forbidden.
     """
-    (held,) = _asked("select access_hold_back(%s, %s, %s)", [position, until, basis])
+    ((held,),) = called("select access_hold_back(%s, %s, %s)", [position, until, basis])
     return int(held)
 
 
 def note_seen(notice: int, *, at: datetime) -> None:
     """Mark a notice as seen by a data-protection officer. Within `acting`."""
-    _run("update access_notice set seen_at = %s where id = %s and seen_at is null", [at, notice])
+    done("update access_notice set seen_at = %s where id = %s and seen_at is null", [at, notice])

@@ -52,5 +52,11 @@ PURPOSES = {
         GROUPS, {"counsellor": "any", "supervisor": "any", "data_protection_officer": "any"}, 2, "approval"
     ),
 }
+OPENERS = frozenset(role for known in PURPOSES.values() for role in known.roles)
+"""The roles that open a file for some purpose, and therefore look for one."""
+READERS = OPENERS | {"auditor"}
+"""The roles that read of the log of looks what is theirs to read."""
+ENROLLERS = ("counsellor", "supervisor")
+"""The roles of who makes a file."""
 APPROVERS = ("supervisor", "data_protection_officer")
 """The roles of who may be the second person."""

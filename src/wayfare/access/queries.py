@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -11,6 +12,7 @@ import orjson
 from django.db import connection
 
 from wayfare.access.rules import Actor, Token, read_secret, secret_hash, state
+from wayfare.access.statements import rows
 
 IDLE = timedelta(minutes=30)
 """A session that is not used for so long has ended."""
@@ -55,19 +57,16 @@ def tokens() -> list[Token]:
 
 def actor(secret: str, *, at: datetime) -> Actor | None:
     """Return who acts by a session's secret; None if it has ended, is unknown, or its owner has left."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "select p.id, p.name, p.office, p.language, o.timezone,"
-            " array(select role from access_role where staff = p.id) from access_session s"
-            " join access_staff p on p.id = s.staff join access_office o on o.id = p.office"
-            " where s.hash = %s and s.ended_at is null and s.ends_at > %s and s.used_at > %s and p.left_at is null",
-            [secret_hash(secret), at, at - IDLE],
-        )
-        row = cursor.fetchone()
-    if row is None:
-        return None
-    staff, name, office, language, timezone, roles = row
-    return Actor(staff, name, office, frozenset(roles), language, timezone)
+    found = rows(
+        "select p.id, p.name, p.office, p.language, o.timezone,"
+        " array(select role from access_role where staff = p.id) from access_session s"
+        " join access_staff p on p.id = s.staff join access_office o on o.id = p.office"
+        " where s.hash = %s and s.ended_at is null and s.ends_at > %s and s.used_at > %s and p.left_at is null",
+        [secret_hash(secret), at, at - IDLE],
+    )
+    for staff, name, office, language, timezone, roles in found:
+        return Actor(staff, name, office, frozenset(roles), language, timezone)
+    return None
 
 
 class Logged(NamedTuple):
@@ -87,9 +86,7 @@ _LOGGED = "select body from access_log"
 
 def _logged(query: str, parameters: list[Any]) -> list[Logged]:
     """Return entries as their committed text tells them, whatever stands beside it."""
-    with connection.cursor() as cursor:
-        cursor.execute(query, parameters)
-        bodies = [orjson.loads(body) for (body,) in cursor.fetchall()]
+    bodies = [orjson.loads(body) for (body,) in rows(query, parameters)]
     return [
         Logged(
             body["position"],
@@ -121,11 +118,9 @@ def newest_looks(person: UUID | None = None, *, before: int | None = None, limit
     )
 
 
-def staff_names() -> dict[UUID, str]:
-    """Return the name of every member of staff there is or was."""
-    with connection.cursor() as cursor:
-        cursor.execute("select id, name from access_staff")
-        return dict(cursor.fetchall())
+def staff_names(staff: Iterable[UUID]) -> dict[UUID, str]:
+    """Return the names of members of staff who are or were, by id."""
+    return dict(rows("select id, name from access_staff where id = any (%s)", [list({*staff})]))
 
 
 class Waiting(NamedTuple):
@@ -139,12 +134,11 @@ class Waiting(NamedTuple):
 
 def waiting_for_approval() -> list[Waiting]:
     """Return what the actor may approve, and their own that others may; oldest first. In `acting`."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "select id, staff, opened_at, reason from access_task where purpose = 'break_glass' and approved_at is null"
-            " and closed_at is null and ends_at > now() order by opened_at, id"
-        )
-        return [Waiting(*row) for row in cursor.fetchall()]
+    found = rows(
+        "select id, staff, opened_at, reason from access_task where purpose = 'break_glass' and approved_at is null"
+        " and closed_at is null and ends_at > now() order by opened_at, id"
+    )
+    return [Waiting(*row) for row in found]
 
 
 class Notice(NamedTuple):
@@ -159,12 +153,11 @@ class Notice(NamedTuple):
 
 def notices() -> list[Notice]:
     """Return what has not been marked as seen, if the actor is a data-protection officer; oldest first. In `acting`."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "select id, at, about, staff, person from access_notice"
-            " where reader = 'data_protection_officer' and seen_at is null order by id"
-        )
-        return [Notice(*row) for row in cursor.fetchall()]
+    found = rows(
+        "select id, at, about, staff, person from access_notice"
+        " where reader = 'data_protection_officer' and seen_at is null order by id"
+    )
+    return [Notice(*row) for row in found]
 
 
 class Task(NamedTuple):
@@ -178,9 +171,8 @@ class Task(NamedTuple):
 
 def open_tasks() -> list[Task]:
     """Return the actor's tasks that have not ended, the last taken up first. Within `acting`."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "select id, purpose, person, ends_at from access_task where staff = access_actor() and closed_at is null"
-            " and ends_at > now() order by opened_at desc, id limit 100"
-        )
-        return [Task(*row) for row in cursor.fetchall()]
+    found = rows(
+        "select id, purpose, person, ends_at from access_task where staff = access_actor() and closed_at is null"
+        " and ends_at > now() order by opened_at desc, id limit 100"
+    )
+    return [Task(*row) for row in found]

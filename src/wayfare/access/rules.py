@@ -11,6 +11,8 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
+from wayfare.access.purposes import APPROVERS, OPENERS, READERS
+
 SCOPES = ("read", "write")
 _PRESENTED = re.compile(r"wayfare_([0-9a-f]{16})_([A-Za-z0-9_-]{43})", re.ASCII)
 
@@ -33,6 +35,21 @@ class Actor(NamedTuple):
     language: str
     timezone: str
     """Of their office."""
+
+    @property
+    def opens(self) -> bool:
+        """Whether they open files for some purpose."""
+        return bool(self.roles & OPENERS)
+
+    @property
+    def reads_looks(self) -> bool:
+        """Whether there are looks for them to read."""
+        return bool(self.roles & READERS)
+
+    @property
+    def approves(self) -> bool:
+        """Whether they may be the second person in an emergency."""
+        return not self.roles.isdisjoint(APPROVERS)
 
 
 class Token(NamedTuple):

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import psycopg
-from django.db import ProgrammingError, connection
-
+from wayfare.access import statements
 from wayfare.access.rules import Forbidden
 
 
@@ -21,15 +19,8 @@ def called(query: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
     Raises: Forbidden, by the word that it refuses with; Stale.
     """
     try:
-        with connection.cursor() as cursor:
-            cursor.execute(query, parameters)
-            return list(cursor.fetchall())
-    except ProgrammingError as problem:
-        cause = problem.__cause__
-        if not isinstance(cause, psycopg.errors.InsufficientPrivilege):
-            raise
-        said = cause.diag.message_primary or ""
-        word = said.removeprefix("access: ") if said.startswith("access: ") else "not_yours"
-    if word == "epoch_closed":
-        raise Stale("epoch")
-    raise Forbidden(word)
+        return statements.called(query, parameters)
+    except Forbidden as refusal:
+        if refusal.code == "epoch_closed":
+            raise Stale("epoch") from None
+        raise

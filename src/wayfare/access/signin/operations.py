@@ -7,7 +7,6 @@ import re
 import secrets
 from collections.abc import Collection
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID, uuid4
 from zoneinfo import available_timezones
 
@@ -21,18 +20,13 @@ from wayfare.access.rules import Actor, Forbidden, secret_hash
 from wayfare.access.signin import keys, queries, rules, totp
 from wayfare.access.signin.passkeys import Assertion, NewPasskey
 from wayfare.access.signin.rules import NotProved
+from wayfare.access.statements import done
 from wayfare.ledger.rules import Refused
 
 log = logging.getLogger("wayfare.signin")
 _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]+\.[^@\s.]+")
 _NO_PASSWORD = "!"  # noqa: S105 - Django's mark of a password that none matches
 _FORGET_CHALLENGES = timedelta(hours=1)
-
-
-def _run(query: str, parameters: list[Any]) -> int:
-    with connection.cursor() as cursor:
-        cursor.execute(query, parameters)
-        return int(cursor.rowcount)
 
 
 # Invitations
@@ -65,12 +59,9 @@ def invite(
     with transaction.atomic():
         if office not in {one.id for one in queries.offices()}:
             raise Refused("office", f"{office!r} is no office; see `wayfare staff offices`")
-        with connection.cursor() as cursor:
-            cursor.execute("select 1 from access_staff where lower(email) = %s and left_at is null", [email])
-            if cursor.fetchone() is not None:
-                raise Refused("email", "is that of a colleague already; use another, or let them leave first")
+        access.check_unused(email)
         withdraw(email, at=at)
-        _run(
+        done(
             "insert into access_invitation (hash, staff, name, email, office, roles, language, invited_by, made_at,"
             " expires_at) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
             [
@@ -92,7 +83,7 @@ def invite(
 def withdraw(email: str, *, at: datetime) -> bool:
     """Withdraw the open invitation to an address; return False if there is none."""
     return bool(
-        _run(
+        done(
             "update access_invitation set withdrawn_at = %s where lower(email) = %s and used_at is null"
             " and withdrawn_at is null",
             [at, rules.folded_email(email)],
@@ -123,9 +114,9 @@ def accept_with_password(secret: str, password: str, generator: str, code: str, 
     encoded = hashers.make_password(password)
     with transaction.atomic():
         staff = _accept(secret, at)
-        _run("insert into access_password (staff, encoded, set_at) values (%s, %s, %s)", [staff, encoded, at])
+        done("insert into access_password (staff, encoded, set_at) values (%s, %s, %s)", [staff, encoded, at])
         box = keys.sealed(_key(), staff.bytes, generator.encode())
-        _run("insert into access_totp (staff, sealed, last_step) values (%s, %s, %s)", [staff, box, step])
+        done("insert into access_totp (staff, sealed, last_step) values (%s, %s, %s)", [staff, box, step])
         return access.begin_session(staff, "totp", at=at)
 
 
@@ -163,8 +154,8 @@ def check_password(password: str, *, email: str, name: str) -> None:
 
 def use_challenge(challenge: bytes, *, at: datetime) -> None:
     """Use a challenge up, before its answer is looked at. Raises: NotProved for one that was used before."""
-    _run("delete from access_challenge where used_at < %s", [at - _FORGET_CHALLENGES])
-    used = _run(
+    done("delete from access_challenge where used_at < %s", [at - _FORGET_CHALLENGES])
+    used = done(
         "insert into access_challenge (hash, used_at) values (%s, %s) on conflict do nothing",
         [secret_hash(challenge.hex()), at],
     )
@@ -189,12 +180,12 @@ def sign_in_with_passkey(proof: Assertion, *, at: datetime) -> str:
         if row is None:
             raise NotProved("no_passkey")
         if not rules.copied(row[0], proof.sign_count):
-            _run(
+            done(
                 "update access_passkey set sign_count = %s, used_at = %s where id = %s",
                 [proof.sign_count, at, proof.id],
             )
             return access.begin_session(proof.staff, "passkey", at=at)
-        _run("update access_passkey set copied_at = %s where id = %s", [at, proof.id])
+        done("update access_passkey set copied_at = %s where id = %s", [at, proof.id])
     log.warning("a passkey of %s was copied (its counter went from %s to %s)", proof.staff, row[0], proof.sign_count)
     raise NotProved("copied")
 
@@ -218,7 +209,7 @@ def sign_in_with_code(email: str, password: str, code: str, *, at: datetime) -> 
     if staff is None or not right or opened is None or step is None:
         raise NotProved("password_or_code")
     with transaction.atomic():
-        if not _run("update access_totp set last_step = %s where staff = %s and last_step < %s", [step, staff, step]):
+        if not done("update access_totp set last_step = %s where staff = %s and last_step < %s", [step, staff, step]):
             raise NotProved("code_used")
         return access.begin_session(staff, "totp", at=at)
 
@@ -239,7 +230,7 @@ def add_passkey(staff: UUID, passkey: NewPasskey, name: str, *, at: datetime) ->
 def _store(staff: UUID, passkey: NewPasskey, name: str, at: datetime) -> None:
     try:
         with transaction.atomic():
-            _run(
+            done(
                 "insert into access_passkey (id, staff, credential, sign_count, name, made_at)"
                 " values (%s, %s, %s, %s, %s, %s)",
                 [passkey.id, staff, passkey.credential, passkey.sign_count, rules.plain(name)[:60], at],
@@ -251,16 +242,16 @@ def _store(staff: UUID, passkey: NewPasskey, name: str, at: datetime) -> None:
 def remove_passkey(staff: UUID, credential_id: bytes) -> None:
     """Remove a passkey of a member of staff. Raises: Refused, if without it they could not come in."""
     with transaction.atomic():
-        _run("select from access_staff where id = %s for no key update", [staff])  # two at once would leave none
+        done("select from access_staff where id = %s for no key update", [staff])  # two at once would leave none
         left = [one for one in queries.passkeys(staff) if one.id != credential_id and one.copied_at is None]
         if not left and not queries.has_password(staff):
             raise Refused("passkey", "is the only way that you come in; add another before you remove it")
-        _run("delete from access_passkey where staff = %s and id = %s", [staff, credential_id])
+        done("delete from access_passkey where staff = %s and id = %s", [staff, credential_id])
 
 
 def end_own_session(staff: UUID, hash_: bytes, *, at: datetime) -> None:
     """End one session of a member of staff."""
-    _run(
+    done(
         "update access_session set ended_at = %s where staff = %s and hash = %s and ended_at is null",
         [at, staff, hash_],
     )
@@ -268,7 +259,7 @@ def end_own_session(staff: UUID, hash_: bytes, *, at: datetime) -> None:
 
 def end_other_sessions(staff: UUID, secret: str, *, at: datetime) -> int:
     """End every session of a member of staff but the one of this secret; return how many."""
-    return _run(
+    return done(
         "update access_session set ended_at = %s where staff = %s and hash <> %s and ended_at is null",
         [at, staff, secret_hash(secret)],
     )
@@ -283,7 +274,7 @@ def ask_recovery(email: str, *, at: datetime) -> str:
     For an address that nobody has the same is written, about nobody.
     """
     secret = secrets.token_urlsafe(32)
-    _run(
+    done(
         "insert into access_recovery (id, hash, staff, code, asked_at, expires_at) values (%s, %s,"
         " (select id from access_staff where lower(email) = %s and left_at is null), %s, %s, %s)",
         [uuid4(), secret_hash(secret), rules.folded_email(email), rules.spoken_code(), at, at + rules.RECOVERY],
@@ -294,11 +285,11 @@ def ask_recovery(email: str, *, at: datetime) -> str:
 def confirm_recovery(recovery: UUID, actor: Actor, *, at: datetime) -> bool:
     """Say that a colleague is who asks; return True if with this word there are enough. Raises: Forbidden."""
     with transaction.atomic():
-        _run("select from access_recovery where id = %s for update", [recovery])  # the last two words come one by one
+        done("select from access_recovery where id = %s for update", [recovery])  # the last two words come one by one
         wanted = next((one for one in queries.recoveries(actor, at=at) if one.id == recovery), None)
         if wanted is None:
             raise Forbidden("recovery")
-        _run(
+        done(
             "insert into access_recovery_voice (recovery, subject, staff, at) values (%s, %s, %s, %s)"
             " on conflict do nothing",
             [recovery, wanted.staff, actor.staff, at],
@@ -312,7 +303,7 @@ def confirm_recovery(recovery: UUID, actor: Actor, *, at: datetime) -> bool:
             voices = {staff: frozenset(roles) for staff, roles in cursor.fetchall()}
         if not rules.recovered(wanted.staff, voices):
             return False
-        _run(
+        done(
             "update access_recovery set confirmed_at = %s, link_ends_at = %s where id = %s",
             [at, at + rules.RECOVERY_LINK, recovery],
         )
@@ -325,11 +316,11 @@ def refuse_recovery(recovery: UUID, actor: Actor, *, at: datetime) -> None:
     Raises: Forbidden.
     """
     with transaction.atomic():
-        _run("select from access_recovery where id = %s for update", [recovery])
+        done("select from access_recovery where id = %s for update", [recovery])
         known = [*queries.recoveries(actor, at=at), *queries.own_recoveries(actor.staff, at=at)]
         if recovery not in {one.id for one in known}:
             raise Forbidden("recovery")
-        _run("update access_recovery set refused_at = %s, refused_by = %s where id = %s", [at, actor.staff, recovery])
+        done("update access_recovery set refused_at = %s, refused_by = %s where id = %s", [at, actor.staff, recovery])
 
 
 def recovering(secret: str, *, at: datetime) -> tuple[UUID, str, str] | None:
@@ -352,7 +343,7 @@ def recover(secret: str, passkey: NewPasskey, name: str, *, at: datetime) -> str
     """
     with transaction.atomic():
         found = recovering(secret, at=at)
-        used = _run(
+        used = done(
             "update access_recovery set used_at = %s where hash = %s and used_at is null and refused_at is null"
             " and link_ends_at > %s",
             [at, secret_hash(secret), at],
@@ -362,8 +353,8 @@ def recover(secret: str, passkey: NewPasskey, name: str, *, at: datetime) -> str
         staff = found[0]
         access.end_all_sessions(staff, at=at)
         for table in ("access_passkey", "access_password", "access_totp"):
-            _run(f"delete from {table} where staff = %s", [staff])  # noqa: S608 - fixed names
-        _run(
+            done(f"delete from {table} where staff = %s", [staff])  # noqa: S608 - fixed names
+        done(
             "update access_recovery set refused_at = %s where staff = %s and used_at is null and refused_at is null",
             [at, staff],
         )

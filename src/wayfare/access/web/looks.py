@@ -14,12 +14,12 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from wayfare.access import operations, queries, words
+from wayfare.access.purposes import APPROVERS, READERS
 from wayfare.access.queries import Logged
 from wayfare.access.rules import Actor, Forbidden
-from wayfare.access.signin.web import StaffRequest, needs, signed_in
+from wayfare.access.signin.web import StaffRequest, needs
 
 A_PAGE = 50
-_READERS = ("counsellor", "supervisor", "travel_officer", "auditor", "data_protection_officer")
 
 
 def _sentence(one: Logged, names: dict[UUID, str]) -> str:
@@ -53,7 +53,7 @@ def _moment(at: datetime, actor: Actor) -> str:
 
 
 @require_safe
-@needs(*_READERS)
+@needs(*READERS)
 def looks(request: StaffRequest) -> HttpResponse:
     """Show the looks that the actor may see, newest first: their own; their office's; every one to who watches."""
     person = _uuid(request.GET.get("person", ""))
@@ -62,7 +62,7 @@ def looks(request: StaffRequest) -> HttpResponse:
         found = queries.newest_looks(
             person, before=int(before) if before.isdecimal() and len(before) < 19 else None, limit=A_PAGE + 1
         )
-    names = queries.staff_names()
+    names = queries.staff_names(UUID(who) for one in found for who in (one.body["staff"], one.body.get("for")) if who)
     context = {
         "lines": [_line(one, names, request.actor) for one in found[:A_PAGE]],
         "older": found[A_PAGE - 1].position if len(found) > A_PAGE else None,
@@ -81,11 +81,9 @@ def _uuid(text: str) -> UUID | None:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@signed_in
+@needs(*APPROVERS)
 def requests(request: StaffRequest) -> HttpResponse:
     """List the emergencies that wait for a second person, and what data-protection officers are told; act on one."""
-    if not request.actor.roles & {"supervisor", "data_protection_officer"}:
-        raise Http404
     if request.method == "POST":
         with operations.acting(request.session_secret):
             try:
@@ -98,7 +96,7 @@ def requests(request: StaffRequest) -> HttpResponse:
         return HttpResponseRedirect(reverse("staff-requests"))
     with operations.acting(request.session_secret):
         waiting, told = queries.waiting_for_approval(), queries.notices()
-    names = queries.staff_names()
+    names = queries.staff_names([*(one.staff for one in waiting), *(one.staff for one in told)])
     context = {
         "waiting": [
             {

@@ -14,14 +14,13 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from wayfare.access import operations as access
 from wayfare.access import queries as staff
 from wayfare.access import words as access_words
-from wayfare.access.purposes import PURPOSES
+from wayfare.access.purposes import ENROLLERS, OPENERS, PURPOSES
 from wayfare.access.rules import Actor, Forbidden
 from wayfare.access.signin.web import StaffRequest, needs
 from wayfare.ledger.rules import Refused
 from wayfare.people import operations, queries
 from wayfare.people.web import forms, words
 
-SEARCHERS = ("counsellor", "supervisor", "travel_officer", "data_protection_officer")
 FIRST = ("names", "birth")
 """What is shown of a file at first; the rest opens on asking, each a look of its own."""
 
@@ -37,11 +36,11 @@ def _purposes(actor: Actor) -> list[dict[str, Any]]:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@needs(*SEARCHERS)
+@needs(*OPENERS)
 def search(request: StaffRequest) -> HttpResponse:
     """Search by name, birth or case number. The text travels in the body: addresses stay in histories and logs."""
     language, context = translation.get_language() or "en", _open_work(request)
-    context |= {"may_enrol": bool(request.actor.roles & {"counsellor", "supervisor"})}
+    context |= {"may_enrol": not request.actor.roles.isdisjoint(ENROLLERS)}
     if request.method != "POST":
         return render(request, "people/search.html", context)
     text = request.POST.get("text", "").strip()
@@ -81,7 +80,7 @@ def _open_work(request: StaffRequest) -> dict[str, Any]:
 
 
 @require_POST
-@needs(*SEARCHERS)
+@needs(*OPENERS)
 def take_up(request: StaffRequest, person: UUID) -> HttpResponse:
     """Take up work on a file; unusual work asks for words first."""
     purpose = request.POST.get("purpose", "")
@@ -105,7 +104,7 @@ def take_up(request: StaffRequest, person: UUID) -> HttpResponse:
 
 
 @require_safe
-@needs(*SEARCHERS)
+@needs(*OPENERS)
 def work(request: StaffRequest, task: UUID) -> HttpResponse:
     """Show what of a file a task has opened. Each showing is a look, on the record before anything is read."""
     language = translation.get_language() or "en"
@@ -140,7 +139,7 @@ def work(request: StaffRequest, task: UUID) -> HttpResponse:
 
 
 @require_POST
-@needs(*SEARCHERS)
+@needs(*OPENERS)
 def seal(request: StaffRequest, task: UUID) -> HttpResponse:
     """Seal a file again: the task ends."""
     with access.acting(request.session_secret):
@@ -149,7 +148,7 @@ def seal(request: StaffRequest, task: UUID) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@needs("counsellor", "supervisor")
+@needs(*ENROLLERS)
 def enrol(request: StaffRequest) -> HttpResponse:
     """Make the file of a person who asked for help."""
     if request.method != "POST":

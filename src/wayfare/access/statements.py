@@ -1,0 +1,40 @@
+"""Statements on the application's connection; what a function of the database refuses is told by its word."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import psycopg
+from django.db import ProgrammingError, connection
+
+from wayfare.access.rules import Forbidden
+
+_REFUSED = "access: "
+"""Before the word that a function of ours refuses with (`access_refuse`)."""
+
+
+def rows(query: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+    """Return the rows that a statement gives."""
+    with connection.cursor() as cursor:
+        cursor.execute(query, parameters)
+        return list(cursor.fetchall())
+
+
+def done(query: str, parameters: Sequence[Any]) -> int:
+    """Run a statement; return how many rows it changed."""
+    with connection.cursor() as cursor:
+        cursor.execute(query, parameters)
+        return int(cursor.rowcount)
+
+
+def called(query: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+    """Return the rows of what the database itself decides. Raises: Forbidden, by the word that it refuses with."""
+    try:
+        return rows(query, parameters)
+    except ProgrammingError as problem:
+        cause = problem.__cause__
+        if not isinstance(cause, psycopg.errors.InsufficientPrivilege):
+            raise
+        said = cause.diag.message_primary or ""
+        raise Forbidden(said.removeprefix(_REFUSED) if said.startswith(_REFUSED) else "not_yours") from None
