@@ -30,6 +30,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from wayfare.ledger import disk
 from wayfare.site import embedded
 
 
@@ -71,19 +72,10 @@ def _secret_key(home: Path) -> str:
 
 def kept_secret(home: Path, name: str) -> str:
     """Return a random secret of this home, made with tight permissions at first use."""
-    folder = home / "keys"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path = folder / name
+    path = home / "keys" / name
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not path.exists():
-        partial = folder / f"{name}.{os.getpid()}"
-        partial.touch(mode=0o600)
-        partial.write_text(secrets.token_urlsafe(48))
-        try:
-            os.link(partial, path)
-        except FileExistsError:
-            pass
-        finally:
-            partial.unlink()
+        disk.make_once(path, secrets.token_urlsafe(48).encode())
     return path.read_text()
 
 
