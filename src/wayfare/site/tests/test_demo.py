@@ -25,7 +25,14 @@ def free_port() -> int:
 def start(home: Path, port: int) -> subprocess.Popen[str]:
     environment = {**os.environ, "WAYFARE_HOME": str(home)}
     command = [*COMMAND, "--port", str(port)]
-    return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    return subprocess.Popen(
+        command, env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True, preexec_fn=_hears_ctrl_c
+    )
+
+
+def _hears_ctrl_c() -> None:
+    """As in a terminal: what a shell runs in the background inherits that SIGINT is ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @pytest.mark.slow
