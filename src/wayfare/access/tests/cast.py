@@ -18,7 +18,7 @@ class Colleague:
 
     def __init__(self, office, *roles):
         self.id = operations.join(f"{roles[0]} of {office}", f"{uuid4()}@example.org", office, roles, "en", at=NOW)
-        self.secret = operations.begin_session(self.id, "passkey", at=NOW)
+        self.secret = operations.begin_session(self.id, "passkey", at=datetime.now(UTC))  # NOW is old in a long run
 
     def opens(self, person, purpose="case_work", groups=("names",), task=None):
         """Open field groups of a file; return the position in the log."""
