@@ -71,11 +71,17 @@ def per_second(number: int, step: Callable[[], None]) -> float:
 
 
 def staff() -> tuple[uuid.UUID, str]:
-    from wayfare.access import operations
+    from wayfare.access import operations, queries
+    from wayfare.access.signin import operations as signin
+    from wayfare.access.signin.passkeys import NewPasskey
 
-    operations.add_office("paris", "Paris", "Europe/Paris")
-    who = operations.join("Bench", "bench@example.org", "paris", ["counsellor", "supervisor"], "en", at=NOW)
-    return who, operations.begin_session(who, "command", at=NOW)
+    operations.set_office("paris", "Paris", "Europe/Paris", by=None)
+    roles = ["counsellor", "supervisor"]
+    invitation = signin.invite("Bench", "bench@example.org", "paris", roles, by=None, at=NOW)
+    secret = signin.accept_with_passkey(invitation, NewPasskey(b"bench", b"", 0), "", at=NOW)
+    actor = queries.actor(secret, at=NOW)
+    assert actor is not None
+    return actor.staff, secret
 
 
 def opening(number: int, who: uuid.UUID, secret: str) -> dict[str, Any]:

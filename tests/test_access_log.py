@@ -18,6 +18,8 @@ from wayfare.ledger.log.source import SOURCES
 from wayfare.ledger.log.verify import verified
 
 LOOKS = 300
+LINES = 4 + LOOKS
+"""The office that was made, who was invited, accepted and signed in come first."""
 
 
 @pytest.fixture
@@ -28,7 +30,7 @@ def held(tmp_path):
 @pytest.fixture
 def looked(fresh_database, held):
     """Three hundred looks, logged and signed; the owner's hand with the guards taken off."""
-    access.add_office("paris", "Paris", "Europe/Paris")
+    access.set_office("paris", "Paris", "Europe/Paris", by=None)
     counsellor = Colleague("paris", "counsellor")
     person = file_of(counsellor)
     for n in range(LOOKS):
@@ -43,12 +45,12 @@ def looked(fresh_database, held):
 
 def test_it_is_one_of_our_logs_and_apart_from_the_ledger_s(looked):
     assert SOURCES["access"] is ACCESS
-    assert verified(ACCESS) == (LOOKS, LOOKS, [])
+    assert verified(ACCESS) == (LINES, LINES, [])
     assert queries.head("ledger").size == 0
 
 
 def changes(chance):
-    at = chance.randint(1, LOOKS)
+    at = chance.randint(1, LINES)
     byte = f"1 + ({chance.random()} * (length(body) - 1))::int"
     yield (
         "access_log",
@@ -58,7 +60,7 @@ def changes(chance):
         ),
     )
     yield "access_log", f"delete from access_log where position = {at}"
-    other = 1 + at % LOOKS
+    other = 1 + at % LINES
     yield (
         "access_log",
         (f"update access_log a set body = b.body from access_log b where a.position = {at} and b.position = {other}"),
@@ -103,7 +105,7 @@ def test_an_auditor_needs_nothing_but_the_address_and_the_key(looked, held):
 
     assert set(read("keys").decode().splitlines()) == {str(one) for one in held.verifiers}
     found = audit.audit(read, held.verifiers)
-    assert (found.checkpoint.size, found.checkpoint.origin) == (LOOKS, "log.example/access")
+    assert (found.checkpoint.size, found.checkpoint.origin) == (LINES, "log.example/access")
     looked.execute("update log_bundle set commitments = set_byte(commitments, 40, get_byte(commitments, 40) # 1)")
     with pytest.raises(audit.Untrue):
         audit.audit(read, held.verifiers)
@@ -118,10 +120,10 @@ def as_application(fresh_database):
 def test_growing_the_log_gives_the_application_s_role_no_look_to_read(looked, fresh_database, held):
     with as_application(fresh_database) as link:
         assert link.execute("select count(*) from access_log").fetchone() == (0,)
-        assert link.execute("select size from log_head where log = 'access'").fetchone() == (LOOKS,)
+        assert link.execute("select size from log_head where log = 'access'").fetchone() == (LINES,)
     with connection.cursor() as cursor:
         cursor.execute("select current_user, (select count(*) from access_log)")
         assert cursor.fetchone() == ("wayfare_app", 0)
     note = queries.latest("access")
     assert note is not None
-    assert notes.parse_checkpoint(note.text).size == LOOKS
+    assert notes.parse_checkpoint(note.text).size == LINES

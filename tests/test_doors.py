@@ -72,6 +72,7 @@ DOORS: dict[str, Expectation] = {
     "staff/people/<uuid:staff>": STAFF,
     "staff/offices": STAFF,
     "staff/looks": TO_SIGN_IN,
+    "staff/matters": TO_SIGN_IN,
     "staff/requests": STAFF,
     "files/": STAFF,
     "files/new": STAFF,

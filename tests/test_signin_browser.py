@@ -52,8 +52,8 @@ def invited(
     name: str = "Ada Okoye", email: str = "ada@example.org", roles: tuple[str, ...] = ("administrator",)
 ) -> str:
     def work() -> str:
-        access.add_office("paris", "Paris", "Europe/Paris")
-        return operations.invite(name, email, "paris", roles, at=datetime.now(UTC))
+        access.set_office("paris", "Paris", "Europe/Paris", by=None)
+        return operations.invite(name, email, "paris", roles, by=None, at=datetime.now(UTC))
 
     return str(meanwhile(work))
 

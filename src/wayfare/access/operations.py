@@ -5,16 +5,17 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID, uuid4
 
 from django.db import connection, transaction
 
+from wayfare.access.door import door
 from wayfare.access.purposes import PURPOSES, ROLES
-from wayfare.access.rules import SCOPES, Token, secret_hash, write_secret
-from wayfare.access.statements import called, done, rows
+from wayfare.access.rules import SCOPES, Forbidden, Token, secret_hash, write_secret
+from wayfare.access.statements import bound, called, done, rows
 from wayfare.ledger.rules import Refused
 
 LEAST_WORDS = 10
@@ -88,71 +89,43 @@ SESSION = timedelta(hours=12)
 def begin_session(staff: UUID, how: str, *, at: datetime) -> str:
     """Begin a session of a member of staff; return its secret, which is told here and never again.
 
-    `how`: passkey, totp, recovery or command. Only its hash is kept.
+    `how`: passkey, totp, recovery or command. Only its hash is kept; that it began is a line of the access log.
     """
     secret = secrets.token_urlsafe(32)
-    done(
-        "insert into access_session (hash, staff, began_at, used_at, ends_at, how) values (%s, %s, %s, %s, %s, %s)",
-        [secret_hash(secret), staff, at, at, at + SESSION, how],
-    )
+    with door():
+        rows("select access_begin_session(%s, %s, %s, %s, %s)", [secret_hash(secret), staff, how, at, at + SESSION])
     return secret
 
 
-def note_session_use(secret: str, *, at: datetime) -> None:
-    """Note that a session was used, at most once a minute; half an hour after that it ends."""
-    done(
-        "update access_session set used_at = %s where hash = %s and used_at < %s and ended_at is null",
-        [at, secret_hash(secret), at - USED_EVERY],
-    )
+def note_session_use(secret: str) -> None:
+    """Note that a session is used, at most once a minute; half an hour after that it ends."""
+    bound("select access_use_session(%s)", [secret])
 
 
 def end_session(secret: str, *, at: datetime) -> None:
     """End a session."""
-    done("update access_session set ended_at = %s where hash = %s and ended_at is null", [at, secret_hash(secret)])
+    bound("select access_end_session(%s, %s)", [secret, at])
 
 
 def end_all_sessions(staff: UUID, *, at: datetime) -> int:
-    """End every session of a member of staff; return how many."""
+    """End every session of a member of staff; return how many. With the door open."""
     return done("update access_session set ended_at = %s where staff = %s and ended_at is null", [at, staff])
 
 
-def add_office(office: str, name: str, timezone: str) -> None:
+def administering(by: str | None) -> AbstractContextManager[None]:
+    """Act as the administrator whose session's secret this is, or with None by a command on this machine."""
+    return door() if by is None else acting(by)
+
+
+def set_office(office: str, name: str, timezone: str, *, by: str | None) -> None:
     """Add an office under a short lower-case id, or give the one that is there another name and time zone.
 
-    Raises: Refused.
+    `by`: as `administering`. Raises: Refused, Forbidden.
     """
     if not _OFFICE.fullmatch(office):
         raise Refused("office", f"{office!r} is no office's id; use lower-case letters, digits and hyphens")
-    done(
-        "insert into access_office (id, name, timezone) values (%s, %s, %s)"
-        " on conflict (id) do update set name = excluded.name, timezone = excluded.timezone",
-        [office, name, timezone],
-    )
-
-
-def join(
-    name: str,
-    email: str,
-    office: str,
-    roles: Collection[str],
-    language: str,
-    *,
-    at: datetime,
-    staff: UUID | None = None,
-) -> UUID:
-    """Take on a member of staff, under an id that was given out before or a new one; return it. Raises: Refused."""
-    check_roles(roles)
-    staff = staff or uuid4()
-    with transaction.atomic():
-        if not rows("select from access_office where id = %s", [office]):
-            raise Refused("office", f"{office!r} is no office; see `wayfare staff offices`")
-        check_unused(email)
-        done(
-            "insert into access_staff (id, name, email, office, language, joined_at) values (%s, %s, %s, %s, %s, %s)",
-            [staff, name, email, office, language, at],
-        )
-        _give(staff, roles)
-    return staff
+    with administering(by):
+        called("select access_set_office(%s, %s, %s)", [office, name, timezone])
 
 
 def check_unused(email: str) -> None:
@@ -161,20 +134,36 @@ def check_unused(email: str) -> None:
         raise Refused("email", "is that of a colleague already; use another, or let them leave first")
 
 
-def change_roles(staff: UUID, roles: Collection[str], *, at: datetime) -> None:
-    """Give a member of staff these roles and no others; their sessions end. Raises: Refused."""
+def change_roles(staff: UUID, roles: Collection[str], *, by: str | None, at: datetime) -> bool:
+    """Let a member of staff have these roles and no others; their sessions end.
+
+    What an administrator gives counts from when a second colleague has confirmed it; what is taken is gone at once.
+    `by`: as `administering`. Returns whether a second colleague is waited for. Raises: Refused, Forbidden.
+    """
     check_roles(roles)
-    with transaction.atomic():
-        done("delete from access_role where staff = %s", [staff])
-        _give(staff, roles)
-        end_all_sessions(staff, at=at)
+    with administering(by):
+        ((waits,),) = called("select access_change_roles(%s, %s, %s)", [staff, sorted(set(roles)), at])
+    return bool(waits)
 
 
-def leave(staff: UUID, *, at: datetime) -> bool:
-    """Let a member of staff leave: from the next request on they open nothing. Return False if they had left."""
-    with transaction.atomic():
-        end_all_sessions(staff, at=at)
-        return done("update access_staff set left_at = %s where id = %s and left_at is null", [at, staff]) == 1
+def confirm_roles(staff: UUID, roles: Collection[str]) -> None:
+    """Confirm that a member of staff has the roles that a colleague asked for. Within `acting`. Raises: Forbidden."""
+    called("select access_confirm_roles(%s, %s)", [staff, sorted(roles)])
+
+
+def refuse_roles(staff: UUID) -> None:
+    """Refuse them, or take back that one asked for them. Within `acting`. Raises: Forbidden."""
+    called("select access_refuse_roles(%s)", [staff])
+
+
+def leave(staff: UUID, *, by: str | None, at: datetime) -> bool:
+    """Let a member of staff leave: from the next request on they open nothing. Return False if they had left.
+
+    `by`: as `administering`. Raises: Forbidden.
+    """
+    with administering(by):
+        ((left,),) = called("select access_leave(%s, %s)", [staff, at])
+    return bool(left)
 
 
 def check_roles(roles: Collection[str]) -> None:
@@ -184,13 +173,12 @@ def check_roles(roles: Collection[str]) -> None:
         raise Refused("roles", "are missing or unknown; one or more of " + ", ".join(ROLES))
 
 
-def _give(staff: UUID, roles: Collection[str]) -> None:
-    for role in roles:
-        done("insert into access_role (staff, role) values (%s, %s) on conflict do nothing", [staff, role])
-
-
 class Unbound(RuntimeError):
     """The database would show everything to whoever asks: nothing is opened."""
+
+
+class Within(RuntimeError):
+    """Somebody acts in this transaction already: nobody else does until it is over."""
 
 
 class Look(NamedTuple):
@@ -206,22 +194,29 @@ def acting(secret: str) -> Iterator[None]:
     """Act as whom a session's secret belongs to, in one transaction and no longer than it lasts.
 
     The database itself finds out who that is. Without a session, or with one that ended, it shows no file. Raises:
-    Unbound.
+    Unbound, Within.
     """
     with transaction.atomic():
-        _set_session(secret)
+        if _set_session(secret):
+            raise Within("somebody acts in this transaction already; end that first")
         yield
-        if len(connection.savepoint_ids) > 0:  # within a longer transaction, which must not go on as this actor
+        if connection.savepoint_ids:  # within a longer transaction, which must not go on as this actor
             _set_session("")
 
 
-def _set_session(secret: str) -> None:
-    ((_, bound),) = rows("select set_config('app.session', %s, true), row_security_active('access_log')", [secret])
-    if not bound:
+def _set_session(secret: str) -> str:
+    """Set the session of the transaction under way; return the one that was set before."""
+    ((before, _, is_bound),) = bound(
+        "select current_setting('app.session', true), set_config('app.session', %s, true),"
+        " row_security_active('access_log')",
+        [secret],
+    )
+    if not is_bound:
         raise Unbound(
             "the application acts as a role that row-level security does not bind, such as the owner of its tables;"
             " let it make its own role (docs/operating.md), and start it again"
         )
+    return str(before or "")
 
 
 def add_file(person: UUID, office: str, *, at: datetime) -> None:
@@ -229,11 +224,25 @@ def add_file(person: UUID, office: str, *, at: datetime) -> None:
     called("insert into access_file (person, office, made_at) values (%s, %s, %s) returning 1", [person, office, at])
 
 
-def join_team(person: UUID, staff: UUID) -> None:
-    """Put a member of staff on a person's case team: the actor, or as a supervisor anyone. Raises: Forbidden."""
-    called(
-        "insert into access_team (person, staff) values (%s, %s) on conflict do nothing returning 1", [person, staff]
-    )
+def join_team(person: UUID, staff: UUID, *, why: str = "") -> None:
+    """Put a member of staff on a person's case team: the actor, or as a supervisor anyone. It is on the record.
+
+    `why`: in words, if a counsellor joins a team that others are on. Within `acting`. Raises: Refused, Forbidden.
+    """
+    try:
+        called("select access_join_team(%s, %s, %s)", [person, staff, why])
+    except Forbidden as problem:
+        if problem.code != "no_words":
+            raise
+        raise Refused("reason", "is missing; say in a sentence why you join this team") from None
+
+
+def leave_team(person: UUID, staff: UUID) -> None:
+    """Take a member of staff off a person's case team: the actor, or as a supervisor anyone. Within `acting`.
+
+    Raises: Forbidden.
+    """
+    called("select access_leave_team(%s, %s)", [person, staff])
 
 
 def take_up(

@@ -60,3 +60,7 @@ ENROLLERS = ("counsellor", "supervisor")
 """The roles of who makes a file."""
 APPROVERS = ("supervisor", "data_protection_officer")
 """The roles of who may be the second person."""
+CONFIRMERS = (*APPROVERS, "administrator")
+"""The roles of who may confirm the roles that a colleague asked for: supervisors those of their office."""
+WATCHERS = ("administrator", "auditor", "data_protection_officer")
+"""The roles that read what was done to staff."""

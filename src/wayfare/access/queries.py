@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import hmac
+import re
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -12,13 +14,14 @@ import orjson
 from django.db import connection
 
 from wayfare.access.rules import Actor, Token, read_secret, secret_hash, state
-from wayfare.access.statements import rows
+from wayfare.access.statements import bound, called, rows
 
 IDLE = timedelta(minutes=30)
 """A session that is not used for so long has ended."""
 
 _COLUMNS = "id, source, scopes, created_at, expires_at, revoked_at, last_used_at"
 _NOBODY = bytes(32)
+_COMMITTED = re.compile(r"[0-9a-f]{64}")
 
 
 def _token(row: tuple[object, ...]) -> Token:
@@ -57,16 +60,20 @@ def tokens() -> list[Token]:
 
 def actor(secret: str, *, at: datetime) -> Actor | None:
     """Return who acts by a session's secret; None if it has ended, is unknown, or its owner has left."""
-    found = rows(
+    found = bound(
         "select p.id, p.name, p.office, p.language, o.timezone,"
-        " array(select role from access_role where staff = p.id) from access_session s"
-        " join access_staff p on p.id = s.staff join access_office o on o.id = p.office"
-        " where s.hash = %s and s.ended_at is null and s.ends_at > %s and s.used_at > %s and p.left_at is null",
-        [secret_hash(secret), at, at - IDLE],
+        " array(select role from access_role where staff = p.id) from access_session_of(%s, %s) s"
+        " join access_staff p on p.id = s.staff join access_office o on o.id = p.office",
+        [secret, at],
     )
     for staff, name, office, language, timezone, roles in found:
         return Actor(staff, name, office, frozenset(roles), language, timezone)
     return None
+
+
+def session_began(secret: str, *, at: datetime) -> datetime | None:
+    """Return when the session of this secret began; None if it has ended."""
+    return next((began for (began,) in bound("select began_at from access_session_of(%s, %s)", [secret, at])), None)
 
 
 class Logged(NamedTuple):
@@ -75,25 +82,44 @@ class Logged(NamedTuple):
     position: int
     at: datetime
     kind: str
-    staff: UUID
-    person: UUID
+    staff: UUID | None
+    """None for a command on the machine itself."""
+    person: UUID | None
+    """None for what is about staff."""
     groups: tuple[str, ...]
     body: dict[str, Any]
+    """As it is committed to, but `reason` and `basis` as their words; empty once these went with an erasure."""
 
 
 _LOGGED = "select body from access_log"
 
 
+def _said(bodies: list[dict[str, Any]]) -> None:
+    """Put words in the place of what commits to them; words that are not those that were committed to are not told."""
+    found = rows(
+        "select position, field, nonce, words from access_words where position = any (%s)",
+        [[body["position"] for body in bodies]],
+    )
+    words = {(position, field): (bytes(nonce), text) for position, field, nonce, text in found}
+    for body in bodies:
+        for field in ("reason", "basis"):
+            if _COMMITTED.fullmatch(body.get(field, "")):
+                nonce, text = words.get((body["position"], field), (b"", ""))
+                same = hashlib.sha256(nonce + text.encode()).hexdigest() == body[field]
+                body[field] = text if same else ""
+
+
 def _logged(query: str, parameters: list[Any]) -> list[Logged]:
     """Return entries as their committed text tells them, whatever stands beside it."""
     bodies = [orjson.loads(body) for (body,) in rows(query, parameters)]
+    _said(bodies)
     return [
         Logged(
             body["position"],
             datetime.fromisoformat(body["at"]),
             body["kind"],
-            UUID(body["staff"]),
-            UUID(body["person"]),
+            UUID(body["staff"]) if "staff" in body else None,
+            UUID(body["person"]) if "person" in body else None,
             tuple(body["groups"]),
             body,
         )
@@ -110,12 +136,54 @@ def log_of(person: UUID | None = None, *, after: int = 0, limit: int = 100) -> l
 
 
 def newest_looks(person: UUID | None = None, *, before: int | None = None, limit: int = 50) -> list[Logged]:
-    """Return the same, newest first, from before a position on. In `acting`."""
+    """Return of them what is about people's files, newest first, from before a position on. In `acting`."""
     return _logged(
-        f"{_LOGGED} where (%s::bigint is null or position < %s) and (%s::uuid is null or person = %s)"
-        " order by position desc limit %s",
+        f"{_LOGGED} where person is not null and (%s::bigint is null or position < %s)"
+        " and (%s::uuid is null or person = %s) order by position desc limit %s",
         [before, before, person, person, limit],
     )
+
+
+def newest_staff_matters(*, before: int | None = None, limit: int = 50) -> list[Logged]:
+    """Return of them what is about staff: sessions, roles, who came and left. Newest first. In `acting`."""
+    return _logged(
+        f"{_LOGGED} where person is null and (%s::bigint is null or position < %s) order by position desc limit %s",
+        [before, before, limit],
+    )
+
+
+class Undone(NamedTuple):
+    """Looks of the last days, and how many more were written and undone with their transaction."""
+
+    looks: int
+    undone: int
+
+
+def undone(days: int = 30) -> Undone:
+    """Return how many looks left no line. Within `acting`, by who watches. Raises: Forbidden.
+
+    A look takes a number that no rollback gives back, and is told to the server's journal by it. An error after the
+    look undoes it too, and a server that crashes skips up to 32 numbers: each wants to be looked into.
+    """
+    ((looks, gone),) = called("select looks, undone from access_undone(%s)", [days])
+    return Undone(looks, gone)
+
+
+class Asked(NamedTuple):
+    """Roles that an administrator asked for, of a colleague or of somebody who is invited; a second one answers."""
+
+    staff: UUID
+    name: str
+    office: str
+    roles: tuple[str, ...]
+    by: UUID
+    at: datetime
+
+
+def roles_asked() -> list[Asked]:
+    """Return the roles that wait for a second colleague and that the actor may know of; oldest first. In `acting`."""
+    found = called("select staff, name, office, roles, asked_by, asked_at from access_roles_waiting()", [])
+    return [Asked(staff, name, office, tuple(roles), by, at) for staff, name, office, roles, by, at in found]
 
 
 def staff_names(staff: Iterable[UUID]) -> dict[UUID, str]:

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from wayfare.access.purposes import APPROVERS, OPENERS, READERS
+from wayfare.access.purposes import APPROVERS, CONFIRMERS, OPENERS, READERS, WATCHERS
 
 SCOPES = ("read", "write")
 _PRESENTED = re.compile(r"wayfare_([0-9a-f]{16})_([A-Za-z0-9_-]{43})", re.ASCII)
@@ -45,6 +45,16 @@ class Actor(NamedTuple):
     def reads_looks(self) -> bool:
         """Whether there are looks for them to read."""
         return bool(self.roles & READERS)
+
+    @property
+    def confirms(self) -> bool:
+        """Whether they may confirm the roles of a colleague."""
+        return not self.roles.isdisjoint(CONFIRMERS)
+
+    @property
+    def watches(self) -> bool:
+        """Whether they read what was done to staff."""
+        return not self.roles.isdisjoint(WATCHERS)
 
     @property
     def approves(self) -> bool:

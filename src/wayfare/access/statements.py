@@ -21,6 +21,16 @@ def rows(query: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         return list(cursor.fetchall())
 
 
+def bound(query: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+    """Return the same with the parameters sent apart: who sees the server's statements does not see what is in them.
+
+    For secrets: `pg_stat_activity` shows a role all that its other sessions say.
+    """
+    connection.ensure_connection()
+    with connection.wrap_database_errors:
+        return list(psycopg.Cursor(connection.connection).execute(query, parameters).fetchall())
+
+
 def done(query: str, parameters: Sequence[Any]) -> int:
     """Run a statement; return how many rows it changed."""
     with connection.cursor() as cursor:

@@ -58,10 +58,12 @@ def _roles_apart(settings: Any) -> None:
 
 
 def migrate() -> None:
-    """Bring the schema up to date, as owner, one command at a time; quick when nothing is to do."""
+    """Bring the schema up to date, as owner, one command at a time, and hang the door; quick when nothing is to do."""
     from django.core.management import call_command
     from django.db import connections
     from django.db.migrations.executor import MigrationExecutor
+
+    from wayfare.access import door
 
     owner = connections["owner"]
     try:
@@ -73,6 +75,8 @@ def migrate() -> None:
                     call_command("migrate", database="owner", verbosity=0, interactive=False)
                 finally:
                     cursor.execute("select pg_advisory_unlock(%s)", [_MIGRATIONS_LOCK])
+        with owner.cursor() as cursor:
+            door.hang(cursor)
     finally:
         owner.close()
         owner.close_pool()  # type: ignore[attr-defined]

@@ -39,6 +39,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("staff/people/invite", people.invite, name="staff-invite"),
     path("staff/people/<uuid:staff>", people.colleague, name="staff-colleague"),
     path("staff/looks", access.looks, name="staff-looks"),
+    path("staff/matters", access.staff_matters, name="staff-matters"),
     path("staff/requests", access.requests, name="staff-requests"),
     path("staff/offices", people.offices, name="staff-offices"),
     path("files/", files.search, name="files"),

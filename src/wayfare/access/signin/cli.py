@@ -30,7 +30,7 @@ def invite(
 ) -> None:
     """Invite somebody to the staff. The link works once, for 7 days, and is shown once, here."""
     try:
-        secret = operations.invite(name, email, office, roles, language, at=timezone.now())
+        secret = operations.invite(name, email, office, roles, language, by=None, at=timezone.now())
     except Refused as refusal:
         raise click.UsageError(str(refusal)) from None
     base = (address or f"http://localhost:{settings.WAYFARE_PORT}").rstrip("/")
@@ -78,8 +78,8 @@ def leave(email: str, as_json: bool) -> None:
         for one in queries.colleagues(at=now)
         if one.state == "active" and one.email.lower() == email.strip().lower()
     ]
-    ended = [access.leave(one, at=now) for one in staff]
-    withdrawn = operations.withdraw(email, at=now)
+    ended = [access.leave(one, by=None, at=now) for one in staff]
+    withdrawn = operations.withdraw(email, by=None, at=now)
     if not ended and not withdrawn:
         raise click.UsageError(f"email: {email!r} is that of no colleague; see `wayfare staff list`")
     if as_json:
@@ -95,7 +95,7 @@ def leave(email: str, as_json: bool) -> None:
 def office(office: str, name: str, zone: str) -> None:
     """Add an office under a short name, or change its name and time zone."""
     try:
-        operations.set_office(office, name, zone)
+        operations.set_office(office, name, zone, by=None)
     except Refused as refusal:
         raise click.UsageError(str(refusal)) from None
     click.echo(f"Office {office}: {name}, {zone}.")

@@ -16,11 +16,12 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connection, transaction
 
 from wayfare.access import operations as access
+from wayfare.access.door import door, read
 from wayfare.access.rules import Actor, Forbidden, secret_hash
 from wayfare.access.signin import keys, queries, rules, totp
 from wayfare.access.signin.passkeys import Assertion, NewPasskey
 from wayfare.access.signin.rules import NotProved
-from wayfare.access.statements import done
+from wayfare.access.statements import called, done, rows
 from wayfare.ledger.rules import Refused
 
 log = logging.getLogger("wayfare.signin")
@@ -39,13 +40,13 @@ def invite(
     roles: Collection[str],
     language: str = "en",
     *,
-    by: UUID | None = None,
+    by: str | None,
     at: datetime,
 ) -> str:
     """Invite somebody to the staff; return the secret of the link, which is told here and never again.
 
-    An earlier invitation to the same address that is still open is withdrawn. `by`: None from the command line.
-    Raises: Refused.
+    An earlier invitation to the same address that is still open is withdrawn. The roles that an administrator gives
+    count from when a second colleague has confirmed them. `by`: as `access.administering`. Raises: Refused, Forbidden.
     """
     name, email = rules.plain(name), rules.folded_email(email)
     if not 1 <= len(name) <= 200:
@@ -56,14 +57,13 @@ def invite(
         raise Refused("language", "is none of " + ", ".join(dict(settings.LANGUAGES)))
     access.check_roles(roles)
     secret = secrets.token_urlsafe(32)
-    with transaction.atomic():
+    with access.administering(by):
         if office not in {one.id for one in queries.offices()}:
             raise Refused("office", f"{office!r} is no office; see `wayfare staff offices`")
         access.check_unused(email)
-        withdraw(email, at=at)
-        done(
-            "insert into access_invitation (hash, staff, name, email, office, roles, language, invited_by, made_at,"
-            " expires_at) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        called("select access_withdraw(%s, %s)", [email, at])
+        called(
+            "select access_invite(%s, %s, %s, %s, %s, %s, %s, %s, %s)",
             [
                 secret_hash(secret),
                 uuid4(),
@@ -72,7 +72,6 @@ def invite(
                 office,
                 sorted(set(roles)),
                 language,
-                by,
                 at,
                 at + rules.INVITATION,
             ],
@@ -80,20 +79,16 @@ def invite(
     return secret
 
 
-def withdraw(email: str, *, at: datetime) -> bool:
-    """Withdraw the open invitation to an address; return False if there is none."""
-    return bool(
-        done(
-            "update access_invitation set withdrawn_at = %s where lower(email) = %s and used_at is null"
-            " and withdrawn_at is null",
-            [at, rules.folded_email(email)],
-        )
-    )
+def withdraw(email: str, *, by: str | None, at: datetime) -> bool:
+    """Withdraw the open invitation to an address; return False if there is none. Raises: Forbidden."""
+    with access.administering(by):
+        ((withdrawn,),) = called("select access_withdraw(%s, %s)", [rules.folded_email(email), at])
+    return bool(withdrawn)
 
 
 def accept_with_passkey(secret: str, passkey: NewPasskey, name: str, *, at: datetime) -> str:
     """Accept an invitation by a new passkey; return the secret of the session that begins. Raises: NotProved."""
-    with transaction.atomic():
+    with door():
         staff = _accept(secret, at)
         _store(staff, passkey, name, at)
         return access.begin_session(staff, "passkey", at=at)
@@ -112,7 +107,7 @@ def accept_with_password(secret: str, password: str, generator: str, code: str, 
     if step is None:
         raise Refused("code", "is not the one that the phone shows now; wait for the next one and write that")
     encoded = hashers.make_password(password)
-    with transaction.atomic():
+    with door():
         staff = _accept(secret, at)
         done("insert into access_password (staff, encoded, set_at) values (%s, %s, %s)", [staff, encoded, at])
         box = keys.sealed(_key(), staff.bytes, generator.encode())
@@ -122,17 +117,10 @@ def accept_with_password(secret: str, password: str, generator: str, code: str, 
 
 def _accept(secret: str, at: datetime) -> UUID:
     """Use an invitation up; of two at once the second waits here, and then finds it used."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "update access_invitation set used_at = %s where hash = %s and used_at is null and withdrawn_at is null"
-            " and expires_at > %s returning staff, name, email, office, roles, language",
-            [at, secret_hash(secret), at],
-        )
-        row = cursor.fetchone()
-    if row is None:
+    ((staff,),) = rows("select access_accept(%s, %s)", [secret_hash(secret), at])
+    if staff is None:
         raise NotProved("invitation")
-    staff, name, email, office, roles, language = row
-    return access.join(name, email, office, roles, language, at=at, staff=staff)
+    return UUID(str(staff))
 
 
 def check_password(password: str, *, email: str, name: str) -> None:
@@ -154,11 +142,12 @@ def check_password(password: str, *, email: str, name: str) -> None:
 
 def use_challenge(challenge: bytes, *, at: datetime) -> None:
     """Use a challenge up, before its answer is looked at. Raises: NotProved for one that was used before."""
-    done("delete from access_challenge where used_at < %s", [at - _FORGET_CHALLENGES])
-    used = done(
-        "insert into access_challenge (hash, used_at) values (%s, %s) on conflict do nothing",
-        [secret_hash(challenge.hex()), at],
-    )
+    with door():
+        done("delete from access_challenge where used_at < %s", [at - _FORGET_CHALLENGES])
+        used = done(
+            "insert into access_challenge (hash, used_at) values (%s, %s) on conflict do nothing",
+            [secret_hash(challenge.hex()), at],
+        )
     if not used:
         raise NotProved("replayed")
 
@@ -169,7 +158,7 @@ def sign_in_with_passkey(proof: Assertion, *, at: datetime) -> str:
     A passkey whose counter went back was copied, and we cannot tell which of the two is the owner's: it opens nothing
     any more. Raises: NotProved.
     """
-    with transaction.atomic():
+    with door():
         with connection.cursor() as cursor:
             cursor.execute(
                 "select k.sign_count from access_passkey k join access_staff s on s.id = k.staff where k.id = %s"
@@ -195,20 +184,18 @@ def sign_in_with_code(email: str, password: str, code: str, *, at: datetime) -> 
 
     The same is computed for an address that nobody has, for a wrong password and for a wrong code.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "select s.id, p.encoded, t.sealed from access_staff s join access_password p on p.staff = s.id"
-            " join access_totp t on t.staff = s.id where lower(s.email) = %s and s.left_at is null",
-            [rules.folded_email(email)],
-        )
-        row = cursor.fetchone()
-    staff, encoded, box = row or (None, _NO_PASSWORD, b"")
+    found = read(
+        "select s.id, p.encoded, t.sealed from access_staff s join access_password p on p.staff = s.id"
+        " join access_totp t on t.staff = s.id where lower(s.email) = %s and s.left_at is null",
+        [rules.folded_email(email)],
+    )
+    staff, encoded, box = found[0] if found else (None, _NO_PASSWORD, b"")
     right = hashers.check_password(password[: rules.PASSWORD_MOST], encoded)
     opened = keys.unsealed(_key(), staff.bytes, bytes(box)) if staff else None
     step = totp.step_of(opened.decode() if opened else totp.NOBODY, code, at)
     if staff is None or not right or opened is None or step is None:
         raise NotProved("password_or_code")
-    with transaction.atomic():
+    with door():
         if not done("update access_totp set last_step = %s where staff = %s and last_step < %s", [step, staff, step]):
             raise NotProved("code_used")
         return access.begin_session(staff, "totp", at=at)
@@ -223,7 +210,7 @@ def _key() -> bytes:
 
 def add_passkey(staff: UUID, passkey: NewPasskey, name: str, *, at: datetime) -> None:
     """Add a passkey to those of a member of staff. Raises: NotProved."""
-    with transaction.atomic():
+    with door():
         _store(staff, passkey, name, at)
 
 
@@ -241,8 +228,10 @@ def _store(staff: UUID, passkey: NewPasskey, name: str, at: datetime) -> None:
 
 def remove_passkey(staff: UUID, credential_id: bytes) -> None:
     """Remove a passkey of a member of staff. Raises: Refused, if without it they could not come in."""
-    with transaction.atomic():
-        done("select from access_staff where id = %s for no key update", [staff])  # two at once would leave none
+    with door():
+        done(
+            "select from access_passkey where staff = %s order by id for update", [staff]
+        )  # two at once would leave none
         left = [one for one in queries.passkeys(staff) if one.id != credential_id and one.copied_at is None]
         if not left and not queries.has_password(staff):
             raise Refused("passkey", "is the only way that you come in; add another before you remove it")
@@ -251,18 +240,20 @@ def remove_passkey(staff: UUID, credential_id: bytes) -> None:
 
 def end_own_session(staff: UUID, hash_: bytes, *, at: datetime) -> None:
     """End one session of a member of staff."""
-    done(
-        "update access_session set ended_at = %s where staff = %s and hash = %s and ended_at is null",
-        [at, staff, hash_],
-    )
+    with door():
+        done(
+            "update access_session set ended_at = %s where staff = %s and hash = %s and ended_at is null",
+            [at, staff, hash_],
+        )
 
 
 def end_other_sessions(staff: UUID, secret: str, *, at: datetime) -> int:
     """End every session of a member of staff but the one of this secret; return how many."""
-    return done(
-        "update access_session set ended_at = %s where staff = %s and hash <> %s and ended_at is null",
-        [at, staff, secret_hash(secret)],
-    )
+    with door():
+        return done(
+            "update access_session set ended_at = %s where staff = %s and hash <> %s and ended_at is null",
+            [at, staff, secret_hash(secret)],
+        )
 
 
 # Recovery
@@ -274,17 +265,18 @@ def ask_recovery(email: str, *, at: datetime) -> str:
     For an address that nobody has the same is written, about nobody.
     """
     secret = secrets.token_urlsafe(32)
-    done(
-        "insert into access_recovery (id, hash, staff, code, asked_at, expires_at) values (%s, %s,"
-        " (select id from access_staff where lower(email) = %s and left_at is null), %s, %s, %s)",
-        [uuid4(), secret_hash(secret), rules.folded_email(email), rules.spoken_code(), at, at + rules.RECOVERY],
-    )
+    with door():
+        done(
+            "insert into access_recovery (id, hash, staff, code, asked_at, expires_at) values (%s, %s,"
+            " (select id from access_staff where lower(email) = %s and left_at is null), %s, %s, %s)",
+            [uuid4(), secret_hash(secret), rules.folded_email(email), rules.spoken_code(), at, at + rules.RECOVERY],
+        )
     return secret
 
 
 def confirm_recovery(recovery: UUID, actor: Actor, *, at: datetime) -> bool:
     """Say that a colleague is who asks; return True if with this word there are enough. Raises: Forbidden."""
-    with transaction.atomic():
+    with door():
         done("select from access_recovery where id = %s for update", [recovery])  # the last two words come one by one
         wanted = next((one for one in queries.recoveries(actor, at=at) if one.id == recovery), None)
         if wanted is None:
@@ -315,7 +307,7 @@ def refuse_recovery(recovery: UUID, actor: Actor, *, at: datetime) -> None:
 
     Raises: Forbidden.
     """
-    with transaction.atomic():
+    with door():
         done("select from access_recovery where id = %s for update", [recovery])
         known = [*queries.recoveries(actor, at=at), *queries.own_recoveries(actor.staff, at=at)]
         if recovery not in {one.id for one in known}:
@@ -325,15 +317,13 @@ def refuse_recovery(recovery: UUID, actor: Actor, *, at: datetime) -> None:
 
 def recovering(secret: str, *, at: datetime) -> tuple[UUID, str, str] | None:
     """Return id, e-mail address and name of whom a confirmed recovery lets in; None unless its hour runs."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "select s.id, s.email, s.name from access_recovery r join access_staff s on s.id = r.staff"
-            " where r.hash = %s and r.used_at is null and r.refused_at is null and r.link_ends_at > %s"
-            " and s.left_at is null",
-            [secret_hash(secret), at],
-        )
-        row = cursor.fetchone()
-    return (row[0], row[1], row[2]) if row else None
+    found = read(
+        "select s.id, s.email, s.name from access_recovery r join access_staff s on s.id = r.staff"
+        " where r.hash = %s and r.used_at is null and r.refused_at is null and r.link_ends_at > %s"
+        " and s.left_at is null",
+        [secret_hash(secret), at],
+    )
+    return (found[0][0], found[0][1], found[0][2]) if found else None
 
 
 def recover(secret: str, passkey: NewPasskey, name: str, *, at: datetime) -> str:
@@ -341,7 +331,7 @@ def recover(secret: str, passkey: NewPasskey, name: str, *, at: datetime) -> str
 
     All sessions end, and every earlier passkey, password and code opens nothing any more. Raises: NotProved.
     """
-    with transaction.atomic():
+    with door():
         found = recovering(secret, at=at)
         used = done(
             "update access_recovery set used_at = %s where hash = %s and used_at is null and refused_at is null"
@@ -378,14 +368,14 @@ def may_leave_the_role(staff: UUID, roles: Collection[str]) -> None:
             raise Refused("roles", "would be without any administrator; make a colleague one first")
 
 
-def set_office(id: str, name: str, timezone: str) -> None:  # noqa: A002 - as the form names it
-    """Add an office, or change its name and time zone. Raises: Refused."""
+def set_office(id: str, name: str, timezone: str, *, by: str | None) -> None:  # noqa: A002 - as the form names it
+    """Add an office, or change its name and time zone. Raises: Refused, Forbidden."""
     name = rules.plain(name)
     if not 1 <= len(name) <= 100:
         raise Refused("name", "is missing or longer than 100 characters; write it as people call the office")
     if timezone not in available_timezones():
         raise Refused("timezone", f"{timezone!r} is none; write it like Europe/Paris")
     try:
-        access.add_office(id, name, timezone)
+        access.set_office(id, name, timezone, by=by)
     except Refused as refusal:
         raise Refused("id", refusal.reason) from None

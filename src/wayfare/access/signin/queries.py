@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from wayfare.access import statements
+from wayfare.access.door import read
 from wayfare.access.queries import IDLE
 from wayfare.access.rules import Actor, secret_hash
 from wayfare.access.signin.passkeys import Stored
@@ -84,7 +85,7 @@ class Office(NamedTuple):
 
 def invitation(secret: str, *, at: datetime) -> Invitation | None:
     """Return the invitation that a secret opens; None if it is unknown, used, withdrawn or has run out."""
-    rows = statements.rows(
+    rows = read(
         "select i.staff, i.name, i.email, i.office, o.name, i.roles, i.language, i.expires_at"
         " from access_invitation i join access_office o on o.id = i.office"
         " where i.hash = %s and i.used_at is null and i.withdrawn_at is null and i.expires_at > %s",
@@ -97,7 +98,7 @@ def invitation(secret: str, *, at: datetime) -> Invitation | None:
 
 def passkey(credential_id: bytes) -> Stored | None:
     """Return the passkey of a credential id; None if there is none that may be used."""
-    rows = statements.rows(
+    rows = read(
         "select k.staff, k.credential, k.sign_count from access_passkey k join access_staff s on s.id = k.staff"
         " where k.id = %s and k.copied_at is null and s.left_at is null",
         [credential_id],
@@ -107,7 +108,7 @@ def passkey(credential_id: bytes) -> Stored | None:
 
 def passkeys(staff: UUID) -> list[Passkey]:
     """Return the passkeys of a member of staff, oldest first."""
-    rows = statements.rows(
+    rows = read(
         "select id, name, made_at, used_at, copied_at from access_passkey where staff = %s order by made_at, id",
         [staff],
     )
@@ -116,27 +117,17 @@ def passkeys(staff: UUID) -> list[Passkey]:
 
 def has_password(staff: UUID) -> bool:
     """Tell whether a member of staff can sign in by a password and a code."""
-    return bool(
-        statements.rows("select 1 from access_password join access_totp using (staff) where staff = %s", [staff])
-    )
+    return bool(read("select 1 from access_password join access_totp using (staff) where staff = %s", [staff]))
 
 
 def sessions(staff: UUID, *, at: datetime) -> list[Session]:
     """Return the sessions of a member of staff that have not ended, newest first."""
-    rows = statements.rows(
+    rows = read(
         "select hash, began_at, used_at, ends_at, how from access_session where staff = %s and ended_at is null"
         " and ends_at > %s and used_at > %s order by began_at desc",
         [staff, at, at - IDLE],
     )
     return [Session(bytes(hash_), *rest) for hash_, *rest in rows]
-
-
-def session_began(secret: str) -> datetime:
-    """Return when a session began."""
-    began: datetime = statements.rows("select began_at from access_session where hash = %s", [secret_hash(secret)])[0][
-        0
-    ]
-    return began
 
 
 def email_of(staff: UUID) -> str:
@@ -151,7 +142,7 @@ def offices() -> list[Office]:
 
 def colleagues(*, at: datetime) -> list[Colleague]:
     """Return all staff and all open invitations, by name; who has left comes last. For administrators."""
-    rows = statements.rows(
+    rows = read(
         "select s.id, s.name, s.email, s.office,"
         " array(select role from access_role where staff = s.id order by role),"
         " case when s.left_at is null then 'active' else 'left' end, coalesce(s.left_at, s.joined_at)"
@@ -190,7 +181,7 @@ def _waiting(rows: list[tuple[Any, ...]]) -> list[Recovery]:
 def recoveries(actor: Actor, *, at: datetime) -> list[Recovery]:
     """Return the colleagues who wait for a word and whom the actor knows: the own office, senior roles all."""
     everywhere = bool(actor.roles & SENIOR)
-    rows = statements.rows(
+    rows = read(
         _OPEN + " and r.staff <> %s and (%s or s.office = %s) order by r.asked_at",
         [at, actor.staff, everywhere, actor.office],
     )
@@ -199,7 +190,7 @@ def recoveries(actor: Actor, *, at: datetime) -> list[Recovery]:
 
 def own_recoveries(staff: UUID, *, at: datetime) -> list[Recovery]:
     """Return what somebody asks in one's own name and has not been answered."""
-    return _waiting(statements.rows(_OPEN + " and r.staff = %s", [at, staff]))
+    return _waiting(read(_OPEN + " and r.staff = %s", [at, staff]))
 
 
 class Asked(NamedTuple):
@@ -216,7 +207,7 @@ def recovery(secret: str, *, at: datetime) -> Asked | None:
 
     For an address that is nobody's there is one, too, which nobody will ever confirm.
     """
-    rows = statements.rows(
+    rows = read(
         "select code, link_ends_at is not null, coalesce(link_ends_at, expires_at) from access_recovery"
         " where hash = %s and used_at is null and refused_at is null and coalesce(link_ends_at, expires_at) > %s",
         [secret_hash(secret), at],
@@ -233,7 +224,7 @@ class Recovered(NamedTuple):
 
 def last_recovered(staff: UUID) -> Recovered | None:
     """Return when an account was last recovered and which colleagues confirmed; None if it never was."""
-    rows = statements.rows(
+    rows = read(
         "select r.used_at, array(select s.name from access_recovery_voice v join access_staff s on s.id = v.staff"
         " where v.recovery = r.id order by v.at) from access_recovery r where r.staff = %s and r.used_at is not null"
         " order by r.used_at desc limit 1",

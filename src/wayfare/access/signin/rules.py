@@ -53,9 +53,9 @@ def recovered(subject: UUID, voices: Mapping[UUID, frozenset[str]]) -> bool:
     return len(others) >= VOICES and any(roles & SENIOR for roles in others.values())
 
 
-def is_fresh(began_at: datetime, now: datetime) -> bool:
-    """Tell whether a session is so young that its owner surely sits there."""
-    return now - began_at < FRESH
+def is_fresh(began_at: datetime | None, now: datetime) -> bool:
+    """Tell whether a session is there and so young that its owner surely sits there."""
+    return began_at is not None and now - began_at < FRESH
 
 
 def spoken_code() -> str:

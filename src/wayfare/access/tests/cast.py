@@ -5,20 +5,30 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from uuid import uuid4
 
-from wayfare.access import operations
+from wayfare.access import operations, queries
 from wayfare.access.operations import acting, look, take_up
 from wayfare.access.purposes import PURPOSES
+from wayfare.access.signin import operations as signin
+from wayfare.access.signin.passkeys import NewPasskey
 
 NOW = datetime.now(UTC)
 WORDS = "she asked us by telephone to read it to her"
+
+
+def there(found):
+    """Return what was found; a test fails here if nothing was."""
+    assert found is not None
+    return found
 
 
 class Colleague:
     """A member of staff with a session."""
 
     def __init__(self, office, *roles):
-        self.id = operations.join(f"{roles[0]} of {office}", f"{uuid4()}@example.org", office, roles, "en", at=NOW)
-        self.secret = operations.begin_session(self.id, "passkey", at=datetime.now(UTC))  # NOW is old in a long run
+        at = datetime.now(UTC)  # NOW is old in a long run
+        invitation = signin.invite(f"{roles[0]} of {office}", f"{uuid4()}@example.org", office, roles, by=None, at=at)
+        self.secret = signin.accept_with_passkey(invitation, NewPasskey(uuid4().bytes, b"public", 0), "", at=at)
+        self.id = there(queries.actor(self.secret, at=at)).staff
 
     def opens(self, person, purpose="case_work", groups=("names",), task=None):
         """Open field groups of a file; return the position in the log."""

@@ -15,7 +15,7 @@ from wayfare.access.tests.cast import NOW, WORDS, Colleague, file_of
 @pytest.fixture
 def world(db):
     for office in ("paris", "lyon"):
-        operations.add_office(office, office.title(), "Europe/Paris")
+        operations.set_office(office, office.title(), "Europe/Paris", by=None)
     return {(office, role): Colleague(office, role) for office in ("paris", "lyon") for role in ROLES}
 
 
@@ -57,8 +57,10 @@ def test_the_list_is_turned_over_and_kept_to_one_file(world):
         one.opens(first if n % 2 else second, "duplicate_review")
     page = officer.get("/staff/looks").content.decode()
     assert page.count('<li class="wf-way__item') == 50
-    assert page.count("?before=11") == 1
-    assert officer.get("/staff/looks?before=11").content.decode().count('<li class="wf-way__item') == 10
+    with acting(world["lyon", "data_protection_officer"].secret):
+        older = queries.newest_looks(limit=50)[-1].position
+    assert page.count(f"?before={older}") == 1
+    assert officer.get(f"/staff/looks?before={older}").content.decode().count('<li class="wf-way__item') == 10
     assert officer.get(f"/staff/looks?person={first}").content.decode().count('<li class="wf-way__item') == 30
     for wrong in ("?person=x", "?person=1"):
         assert officer.get(f"/staff/looks{wrong}").status_code == 404
@@ -77,7 +79,7 @@ def test_an_emergency_is_approved_on_the_page_and_the_officer_reads_and_marks_it
     for role in ROLES:
         may = role in ("supervisor", "data_protection_officer")
         response = browser(world["paris", role]).get("/staff/requests")
-        assert response.status_code == (200 if may else 404), role
+        assert response.status_code == (200 if may or role == "administrator" else 404), role
         assert (f"{WORDS} &lt;script&gt;" in response.content.decode()) is may
     assert browser(asking).post("/staff/requests", {"approve": str(task)}).status_code == 404
     assert browser(approving).post("/staff/requests", {"approve": "nonsense"}).status_code == 404

@@ -11,39 +11,32 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_safe
 
-from wayfare.access import operations, queries, words
-from wayfare.access.purposes import APPROVERS, READERS
+from wayfare.access import operations, queries, sentences, words
+from wayfare.access.purposes import CONFIRMERS, READERS, WATCHERS
 from wayfare.access.queries import Logged
 from wayfare.access.rules import Actor, Forbidden
 from wayfare.access.signin.web import StaffRequest, needs
 
 A_PAGE = 50
-
-
-def _sentence(one: Logged, names: dict[UUID, str]) -> str:
-    who = names.get(one.staff, _("A colleague"))
-    if one.kind == "look":
-        return words.look(who, one.groups, one.body["purpose"])
-    if one.kind == "approval":
-        asked = names.get(UUID(one.body["for"]), _("a colleague"))
-        return _("%(who)s approved that %(asked)s opens the file in an emergency.") % {"who": who, "asked": asked}
-    return _("%(who)s held look %(position)s back from the person’s own view until %(day)s.") % {
-        "who": who,
-        "position": one.body["of"],
-        "day": one.body["until"][:10],
-    }
+_NOTICES = {
+    "many_files": gettext_lazy("%(who)s has opened the files of many people within an hour, and is slowed down."),
+    "break_glass": gettext_lazy("%(who)s opens a file in an emergency; a second person approved it."),
+    "roles": gettext_lazy("%(who)s asked for roles for a colleague; a second person has to confirm them."),
+}
+"""What a data-protection officer is told, by what it is about."""
 
 
 def _line(one: Logged, names: dict[UUID, str], actor: Actor) -> dict[str, Any]:
     return {
         "position": one.position,
         "at": _moment(one.at, actor),
-        "sentence": _sentence(one, names),
+        "sentence": sentences.sentence(one, names),
         "why": one.body.get("reason") or one.body.get("basis") or "",
         "person": one.person,
-        "short": str(one.person)[:8],
+        "short": str(one.person)[:8] if one.person else "",
         "kind": one.kind,
     }
 
@@ -57,12 +50,9 @@ def _moment(at: datetime, actor: Actor) -> str:
 def looks(request: StaffRequest) -> HttpResponse:
     """Show the looks that the actor may see, newest first: their own; their office's; every one to who watches."""
     person = _uuid(request.GET.get("person", ""))
-    before = request.GET.get("before", "")
     with operations.acting(request.session_secret):
-        found = queries.newest_looks(
-            person, before=int(before) if before.isdecimal() and len(before) < 19 else None, limit=A_PAGE + 1
-        )
-    names = queries.staff_names(UUID(who) for one in found for who in (one.body["staff"], one.body.get("for")) if who)
+        found = queries.newest_looks(person, before=_before(request), limit=A_PAGE + 1)
+    names = queries.staff_names(sentences.named(found))
     context = {
         "lines": [_line(one, names, request.actor) for one in found[:A_PAGE]],
         "older": found[A_PAGE - 1].position if len(found) > A_PAGE else None,
@@ -73,6 +63,25 @@ def looks(request: StaffRequest) -> HttpResponse:
     return render(request, "access/looks.html", context)
 
 
+def _before(request: StaffRequest) -> int | None:
+    before = request.GET.get("before", "")
+    return int(before) if before.isdecimal() and len(before) < 19 else None
+
+
+@require_safe
+@needs(*WATCHERS)
+def staff_matters(request: StaffRequest) -> HttpResponse:
+    """Show who signed in, came and left, and who gave whom which roles; newest first."""
+    with operations.acting(request.session_secret):
+        found = queries.newest_staff_matters(before=_before(request), limit=A_PAGE + 1)
+    names = queries.staff_names(sentences.named(found))
+    context = {
+        "lines": [_line(one, names, request.actor) for one in found[:A_PAGE]],
+        "older": found[A_PAGE - 1].position if len(found) > A_PAGE else None,
+    }
+    return render(request, "access/staff_matters.html", context)
+
+
 def _uuid(text: str) -> UUID | None:
     try:
         return UUID(text) if text else None
@@ -81,47 +90,69 @@ def _uuid(text: str) -> UUID | None:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@needs(*APPROVERS)
+@needs(*CONFIRMERS)
 def requests(request: StaffRequest) -> HttpResponse:
-    """List the emergencies that wait for a second person, and what data-protection officers are told; act on one."""
+    """List what waits for a second person, and what data-protection officers are told; act on one."""
     if request.method == "POST":
         with operations.acting(request.session_secret):
             try:
-                if task := _uuid(request.POST.get("approve", "")):
-                    operations.approve(task)
-                elif (notice := request.POST.get("seen", "")).isdecimal():
-                    operations.note_seen(int(notice), at=timezone.now())
+                _answered(request)
             except Forbidden:
                 raise Http404 from None
         return HttpResponseRedirect(reverse("staff-requests"))
     with operations.acting(request.session_secret):
-        waiting, told = queries.waiting_for_approval(), queries.notices()
-    names = queries.staff_names([*(one.staff for one in waiting), *(one.staff for one in told)])
+        waiting, told, asked = queries.waiting_for_approval(), queries.notices(), queries.roles_asked()
+    names = queries.staff_names(
+        [*(one.staff for one in waiting), *(one.staff for one in told), *(one.by for one in asked)]
+    )
+    actor = request.actor
     context = {
         "waiting": [
             {
                 "task": one.task,
                 "who": names.get(one.staff, _("A colleague")),
-                "at": _moment(one.at, request.actor),
+                "at": _moment(one.at, actor),
                 "reason": one.reason,
-                "own": one.staff == request.actor.staff,
+                "own": one.staff == actor.staff,
             }
             for one in waiting
+        ],
+        "asked": [
+            {
+                "staff": one.staff,
+                "name": one.name,
+                "office": one.office,
+                "codes": " ".join(one.roles),
+                "roles": [words.role(role) for role in one.roles],
+                "by": names.get(one.by, _("A colleague")),
+                "at": _moment(one.at, actor),
+                "own": actor.staff in (one.by, one.staff),
+                "mine": actor.staff == one.by,
+            }
+            for one in asked
         ],
         "told": [
             {
                 "id": one.id,
-                "at": _moment(one.at, request.actor),
-                "sentence": (
-                    _("%(who)s has opened the files of many people within an hour, and is slowed down.")
-                    if one.about == "many_files"
-                    else _("%(who)s opens a file in an emergency; a second person approved it.")
-                )
-                % {"who": names.get(one.staff, _("A colleague"))},
+                "at": _moment(one.at, actor),
+                "sentence": _NOTICES[one.about] % {"who": names.get(one.staff, _("A colleague"))},
                 "person": one.person,
             }
             for one in told
         ],
-        "officer": "data_protection_officer" in request.actor.roles,
+        "officer": "data_protection_officer" in actor.roles,
+        "approves": actor.approves,
     }
     return render(request, "access/requests.html", context)
+
+
+def _answered(request: StaffRequest) -> None:
+    given = request.POST
+    if task := _uuid(given.get("approve", "")):
+        operations.approve(task)
+    elif staff := _uuid(given.get("confirm", "")):
+        operations.confirm_roles(staff, given.get("roles", "").split())
+    elif staff := _uuid(given.get("refuse", "")):
+        operations.refuse_roles(staff)
+    elif (notice := given.get("seen", "")).isdecimal():
+        operations.note_seen(int(notice), at=timezone.now())

@@ -37,7 +37,7 @@ class Colleague(cast.Colleague):
     """A member of staff with a session, in an office that is made with the first of them."""
 
     def __init__(self, office: str, *roles: str) -> None:
-        access.add_office(office, office.title(), "Europe/Paris")
+        access.set_office(office, office.title(), "Europe/Paris", by=None)
         super().__init__(office, *roles)
 
     def acting(self) -> Any:

@@ -38,7 +38,7 @@ def browser(colleague, language="en"):
 
 def looks(colleague, person=None):
     with colleague.acting():
-        return access.log_of(person)
+        return [line for line in access.log_of(person) if line.kind == "look"]
 
 
 def made(client):

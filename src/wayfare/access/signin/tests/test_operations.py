@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import statistics
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +17,7 @@ from django.db import Error, connection, connections, transaction
 
 from wayfare.access import operations as access
 from wayfare.access import queries as staff_queries
+from wayfare.access.door import door, read
 from wayfare.access.rules import Forbidden, secret_hash
 from wayfare.access.signin import cli, keys, operations, queries
 from wayfare.access.signin.passkeys import Assertion, NewPasskey
@@ -31,8 +31,8 @@ GENERATOR = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 
 @pytest.fixture
 def office(db):
-    access.add_office("paris", "Paris", "Europe/Paris")
-    access.add_office("lyon", "Lyon", "Europe/Paris")
+    access.set_office("paris", "Paris", "Europe/Paris", by=None)
+    access.set_office("lyon", "Lyon", "Europe/Paris", by=None)
 
 
 def who(secret, *, at=NOW):
@@ -41,7 +41,7 @@ def who(secret, *, at=NOW):
 
 
 def invite(email="ada@example.org", *roles, office="paris", at=NOW, name="Ada Okoye", **other):
-    return operations.invite(name, email, office, roles or ("counsellor",), at=at, **other)
+    return operations.invite(name, email, office, roles or ("counsellor",), by=other.pop("by", None), at=at, **other)
 
 
 def passkey():
@@ -69,9 +69,7 @@ def there(found):
 
 
 def one(query, *parameters):
-    with connection.cursor() as cursor:
-        cursor.execute(query, parameters)
-        return cursor.fetchone()
+    return read(query, parameters)[0]
 
 
 def refuses(code, call, *args, **kwargs):
@@ -108,8 +106,8 @@ def test_a_new_invitation_withdraws_the_one_before(office):
     first, second = invite(), invite("ADA@example.org")
     assert queries.invitation(first, at=NOW) is None
     assert queries.invitation(second, at=NOW) is not None
-    assert operations.withdraw("ada@example.org", at=NOW)
-    assert not operations.withdraw("ada@example.org", at=NOW)
+    assert operations.withdraw("ada@example.org", by=None, at=NOW)
+    assert not operations.withdraw("ada@example.org", by=None, at=NOW)
     refuses("invitation", operations.accept_with_passkey, second, passkey(), "", at=NOW)
 
 
@@ -129,7 +127,7 @@ def test_a_new_invitation_withdraws_the_one_before(office):
 def test_refused_invitations_name_the_field(office, wrong, field):
     given = {"name": "Ada", "email": "ada@example.org", "office": "paris", "roles": ("auditor",)} | wrong
     with pytest.raises(Refused) as refusal:
-        operations.invite(**given, at=NOW)
+        operations.invite(**given, by=None, at=NOW)
     assert refusal.value.field == field
 
 
@@ -137,7 +135,7 @@ def test_a_colleague_is_not_invited_again_until_they_left(office):
     actor, _ = colleague("bo@example.org")
     with pytest.raises(Refused, match="email"):
         invite("BO@example.org")
-    access.leave(actor.staff, at=NOW)
+    access.leave(actor.staff, by=None, at=NOW)
     assert there(queries.invitation(invite("bo@example.org"), at=NOW)).staff != actor.staff
 
 
@@ -158,7 +156,7 @@ def at_once(work, times=6):
 
 
 def test_of_many_who_accept_at_once_one_comes_in(fresh_database):
-    access.add_office("paris", "Paris", "Europe/Paris")
+    access.set_office("paris", "Paris", "Europe/Paris", by=None)
     for n in range(10):
         secret = invite(f"ada{n}@example.org")
 
@@ -174,13 +172,13 @@ def test_of_many_who_accept_at_once_one_comes_in(fresh_database):
 
 def test_the_race_is_met_by_who_looks_first_and_writes_then(fresh_database):
     """The control: the same threads, with a look before the write, let more than one in."""
-    access.add_office("paris", "Paris", "Europe/Paris")
+    access.set_office("paris", "Paris", "Europe/Paris", by=None)
     secret = invite()
 
     def naive(barrier):
         found = queries.invitation(secret, at=NOW)
         barrier.wait()
-        with connection.cursor() as cursor:
+        with connections["owner"].cursor() as cursor:
             cursor.execute("update access_invitation set used_at = %s where hash = %s", [NOW, secret_hash(secret)])
         return "in" if found else "invitation"
 
@@ -212,7 +210,7 @@ def test_an_authenticator_that_does_not_count_stays_in_use(office):
 
 
 def test_of_two_answers_with_one_count_one_comes_in(fresh_database):
-    access.add_office("paris", "Paris", "Europe/Paris")
+    access.set_office("paris", "Paris", "Europe/Paris", by=None)
     id_, staff = stored(1)
 
     def prove(barrier):
@@ -301,7 +299,7 @@ def test_neither_alone_opens(office, email, password, given):
 
 
 def test_of_many_with_the_same_code_at_once_one_comes_in(fresh_database):
-    access.add_office("paris", "Paris", "Europe/Paris")
+    access.set_office("paris", "Paris", "Europe/Paris", by=None)
     with_code()
 
     def sign_in(barrier):
@@ -336,35 +334,33 @@ def test_a_seal_moved_to_a_colleague_does_not_open(office):
     with_code("bo@example.org")
     with connection.cursor() as cursor, pytest.raises(Error, match="permission denied"), transaction.atomic():
         cursor.execute("update access_totp set sealed = (select sealed from access_totp limit 1)")
-    with connection.cursor() as cursor:
-        cursor.execute("select id from access_staff where email = 'bo@example.org'")
-        (bo,) = cursor.fetchone()
-        cursor.execute("delete from access_totp where staff = %s", [bo])
+    (bo,) = one("select id from access_staff where email = 'bo@example.org'")
     box = keys.sealed(operations._key(), uuid4().bytes, GENERATOR.encode())
-    connection.cursor().execute("insert into access_totp values (%s, %s, 0)", [bo, box])
+    with door(), connection.cursor() as cursor:
+        cursor.execute("delete from access_totp where staff = %s", [bo])
+        cursor.execute("insert into access_totp values (%s, %s, 0)", [bo, box])
     refuses("password_or_code", operations.sign_in_with_code, "bo@example.org", PASSWORD, code(LATER), at=LATER)
 
 
-def test_the_time_does_not_tell_whose_address_it_is(office):
+def test_the_work_does_not_tell_whose_address_it_is(office):
+    """By the processor time of this thread, in which a password is hashed; what else the machine does is not in it."""
     with_code()
 
-    def seconds(email, password):
-        times = []
-        for _ in range(7):
-            began = time.perf_counter()
-            refuses("password_or_code", operations.sign_in_with_code, email, password, "000000", at=LATER)
-            times.append(time.perf_counter() - began)
-        return statistics.median(times)
+    def seconds(call):
+        took = []
+        for _ in range(3):
+            began = time.thread_time()
+            call()
+            took.append(time.thread_time() - began)
+        return min(took)
 
-    wrong, right, nobody = (
-        seconds("ada@example.org", "a wrong one that is long"),
-        seconds("ada@example.org", PASSWORD),
-        seconds("nobody@example.org", PASSWORD),
-    )
-    began = time.perf_counter()
-    hashers.make_password(PASSWORD)
-    hashing = time.perf_counter() - began
-    print(f"known, wrong password {wrong:.4f} s; known, right password {right:.4f} s; unknown {nobody:.4f} s")
+    def tried(email, password):
+        return seconds(
+            lambda: refuses("password_or_code", operations.sign_in_with_code, email, password, "000000", at=LATER)
+        )
+
+    wrong, right = tried("ada@example.org", "a wrong one that is long"), tried("ada@example.org", PASSWORD)
+    nobody, hashing = tried("nobody@example.org", PASSWORD), seconds(lambda: hashers.make_password(PASSWORD))
     assert 0.6 < nobody / wrong < 1.6
     assert 0.6 < nobody / right < 1.6
     assert nobody > 0.5 * hashing, "the control: that much would be missing if nobody's password were not hashed"
@@ -375,19 +371,19 @@ def test_the_time_does_not_tell_whose_address_it_is(office):
 
 def test_a_session_ends_with_leaving_and_with_another_role(office):
     actor, secret = colleague()
-    access.change_roles(actor.staff, ("auditor",), at=NOW)
+    access.change_roles(actor.staff, ("auditor",), by=None, at=NOW)
     assert staff_queries.actor(secret, at=NOW) is None
     (id_,) = one("select id from access_passkey")
     again = operations.sign_in_with_passkey(Assertion(bytes(id_), actor.staff, 0), at=NOW)
     assert who(again).roles == {"auditor"}
-    access.leave(actor.staff, at=NOW)
+    access.leave(actor.staff, by=None, at=NOW)
     assert staff_queries.actor(again, at=NOW) is None
     refuses("no_passkey", operations.sign_in_with_passkey, Assertion(bytes(id_), actor.staff, 0), at=NOW)
 
 
 def test_who_left_comes_in_by_no_code(office):
     actor = who(with_code())
-    access.leave(actor.staff, at=NOW)
+    access.leave(actor.staff, by=None, at=NOW)
     refuses("password_or_code", operations.sign_in_with_code, "ada@example.org", PASSWORD, code(LATER), at=LATER)
 
 
@@ -463,17 +459,18 @@ def test_the_database_refuses_ones_own_voice_and_a_second_of_the_same(lost):
     insert = "insert into access_recovery_voice (recovery, subject, staff, at) values (%s, %s, %s, %s)"
     ada, bo = lost["ada"].staff, lost["bo"].staff
     for subject, staff in ((ada, ada), (bo, ada)):
-        with pytest.raises(Error), transaction.atomic():
+        with pytest.raises(Error), door():
             connection.cursor().execute(insert, [recovery, subject, staff, NOW])
-    connection.cursor().execute(insert, [recovery, ada, bo, NOW])
-    with pytest.raises(Error), transaction.atomic():
+    with door():
+        connection.cursor().execute(insert, [recovery, ada, bo, NOW])
+    with pytest.raises(Error), door():
         connection.cursor().execute(insert, [recovery, ada, bo, NOW])
 
 
 def test_the_word_of_who_has_left_does_not_count(lost):
     secret, recovery = asked(lost)
     operations.confirm_recovery(recovery, lost["cy"], at=NOW)
-    access.leave(lost["cy"].staff, at=NOW)
+    access.leave(lost["cy"].staff, by=None, at=NOW)
     assert not operations.confirm_recovery(recovery, lost["bo"], at=NOW)
     assert operations.confirm_recovery(recovery, lost["officer"], at=NOW)
     assert there(queries.recovery(secret, at=NOW)).ready
@@ -532,7 +529,7 @@ def test_the_last_administrator_stays_one(office):
     operations.may_leave_the_role(first.staff, ("administrator", "auditor"))
     second, _ = colleague("b@example.org", "administrator")
     operations.may_leave_the_role(first.staff, ())
-    access.leave(second.staff, at=NOW)
+    access.leave(second.staff, by=None, at=NOW)
     with pytest.raises(Refused):
         operations.may_leave_the_role(first.staff, ())
 

@@ -22,7 +22,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from wayfare.access import operations as access
 from wayfare.access import queries as staff
 from wayfare.access.rules import Actor, Limiter, address_key, secret_hash
-from wayfare.access.signin import operations, passkeys
+from wayfare.access.signin import operations, passkeys, rules
 from wayfare.access.signin.passkeys import Site
 from wayfare.access.signin.rules import CEREMONY_SECONDS, NotProved, folded_email
 
@@ -69,12 +69,18 @@ def signed_in(view: View) -> View:
         actor = staff.actor(secret, at=now) if secret else None
         if actor is None:
             return _to_sign_in(request)
-        access.note_session_use(secret, at=now)
+        access.note_session_use(secret)
         known = cast(StaffRequest, request)
         known.actor, known.session_secret = actor, secret
         return view(known, *args, **kwargs)
 
     return guarded
+
+
+def is_fresh(request: StaffRequest) -> bool:
+    """Tell whether who is here signed in just now, as for what changes how they sign in."""
+    now = timezone.now()
+    return rules.is_fresh(staff.session_began(request.session_secret, at=now), now)
 
 
 def needs(*roles: str) -> Callable[[View], View]:

@@ -12,17 +12,13 @@ from django.utils.html import format_html
 from django.views.decorators.http import require_http_methods, require_POST
 
 from wayfare.access.rules import Forbidden, secret_hash
-from wayfare.access.signin import operations, passkeys, queries, rules
+from wayfare.access.signin import operations, passkeys, queries
 from wayfare.access.signin.rules import NotProved
 from wayfare.access.signin.web import doors, words
 from wayfare.access.signin.web.doors import StaffRequest
 from wayfare.access.words import role as role_name
 from wayfare.ledger.rules import Refused
 from wayfare.ledger.web.words import moment
-
-
-def _fresh(request: StaffRequest) -> bool:
-    return rules.is_fresh(queries.session_began(request.session_secret), timezone.now())
 
 
 def _about(request: StaffRequest) -> str:
@@ -58,9 +54,9 @@ def _changed(request: StaffRequest) -> None:
                 operations.refuse_recovery(UUID(given.get("recovery", "")), actor, at=now)
             except (ValueError, Forbidden):
                 raise Http404 from None
-        case "remove" if _fresh(request):
+        case "remove" if doors.is_fresh(request):
             operations.remove_passkey(actor.staff, _bytes(given.get("passkey", "")))
-        case "add" if _fresh(request):
+        case "add" if doors.is_fresh(request):
             state = doors.finish_ceremony(request, _about(request))
             made = passkeys.made(doors.site_of(request), state, given.get("credential", ""))
             operations.add_passkey(actor.staff, made, given.get("name", ""), at=now)
@@ -117,7 +113,7 @@ def _shown(request: StaffRequest, *, wrong: str = "", failed: bool = False, stat
             for one in queries.own_recoveries(actor.staff, at=now)
         ],
         "recovered": recovered and {"at": moment(recovered.at, language), "by": " · ".join(recovered.by)},
-        "fresh": _fresh(request),
+        "fresh": doors.is_fresh(request),
         "wrong": wrong,
         "failed": failed,
     }
@@ -128,7 +124,7 @@ def _shown(request: StaffRequest, *, wrong: str = "", failed: bool = False, stat
 @doors.signed_in
 def me_options(request: StaffRequest) -> HttpResponse:
     """Return what the browser asks another passkey for; authenticators that have one already say so themselves."""
-    if not _fresh(request):
+    if not doors.is_fresh(request):
         raise Http404
     actor = request.actor
     have = [one.id for one in queries.passkeys(actor.staff)]

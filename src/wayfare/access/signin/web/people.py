@@ -66,12 +66,12 @@ def _changed(request: StaffRequest, found: Colleague) -> None:
         case "roles", "active":
             roles = request.POST.getlist("roles")
             operations.may_leave_the_role(found.staff, roles)
-            access.change_roles(found.staff, roles, at=now)
+            access.change_roles(found.staff, roles, by=request.session_secret, at=now)
         case "leave", "active":
             operations.may_leave_the_role(found.staff, ())
-            access.leave(found.staff, at=now)
+            access.leave(found.staff, by=request.session_secret, at=now)
         case "withdraw", "invited" | "run_out":
-            operations.withdraw(found.email, at=now)
+            operations.withdraw(found.email, by=request.session_secret, at=now)
         case _:
             raise Http404
 
@@ -97,7 +97,7 @@ def invite(request: StaffRequest) -> HttpResponse:
             values["office"],
             given.getlist("roles"),
             values["language"],
-            by=request.actor.staff,
+            by=request.session_secret,
             at=timezone.now(),
         )
     except Refused as refusal:
@@ -116,7 +116,7 @@ def offices(request: StaffRequest) -> HttpResponse:
     if request.method != "POST":
         return render(request, "access/offices.html", context)
     try:
-        operations.set_office(**given)
+        operations.set_office(**given, by=request.session_secret)
     except Refused as refusal:
         context["errors"] = {refusal.field: words.refusal(refusal.field)}
         return render(request, "access/offices.html", context, status=422)

@@ -11,7 +11,7 @@ from django.utils import timezone, translation
 from django.views.decorators.http import require_http_methods, require_POST
 
 from wayfare.access.rules import Forbidden
-from wayfare.access.signin import operations, passkeys, queries, rules
+from wayfare.access.signin import operations, passkeys, queries
 from wayfare.access.signin.rules import NotProved
 from wayfare.access.signin.web import doors
 from wayfare.access.signin.web.doors import StaffRequest
@@ -89,7 +89,7 @@ def recoveries(request: StaffRequest) -> HttpResponse:
         }
         for one in queries.recoveries(request.actor, at=now)
     ]
-    fresh = rules.is_fresh(queries.session_began(request.session_secret), now)
+    fresh = doors.is_fresh(request)
     return render(request, "access/recoveries.html", {"waiting": waiting, "fresh": fresh})
 
 
@@ -99,7 +99,7 @@ def _answered(request: StaffRequest) -> HttpResponse:
         recovery = UUID(request.POST.get("recovery", ""))
         if request.POST.get("do") == "refuse":
             operations.refuse_recovery(recovery, request.actor, at=now)
-        elif rules.is_fresh(queries.session_began(request.session_secret), now):
+        elif doors.is_fresh(request):
             operations.confirm_recovery(recovery, request.actor, at=now)
     except (ValueError, Forbidden):
         raise Http404 from None

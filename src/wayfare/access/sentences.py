@@ -1,0 +1,93 @@
+"""A line of the access log as a sentence, in the language of who reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from uuid import UUID
+
+from django.utils.translation import gettext as _
+
+from wayfare.access import words
+from wayfare.access.queries import Logged
+
+_NAMED = ("staff", "about", "for", "by")
+"""The fields of a line that name members of staff."""
+
+
+def named(lines: Iterable[Logged]) -> set[UUID]:
+    """Return the members of staff whom lines name, for `queries.staff_names`."""
+    return {UUID(line.body[field]) for line in lines for field in _NAMED if field in line.body}
+
+
+def sentence(line: Logged, names: Mapping[UUID, str]) -> str:
+    """Return what a line says. `names`: those of `named` whose names are known."""
+    who = _who(line.body.get("staff"), names) if line.staff else _("A command on the machine")
+    if line.kind == "look":
+        return words.look(who, line.groups, line.body["purpose"])
+    return (_of_file if line.person else _of_staff)(line, who, names)
+
+
+def _who(staff: str | None, names: Mapping[UUID, str]) -> str:
+    return names.get(UUID(staff), _("A colleague")) if staff else _("somebody")
+
+
+def _of_file(line: Logged, who: str, names: Mapping[UUID, str]) -> str:
+    body = line.body
+    if line.kind == "approval":
+        asked = names.get(UUID(body["for"]), _("a colleague"))
+        return _("%(who)s approved that %(asked)s opens the file in an emergency.") % {"who": who, "asked": asked}
+    if line.kind == "hold":
+        return _("%(who)s held look %(position)s back from the person’s own view until %(day)s.") % {
+            "who": who,
+            "position": body["of"],
+            "day": body["until"][:10],
+        }
+    if line.kind == "erasure":
+        return _("%(who)s erased the file.") % {"who": who}
+    one, whom = body["for"] == body["staff"], _who(body["for"], names)
+    if body["joined"] == "yes":
+        said = _("%(who)s joined the case team.") if one else _("%(who)s put %(whom)s on the case team.")
+    else:
+        said = _("%(who)s left the case team.") if one else _("%(who)s took %(whom)s off the case team.")
+    return said % {"who": who, "whom": whom}
+
+
+def _of_staff(line: Logged, who: str, names: Mapping[UUID, str]) -> str:
+    body = line.body
+    told = {"who": who, "whom": _who(body.get("about"), names)}
+    match line.kind:
+        case "session":
+            return _("%(who)s signed in.") % told
+        case "joined":
+            return _("%(who)s accepted an invitation.") % told
+        case "left":
+            return _("%(who)s let %(whom)s leave.") % told
+        case "withdrawn":
+            return _("%(who)s withdrew an invitation.") % told
+        case "office":
+            return _("%(who)s set the office %(office)s: %(name)s, %(timezone)s.") % {**told, **body}
+        case "invited":
+            return _("%(who)s invited somebody as: %(roles)s.") % {**told, "roles": _roles(body["roles"])}
+        case "confirmed":
+            return _("%(who)s confirmed these roles for %(whom)s: %(roles)s.") % {
+                **told,
+                "roles": _roles(body["roles"]),
+            }
+        case "refused":
+            return _("%(who)s refused these roles for %(whom)s: %(roles)s.") % {**told, "roles": _roles(body["roles"])}
+    return " ".join(_changes(body, told))
+
+
+def _changes(body: Mapping[str, str], told: Mapping[str, str]) -> Iterable[str]:
+    if body.get("taken"):
+        yield _("%(who)s took these roles from %(whom)s: %(roles)s.") % {**told, "roles": _roles(body["taken"])}
+    if body.get("asked"):
+        yield _("%(who)s asked for these roles for %(whom)s: %(roles)s.") % {**told, "roles": _roles(body["asked"])}
+    if body.get("given"):
+        yield _("%(who)s gave these roles to %(whom)s: %(roles)s.") % {**told, "roles": _roles(body["given"])}
+    if not any(body.get(field) for field in ("taken", "asked", "given")):
+        yield _("%(who)s left the roles of %(whom)s as they were.") % told
+
+
+def _roles(codes: str) -> str:
+    return _(", ").join(words.role(code) for code in codes.split())
