@@ -24,7 +24,6 @@ from wayfare.access.signin import operations as signin
 from wayfare.access.signin.passkeys import NewPasskey
 from wayfare.access.tests.cast import NOW, WORDS, Colleague, file_of, there
 from wayfare.ledger.rules import Refused
-from wayfare.site import embedded
 
 
 def office():
@@ -409,41 +408,6 @@ def test_whoever_may_not_read_a_line_does_not_read_its_words(world):
         with acting(who.secret), connection.cursor() as cursor:
             cursor.execute("select count(*) from access_words")
             assert cursor.fetchone() == (seen,)
-
-
-# What is undone
-
-
-def test_a_look_that_is_undone_leaves_a_gap_and_a_line_in_the_server_s_journal(fresh_database):
-    office()
-    ada, watcher = Colleague("paris", "counsellor"), Colleague("lyon", "auditor")
-    person = file_of(ada)
-    ada.opens(person, "duplicate_review")
-
-    def undone():
-        with acting(watcher.secret):
-            return queries.undone()
-
-    assert undone() == (1, 0)
-    with psycopg.connect(fresh_database("wayfare_app")) as thief:
-        thief.execute("select set_config('app.session', %s, true)", [ada.secret])
-        task = uuid4()
-        thief.execute(
-            "insert into access_task (id, purpose, person, staff, opened_at, ends_at, basis, reason) values"
-            " (%s, 'duplicate_review', %s, %s, now(), now() + interval '1 hour', '', '')",
-            [task, person, ada.id],
-        )
-        thief.execute("select access_look(%s, '{names}', 'page')", [task])
-        thief.rollback()
-    assert undone() == (1, 1)
-    ada.opens(person, "duplicate_review")
-    assert undone() == (2, 1), "a gap does not close again"
-    journal = embedded.Home(settings.WAYFARE_HOME)
-    said = "".join(path.read_text() for path in journal.folder.rglob("*.log"))
-    assert f"of {ada.id} at {person} for task {task}" in said
-    for who in (ada, Colleague("paris", "supervisor")):
-        with acting(who.secret):
-            refused(queries.undone)
 
 
 # Every line has its sentence
