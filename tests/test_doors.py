@@ -77,6 +77,7 @@ DOORS: dict[str, Expectation] = {
     "files/": STAFF,
     "files/new": STAFF,
     "files/<uuid:person>/work": answers(("POST",), 302, 302, 302, 302),
+    "files/<uuid:person>/team": STAFF,
     "files/work/<uuid:task>": TO_SIGN_IN,
     "files/work/<uuid:task>/seal": answers(("POST",), 302, 302, 302, 302),
     "api/v1/": answers(READ, 404, 404, 404, 404) | answers(METHODS[2:], 404, 404, 404, 404),

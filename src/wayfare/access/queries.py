@@ -191,6 +191,24 @@ def staff_names(staff: Iterable[UUID]) -> dict[UUID, str]:
     return dict(rows("select id, name from access_staff where id = any (%s)", [list({*staff})]))
 
 
+def team(person: UUID) -> dict[UUID, str]:
+    """Return who is on the case team of a file that the actor may know of: id → name, in their order. In `acting`."""
+    return dict(
+        rows(
+            "select s.id, s.name from access_team t join access_staff s on s.id = t.staff where t.person = %s"
+            " order by s.name, s.id",
+            [person],
+        )
+    )
+
+
+def office_staff(office: str) -> dict[UUID, str]:
+    """Return who works in an office now, by id, in the order of names."""
+    return dict(
+        rows("select id, name from access_staff where office = %s and left_at is null order by name, id", [office])
+    )
+
+
 class Waiting(NamedTuple):
     """A task for which the glass would be broken, and which waits for a second person."""
 

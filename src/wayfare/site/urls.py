@@ -8,7 +8,7 @@ from wayfare.access.signin.web import me, people, recovery, sign_in, sign_up
 from wayfare.access.web import looks as access
 from wayfare.departures import web
 from wayfare.ledger import web as log
-from wayfare.people.web import files
+from wayfare.people.web import files, team
 from wayfare.site.api import api
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -45,6 +45,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("files/", files.search, name="files"),
     path("files/new", files.enrol, name="file-enrol"),
     path("files/<uuid:person>/work", files.take_up, name="file-take-up"),
+    path("files/<uuid:person>/team", team.team, name="file-team"),
     path("files/work/<uuid:task>", files.work, name="file-work"),
     path("files/work/<uuid:task>/seal", files.seal, name="file-seal"),
     path("api/v1/", api.urls),
