@@ -11,6 +11,7 @@ A file: the line IN_MODULE; the key's id, 16 bytes in hex; nonce, ciphertext and
 
 from __future__ import annotations
 
+import fcntl
 import os
 import secrets
 import threading
@@ -102,27 +103,34 @@ class Token:
         self.module, self.label, self.pin_file = module, label, pin_file
         self._refused: tuple[int, int, int] | None = None
 
-    def _pin(self) -> tuple[str, tuple[int, int, int]]:
-        """Return the PIN, and by what its file is known again. Raises: MasterKeyProblem."""
+    @contextmanager
+    def _pin(self) -> Iterator[tuple[str, tuple[int, int, int]]]:
+        """Give the PIN, and by what its file is known again; other processes wait. Raises: MasterKeyProblem.
+
+        SoftHSM takes a token that another process is just writing to for none at all.
+        """
         named = f"WAYFARE_KEYS_PIN_FILE={str(self.pin_file)!r}"
         try:
-            with self.pin_file.open("rb") as file:
-                found = os.fstat(file.fileno())
-                text = file.read(256).decode().rstrip("\r\n")
+            file = self.pin_file.open("rb")
         except OSError as problem:
             mend = "name a file that this user can read"
             raise MasterKeyProblem("pin", f"{named}: {problem.strerror}; {mend}") from None
-        except UnicodeDecodeError:
-            raise MasterKeyProblem("pin", f"{named} is not text; write the PIN into it, on one line") from None
-        if found.st_mode & 0o077:
-            mend = "chmod 600 it, and change the PIN, because it may have been read"
-            raise MasterKeyProblem("pin", f"{named} is open to others; {mend}")
-        if not text or "\n" in text:
-            raise MasterKeyProblem("pin", f"{named} is not one line; write the PIN into it, and nothing else")
-        which = found.st_ino, found.st_size, found.st_mtime_ns
-        if which == self._refused:
-            raise self._wrong_pin()
-        return text, which
+        with file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            found = os.fstat(file.fileno())
+            if found.st_mode & 0o077:
+                mend = "chmod 600 it, and change the PIN, because it may have been read"
+                raise MasterKeyProblem("pin", f"{named} is open to others; {mend}")
+            which = found.st_ino, found.st_size, found.st_mtime_ns
+            if which == self._refused:
+                raise self._wrong_pin()
+            try:
+                text = file.read(256).decode().rstrip("\r\n")
+            except (OSError, UnicodeDecodeError):
+                text = ""
+            if not text or "\n" in text:
+                raise MasterKeyProblem("pin", f"{named} is not one line of text; write the PIN into it, and no more")
+            yield text, which
 
     def _wrong_pin(self) -> MasterKeyProblem:
         mend = f"write the right one into {str(self.pin_file)!r}"
@@ -150,8 +158,7 @@ class Token:
     @contextmanager
     def session(self) -> Iterator[Any]:
         """Be logged in. Raises: MasterKeyProblem, also for what the token refuses within."""
-        with _one_at_a_time:
-            pin, which = self._pin()
+        with _one_at_a_time, self._pin() as (pin, which):
             module = self._loaded()
             try:
                 token = module.get_token(token_label=self.label)

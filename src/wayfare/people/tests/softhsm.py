@@ -45,17 +45,8 @@ class SoftToken:
 
         return TokenKeys(folder, self.token())
 
-    def labels(self) -> list[str]:
-        """Return the labels of the keys in it, sorted."""
-        from pkcs11 import Attribute
-
+    def emptied(self) -> None:
+        """Destroy every key in it."""
         with self.token().session() as session:
-            return sorted(key[Attribute.LABEL] for key in session.get_objects())
-
-    def destroy(self, label: str) -> None:
-        """Destroy the keys of a label, as whoever keeps the token can."""
-        from pkcs11 import Attribute
-
-        with self.token().session() as session:
-            for key in list(session.get_objects({Attribute.LABEL: label})):
+            for key in list(session.get_objects()):
                 key.destroy()
