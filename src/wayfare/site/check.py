@@ -56,7 +56,7 @@ def _keys() -> str:
     return ""
 
 
-def _master_keys() -> str:
+def _vault() -> str:
     try:
         master_keys().check()
     except MasterKeyProblem as problem:
@@ -128,7 +128,7 @@ CHECKS: dict[str, Callable[[], str]] = {
     "migrations": _migrations,
     "roles": _roles,
     "keys": _keys,
-    "master keys": _master_keys,
+    "vault": _vault,
     "clock": _clock,
     "disk": _disk,
     "projections": _ledger,
