@@ -3,9 +3,9 @@
 Opening: a sealed identity of about 1 KB, its look and the policies included, beside a select by primary key of as many
 bytes and a commit: once of nothing, once of one inserted row, as every look is on disk before it shows anything.
 Sealing: enrolling people, beside AES-GCM of the same bytes and a COPY of the result. Turning: wrapping data keys for a
-new epoch, beside unwrapping and wrapping alone; with --token also with the master keys in a software token (SoftHSM), and
-for what it would cost, data keys wrapped by that token itself. Searching: the 99th percentile over names that repeat as
-names do.
+new epoch, beside unwrapping and wrapping alone; with --token also with the master keys in a software token (SoftHSM),
+and for what it would cost, data keys wrapped by that token itself. Searching: the 99th percentile over names that
+repeat as names do.
 In a home of its own. Prints one JSON object.
 
     .venv/bin/python bench/vault.py [--opens 2000] [--people 100000] [--keys 1000000] [--search 1000000] [--token]
