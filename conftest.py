@@ -9,11 +9,13 @@ import pytest
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip what needs Spark where it is not installed; `wayfare test` says so at its end."""
-    from wayfare.site.testing import spark_is_here
+    """Skip what needs Spark or SoftHSM where it is not installed; `wayfare test` says so at its end."""
+    from wayfare.site.testing import softhsm_is_here, spark_is_here
 
     if item.get_closest_marker("spark") and not spark_is_here():
         pytest.skip("needs Java and the extra 'spark'")
+    if item.get_closest_marker("token") and not softhsm_is_here():
+        pytest.skip("needs SoftHSM and the extra 'pkcs11'")
 
 
 @pytest.fixture(scope="session")

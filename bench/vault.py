@@ -3,10 +3,12 @@
 Opening: a sealed identity of about 1 KB, its look and the policies included, beside a select by primary key of as many
 bytes and a commit: once of nothing, once of one inserted row, as every look is on disk before it shows anything.
 Sealing: enrolling people, beside AES-GCM of the same bytes and a COPY of the result. Turning: wrapping data keys for a
-new epoch, beside unwrapping and wrapping alone. Searching: the 99th percentile over names that repeat as names do.
+new epoch, beside unwrapping and wrapping alone; with --token also with the master keys in a software token (SoftHSM),
+and for what it would cost, data keys wrapped by that token itself. Searching: the 99th percentile over names that
+repeat as names do.
 In a home of its own. Prints one JSON object.
 
-    .venv/bin/python bench/vault.py [--opens 2000] [--people 100000] [--keys 1000000] [--search 1000000]
+    .venv/bin/python bench/vault.py [--opens 2000] [--people 100000] [--keys 1000000] [--search 1000000] [--token]
 """
 
 from __future__ import annotations
@@ -204,12 +206,12 @@ def turning(number: int) -> dict[str, Any]:
     from wayfare.people import epochs, sealing
     from wayfare.people.installed import master_keys
 
-    keys = master_keys()
-    epoch = keys.current()
+    keys, epoch = master_keys(), epochs.begin()
     people = [uuid.uuid4() for _ in range(number)]
     wrapped = [keys.wrap(epoch, person, sealing.new_key()) for person in people]
     fill_people(people)
     with connections["owner"].cursor() as cursor:
+        cursor.execute("delete from people_key")
         with cursor.copy("copy people_key from stdin (format binary)") as copy:
             copy.set_types(["uuid", "int4", "bytea"])
             for person, one in zip(people, wrapped, strict=True):
@@ -231,6 +233,35 @@ def turning(number: int) -> dict[str, Any]:
         "raw_seconds": round(raw, 2),
         "times": round(ours / raw, 2),
     }
+
+
+def into_token(folder: Path) -> None:
+    """Seal the master keys into a new software token, and use them from there."""
+    from django.conf import settings
+
+    from wayfare.people import installed
+    from wayfare.people.tests import softhsm
+
+    os.environ["SOFTHSM2_CONF"] = str(softhsm.configured(folder))
+    softhsm.SoftToken(folder, "bench").set_in(settings)
+    installed.token_keys().take_over()
+
+
+def in_the_token(number: int) -> dict[str, Any]:
+    """Time data keys that the token itself would wrap, one by one, in one session."""
+    from pkcs11 import GCMParams, KeyType, Mechanism
+
+    from wayfare.people import installed
+
+    with installed.token_keys().token.session() as session:
+        key = session.generate_key(KeyType.AES, 256)
+        about = GCMParams(secrets.token_bytes(12), uuid.uuid4().bytes, 128)
+        start = time.perf_counter()
+        for _ in range(number):
+            sealed = key.encrypt(bytes(32), mechanism=Mechanism.AES_GCM, mechanism_param=about)
+            key.decrypt(sealed, mechanism=Mechanism.AES_GCM, mechanism_param=about)
+        took = time.perf_counter() - start
+    return {"keys": number, "microseconds_a_key": round(1e6 * took / number, 1)}
 
 
 def fill_people(people: list[uuid.UUID]) -> None:
@@ -319,6 +350,7 @@ def main() -> None:
     parser.add_argument("--keys", type=int, default=1_000_000)
     parser.add_argument("--search", type=int, default=1_000_000)
     parser.add_argument("--searches", type=int, default=300)
+    parser.add_argument("--token", action="store_true")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="wayfare-bench-", ignore_cleanup_errors=True) as folder:
         os.environ |= {"WAYFARE_HOME": str(Path(folder) / "home"), "PYTHONPATH": str(SRC)}
@@ -328,10 +360,19 @@ def main() -> None:
         runtime.set_up_django()
         runtime.bring_up()
         who, secret = staff()
-        report = {"opening": opening(given.opens, who, secret)}
-        report["sealing"] = sealing_people(given.people, secret)
-        report["searching"] = searching(given.search, given.searches, secret)
+        report = {}
+        if given.opens:
+            report["opening"] = opening(given.opens, who, secret)
+        if given.people:
+            report["sealing"] = sealing_people(given.people, secret)
+        if given.search:
+            report["searching"] = searching(given.search, given.searches, secret)
         report["turning"] = turning(given.keys)
+        if given.token:
+            (Path(folder) / "softhsm").mkdir()
+            into_token(Path(folder) / "softhsm")
+            report["turning_with_a_token"] = turning(given.keys)
+            report["wrapped_in_the_token"] = in_the_token(min(given.keys, 100_000))
         print(json.dumps(report))
 
 

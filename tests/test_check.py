@@ -75,6 +75,17 @@ def test_all_is_well(database):
     assert all(line.endswith("well") for line in lines)
 
 
+def test_master_keys_that_cannot_be_used(database, settings, tmp_path):
+    settings.PEOPLE_KEYS, settings.KEYS_PIN_FILE = tmp_path / "people", tmp_path / "pin"
+    settings.KEYS_TOKEN = ("/nowhere/module.so", "wayfare")
+    assert "WAYFARE_KEYS_PIN_FILE" in problems()["vault"]
+    settings.KEYS_TOKEN = None
+    settings.PEOPLE_KEYS.mkdir(mode=0o750)
+    assert "chmod 700" in problems()["vault"]
+    settings.PEOPLE_KEYS.chmod(0o700)
+    assert problems() == {}
+
+
 def test_fsync_is_off(database):
     off = ("alter system set fsync = off", "select pg_reload_conf()")
     on = ("alter system reset fsync", "select pg_reload_conf()")
@@ -192,7 +203,7 @@ def test_the_log_is_behind_or_cannot_be_read(database, tmp_path):
 def test_each_problem_has_a_test():
     """What is looked at and what is made wrong above are the same."""
     text = Path(__file__).read_text()
-    looked_at = {"database", "migrations", "roles", "keys", "clock", "disk", "projections", "log"}
+    looked_at = {"database", "migrations", "roles", "keys", "vault", "clock", "disk", "projections", "log"}
     assert set(check.CHECKS) == looked_at
     assert all(f'["{name}"]' in text or f'get("{name}"' in text for name in looked_at)
 

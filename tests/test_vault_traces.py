@@ -18,7 +18,12 @@ from wayfare.people.tests import conftest
 from wayfare.people.tests.cast import NOW, Colleague, file_data
 from wayfare.site import embedded
 
-keys_folder, vault = conftest.keys_folder, conftest.vault
+keys_folder, token, tokens_folder, vault = (
+    conftest.keys_folder,
+    conftest.token,
+    conftest.tokens_folder,
+    conftest.vault,
+)
 SECRETS = ("Zephyrine Quillfeather", "Quillfeather", "XK-4711-22", "her cousin Barnabus")
 
 

@@ -9,7 +9,8 @@ import click
 
 from wayfare.ledger.rules import Refused
 from wayfare.people import epochs as turning
-from wayfare.people.masterkeys import MasterKeyProblem
+from wayfare.people.installed import master_keys, token_keys
+from wayfare.people.masterkeys import IN_CLEAR, IN_MODULE, MasterKeyProblem
 from wayfare.people.sealing import SealRefusal
 
 
@@ -91,3 +92,27 @@ def erase_epoch(epoch: int, as_json: bool) -> None:
         click.echo(json.dumps({"destroyed": epoch}))
     else:
         click.echo(f"Epoch {epoch} is destroyed here; destroy its copies in the backups of the keys too.")
+
+
+_FORMS = {IN_CLEAR: "in the clear", IN_MODULE: "sealed in the token"}
+
+
+@click.command()
+@click.option("--into-token", is_flag=True, help="Seal what lies in the clear into the token that is set.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on the last line.")
+def keys(into_token: bool, as_json: bool) -> None:
+    """Say how the master keys are kept, and whether they can be used; exit 0 only if they can."""
+    try:
+        moved = token_keys().take_over() if into_token else []
+        kept = {name: _FORMS.get(form, "unknown") for name, form in master_keys().forms().items()}
+        if not as_json:
+            for name, form in kept.items():
+                click.echo(f"{name}\t{form}")
+        master_keys().check()
+    except MasterKeyProblem as problem:
+        raise _refused(problem) from None
+    if as_json:
+        click.echo(json.dumps({"keys": kept, "moved": moved}))
+    elif moved:
+        mend = "destroy them, then `wayfare people rotate` and `wayfare people erase-epoch`"
+        click.echo(f"Sealed {len(moved)} into the token. Older copies of the folder are in the clear: {mend}.")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.db import connection
@@ -11,12 +13,33 @@ from wayfare.people.masterkeys import LocalKeys, MasterKeyProblem, MasterKeys
 from wayfare.people.statements import called
 from wayfare.people.tokens import Keyed
 
+if TYPE_CHECKING:
+    from wayfare.people.tokenkeys import TokenKeys
+
 _local = cache(LocalKeys)
 
 
 def master_keys() -> MasterKeys:
-    """Return whoever keeps this installation's master keys."""
-    return _local(settings.PEOPLE_KEYS)
+    """Return whoever keeps this installation's master keys. Raises: MasterKeyProblem."""
+    return _local(settings.PEOPLE_KEYS) if settings.KEYS_TOKEN is None else token_keys()
+
+
+def token_keys() -> TokenKeys:
+    """Return the keys of the token that is set. Raises: MasterKeyProblem, also if none is."""
+    if settings.KEYS_TOKEN is None:
+        mend = "set WAYFARE_KEYS_TOKEN and WAYFARE_KEYS_PIN_FILE"
+        raise MasterKeyProblem("token", f"no token is set; {mend}")
+    return _in_token(settings.PEOPLE_KEYS, *settings.KEYS_TOKEN, settings.KEYS_PIN_FILE)
+
+
+@cache
+def _in_token(folder: Path, module: str, label: str, pin_file: Path) -> TokenKeys:
+    try:
+        from wayfare.people.tokenkeys import Token, TokenKeys
+    except ImportError:
+        mend = "install the extra `wayfare[pkcs11]`"
+        raise MasterKeyProblem("token", f"WAYFARE_KEYS_TOKEN needs python-pkcs11, which is not here; {mend}") from None
+    return TokenKeys(folder, Token(module, label, pin_file))
 
 
 def current_epoch() -> int:

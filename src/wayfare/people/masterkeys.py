@@ -1,4 +1,6 @@
-"""Master keys, one an epoch, behind one small interface; here kept as files of a folder that is no database's.
+"""Master keys, one an epoch, behind one small interface; their secrets are files of a folder that is no database's.
+
+`LocalKeys` keeps them as they are; `tokenkeys.TokenKeys` sealed under keys that never leave a hardware module.
 
 An epoch has one secret of 256 random bits, from which its keys are derived (HKDF, RFC 5869): the one that wraps the
 data keys of people, and one for each kind of keyed token. A new epoch begins while the system runs; once all data
@@ -10,9 +12,13 @@ The folder also has `index`, a secret for all epochs, without which nobody can m
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import secrets
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple, Protocol
 from uuid import UUID
@@ -25,7 +31,10 @@ from wayfare.people import sealing
 
 SECRET_BYTES = 32
 TOKEN_KINDS = ("search", "links", "marks")
-_HEADER = "wayfare people secret 1"
+IN_CLEAR = "wayfare people secret 1"
+"""The first line of a secret's file that holds it as it is."""
+IN_MODULE = "wayfare people secret in a token 1"
+"""The first line of a secret's file that opens with a key in a PKCS#11 token."""
 _EPOCH = re.compile(r"epoch-([1-9][0-9]{0,8})", re.ASCII)
 _INDEX = "index"
 
@@ -40,6 +49,12 @@ class MasterKeyProblem(RuntimeError):
     | `no_epoch` | no key is here for this epoch: it was destroyed, or the folder is not the one that belongs here |
     | `other_folder` | the folder belongs to another database |
     | `newest` | the newest epoch is in use and cannot be destroyed |
+    | `in_token` | the secret is sealed in a token, and no token is set |
+    | `in_clear` | a token is set, and the secret lies beside it in the clear |
+    | `token` | the module or the token is not there, or does not do what is asked |
+    | `pin` | the file of the PIN is missing or open to others, or the token refuses the PIN or is locked |
+    | `no_key` | the token has not the key that opens this file: it was destroyed, or this is another token |
+    | `weak_key` | the token's key can be taken out of it |
     """
 
     def __init__(self, code: str, message: str) -> None:
@@ -77,6 +92,12 @@ class MasterKeys(Protocol):
     def destroy_epoch(self, epoch: int) -> None:
         """Destroy an epoch's secret for good. What only it opens never opens again."""
 
+    def check(self) -> None:
+        """Raise, if the keys that are here cannot be used; makes none."""
+
+    def forms(self) -> dict[str, str]:
+        """Return the first line of each secret's file by its name: IN_CLEAR, IN_MODULE or what is neither."""
+
 
 class _Derived(NamedTuple):
     master: bytes
@@ -85,17 +106,12 @@ class _Derived(NamedTuple):
 
 
 def _derive(secret: bytes, purpose: str, length: int) -> bytes:
-    return HKDF(SHA256(), length, None, f"{_HEADER} {purpose}".encode()).derive(secret)
+    return HKDF(SHA256(), length, None, f"{IN_CLEAR} {purpose}".encode()).derive(secret)
 
 
 def _keys_of(secret: bytes) -> _Derived:
     tokens = {kind: _derive(secret, f"tokens {kind}", 32) for kind in TOKEN_KINDS}
     return _Derived(_derive(secret, "wrap", sealing.MASTER_BYTES), tokens, _derive(secret, "mark", 16))
-
-
-def _made(path: Path) -> None:
-    """Put a new secret at a path; who comes second finds it made."""
-    disk.make_once(path, f"{_HEADER}\n{secrets.token_hex(SECRET_BYTES)}\n".encode())
 
 
 def _tight(path: Path, mode: str) -> os.stat_result:
@@ -106,23 +122,56 @@ def _tight(path: Path, mode: str) -> os.stat_result:
     return found
 
 
-def _secret_in(path: Path) -> bytes:
+def form(path: Path) -> str:
+    """Return the first line of a file, empty if it is no text."""
+    with path.open("rb") as file:
+        return file.readline(80).decode("ascii", "replace").removesuffix("\n")
+
+
+def secret_in(path: Path) -> bytes:
+    """Return the secret that a file holds in the clear. Raises: MasterKeyProblem."""
     try:
         header, text, *rest = path.read_text("ascii").split("\n")
         found = bytes.fromhex(text)
     except (OSError, ValueError):
         header, found, rest = "", b"", []
-    if header != _HEADER or len(found) != SECRET_BYTES or rest != [""]:
+    if header != IN_CLEAR or len(found) != SECRET_BYTES or rest != [""]:
         raise MasterKeyProblem("unreadable", f"{path} is not a secret of this program; put its backup in its place")
     return found
 
 
-class LocalKeys:
-    """Master keys as files of a folder, for its owner alone; made at first start."""
+def overwrite(path: Path) -> None:
+    """Overwrite a file and remove it; a disk may keep what was overwritten."""
+    with path.open("r+b") as file:
+        file.write(bytes(path.stat().st_size))
+        file.flush()
+        os.fsync(file.fileno())
+    path.unlink()
+    disk.sync(path.parent)
+
+
+class FolderKeys(ABC):
+    """Master keys whose secrets are files of a folder, for its owner alone; made at first start."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._known: dict[str, tuple[tuple[int, int, int], _Derived]] = {}
+
+    @abstractmethod
+    def _make(self, name: str) -> None:
+        """Make a new secret; who comes second finds it made."""
+
+    @abstractmethod
+    def _read(self, name: str, path: Path) -> bytes:
+        """Return the secret that a file gives."""
+
+    @abstractmethod
+    def _may_end(self, path: Path) -> None:
+        """Raise, if what opens a file cannot be destroyed just now."""
+
+    @abstractmethod
+    def _end(self, path: Path) -> None:
+        """Destroy what opens a file, apart from the file."""
 
     def _ready(self) -> Path:
         try:
@@ -131,6 +180,20 @@ class LocalKeys:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             disk.sync(self.folder.parent)
         return self.folder
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Be the only one of all processes that makes, moves or destroys; the next waits."""
+        number = os.open(self._ready(), os.O_RDONLY)
+        try:
+            fcntl.flock(number, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(number)
+
+    def _names(self) -> list[str]:
+        index = [_INDEX] if (self._ready() / _INDEX).exists() else []
+        return [f"epoch-{epoch}" for epoch in self.epochs()] + index
 
     def _secret(self, name: str) -> _Derived:
         """Return what a file's secret gives; the file is looked at each time, so that a destroyed one is missed."""
@@ -144,7 +207,7 @@ class LocalKeys:
         which = found.st_dev, found.st_ino, found.st_mtime_ns
         known = self._known.get(name)
         if known is None or known[0] != which:
-            known = self._known[name] = which, _keys_of(_secret_in(path))
+            known = self._known[name] = which, _keys_of(self._read(name, path))
         return known[1]
 
     def epochs(self) -> list[int]:
@@ -154,7 +217,7 @@ class LocalKeys:
     def current(self) -> int:
         """See MasterKeys."""
         if not (found := self.epochs()):
-            _made(self.folder / "epoch-1")
+            self._make("epoch-1")
             found = self.epochs()
         return found[-1]
 
@@ -173,7 +236,7 @@ class LocalKeys:
     def index_key(self) -> bytes:
         """See MasterKeys."""
         if not (self._ready() / _INDEX).exists():
-            _made(self.folder / _INDEX)
+            self._make(_INDEX)
         return self._secret(_INDEX).tokens["search"]
 
     def mark(self, epoch: int) -> bytes:
@@ -183,25 +246,55 @@ class LocalKeys:
     def begin_epoch(self) -> int:
         """See MasterKeys."""
         epoch = self.current() + 1
-        _made(self.folder / f"epoch-{epoch}")
+        self._make(f"epoch-{epoch}")
         return epoch
 
     def destroy_epoch(self, epoch: int) -> None:
-        """Overwrite and remove the epoch's file.
+        """Destroy what opens the epoch's file, overwrite the file and remove it; killed half-way, do it again.
 
         A disk may keep what was overwritten: the folder belongs on an encrypted disk, and its backups in a place
         of their own with a short retention.
         """
-        here = self.epochs()
-        if here and epoch == here[-1]:
-            raise MasterKeyProblem("newest", f"epoch {epoch} is in use; begin the next with `wayfare people rotate`")
-        path = self.folder / f"epoch-{epoch}"
-        if not path.exists():
-            raise MasterKeyProblem("no_epoch", f"there is no {path}: it was destroyed before")
-        with path.open("r+b") as file:
-            file.write(bytes(path.stat().st_size))
-            file.flush()
-            os.fsync(file.fileno())
-        path.unlink()
-        disk.sync(self.folder)
+        path, ending = self.folder / f"epoch-{epoch}", self.folder / f".epoch-{epoch}.ending"
+        with self._alone():
+            here = self.epochs()
+            if here and epoch == here[-1]:
+                raise MasterKeyProblem(
+                    "newest", f"epoch {epoch} is in use; begin the next with `wayfare people rotate`"
+                )
+            if path.exists():
+                self._may_end(path)
+                path.replace(ending)  # nobody looks for it from now on
+            elif not ending.exists():
+                raise MasterKeyProblem("no_epoch", f"there is no {path}: it was destroyed before")
+            self._end(ending)
+            overwrite(ending)
         self._known.pop(f"epoch-{epoch}", None)
+
+    def check(self) -> None:
+        """See MasterKeys."""
+        for name in self._names() if self.folder.exists() else ():
+            self._secret(name)
+
+    def forms(self) -> dict[str, str]:
+        """See MasterKeys."""
+        return {name: form(self.folder / name) for name in self._names()} if self.folder.exists() else {}
+
+
+class LocalKeys(FolderKeys):
+    """Master keys whose secrets lie in their files as they are."""
+
+    def _make(self, name: str) -> None:
+        disk.make_once(self.folder / name, f"{IN_CLEAR}\n{secrets.token_hex(SECRET_BYTES)}\n".encode())
+
+    def _read(self, name: str, path: Path) -> bytes:
+        self._may_end(path)
+        return secret_in(path)
+
+    def _may_end(self, path: Path) -> None:
+        if form(path) == IN_MODULE:
+            mend = "set WAYFARE_KEYS_TOKEN and WAYFARE_KEYS_PIN_FILE to it"
+            raise MasterKeyProblem("in_token", f"{path} opens with a key in a PKCS#11 token; {mend}")
+
+    def _end(self, path: Path) -> None:
+        self._may_end(path)

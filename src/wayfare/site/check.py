@@ -17,6 +17,8 @@ from django.db.migrations.executor import MigrationExecutor
 
 from wayfare.ledger.log import notes
 from wayfare.ledger.log import queries as log
+from wayfare.people.installed import master_keys
+from wayfare.people.masterkeys import MasterKeyProblem
 
 CLOCK_SECONDS = 5
 FREE_BYTES = 2 * 1024**3
@@ -51,6 +53,14 @@ def _keys() -> str:
     for path in (settings.WAYFARE_HOME / "keys").iterdir():
         if stat.S_IMODE(path.stat().st_mode) & 0o077:
             return f"{path} can be read by others; chmod 600 it"
+    return ""
+
+
+def _vault() -> str:
+    try:
+        master_keys().check()
+    except MasterKeyProblem as problem:
+        return str(problem)
     return ""
 
 
@@ -118,6 +128,7 @@ CHECKS: dict[str, Callable[[], str]] = {
     "migrations": _migrations,
     "roles": _roles,
     "keys": _keys,
+    "vault": _vault,
     "clock": _clock,
     "disk": _disk,
     "projections": _ledger,

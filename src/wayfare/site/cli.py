@@ -59,6 +59,7 @@ COMMANDS: dict[str, dict[str, Entry]] = {
         "rotate": Entry("wayfare.people.cli:rotate", "Begin a new master key and move everything to it."),
         "rewrap": Entry("wayfare.people.cli:rewrap", "Go on moving everything to the newest master key."),
         "erase-epoch": Entry("wayfare.people.cli:erase_epoch", "Destroy the master key of an epoch that ended."),
+        "keys": Entry("wayfare.people.cli:keys", "Say how the master keys are kept; seal them in a token.", False),
     },
     "stats": {
         "table": Entry("wayfare.statistics.cli:table", "Count departures or persons by dimensions."),

@@ -17,6 +17,8 @@
 | `WAYFARE_SPARK_MASTER` | `local[*]` | where `--engine spark` runs |
 | `WAYFARE_SPARK_MEMORY` | `4g` | memory of Spark's driver, such as `512m` or `4g` |
 | `WAYFARE_PEOPLE_KEYS` | `keys/people` in the home | the folder of the master keys, never in a database's backup |
+| `WAYFARE_KEYS_TOKEN` | none | the PKCS#11 token that seals them, `pkcs11:token=LABEL?module-path=/path/to/module.so` |
+| `WAYFARE_KEYS_PIN_FILE` | none | the file of that token's PIN, for this user alone (0600) |
 | `WAYFARE_WITNESS_HOME` | `./.wayfare-witness` | the folder of `wayfare witness`: its keys and its memory |
 | `WAYFARE_WITNESS_QUORUM` | `0` | how many witnesses must have cosigned a checkpoint before it counts as published |
 """
@@ -57,6 +59,23 @@ def _text(name: str, default: str, form: str, mend: str) -> str:
     if not re.fullmatch(form, value):
         raise SettingError(f"{name}={value!r} is not {mend}")
     return value
+
+
+def _keys_token() -> tuple[str, str] | None:
+    """Return module and label of a PKCS#11 URI (RFC 7512). Its text is never shown: there may be a PIN in it."""
+    value = os.environ.get("WAYFARE_KEYS_TOKEN", "")
+    pin_file = os.environ.get("WAYFARE_KEYS_PIN_FILE", "")
+    if bool(value) != bool(pin_file):
+        given, missing = ("TOKEN", "PIN_FILE") if value else ("PIN_FILE", "TOKEN")
+        raise SettingError(f"WAYFARE_KEYS_{given} is set without WAYFARE_KEYS_{missing}; set both or neither")
+    if not value:
+        return None
+    found = re.fullmatch(r"pkcs11:token=([^;?&]+)\?module-path=(/[^;?&]+)", value)
+    if not found:
+        form = "pkcs11:token=LABEL?module-path=/path/to/module.so"
+        mend = "write it so, and the PIN into the file of WAYFARE_KEYS_PIN_FILE"
+        raise SettingError(f"WAYFARE_KEYS_TOKEN is not {form}; {mend}")
+    return unquote(found[2]), unquote(found[1])
 
 
 def _secret_key(home: Path) -> str:
@@ -142,6 +161,8 @@ SPARK_MASTER = _text(
 )
 SPARK_MEMORY = _text("WAYFARE_SPARK_MEMORY", "4g", r"[1-9]\d*[mg]", "an amount of memory such as 512m or 4g")
 PEOPLE_KEYS = Path(os.environ.get("WAYFARE_PEOPLE_KEYS") or WAYFARE_HOME / "keys" / "people").absolute()
+KEYS_TOKEN = _keys_token()
+KEYS_PIN_FILE = Path(os.environ.get("WAYFARE_KEYS_PIN_FILE", "")).absolute()
 WITNESS_QUORUM = _number("WAYFARE_WITNESS_QUORUM", 0, 0, 48)
 EMBEDDED = not os.environ.get("DATABASE_URL")
 

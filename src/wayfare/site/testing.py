@@ -25,6 +25,11 @@ def spark_is_here() -> bool:
     return bool(java) and importlib.util.find_spec("pyspark") is not None
 
 
+def softhsm_is_here() -> bool:
+    """Tell whether keys can be kept in a software token: SoftHSM, and the extra that speaks PKCS#11."""
+    return shutil.which("softhsm2-util") is not None and importlib.util.find_spec("pkcs11") is not None
+
+
 def _skipped() -> list[str]:
     missing = []
     if shutil.which("chromium") is None:
@@ -33,6 +38,8 @@ def _skipped() -> list[str]:
         missing.append(
             "Spark tests: Java is not installed (Debian: default-jre-headless), or pyspark (set WAYFARE_SPARK=yes)"
         )
+    if not softhsm_is_here():
+        missing.append("tests of keys in a token: SoftHSM is not installed (Debian: softhsm2), or python-pkcs11")
     return missing
 
 

@@ -101,6 +101,17 @@ def free(port: int, host: str) -> None:
             ) from None
 
 
+def _master_keys_can_be_used() -> None:
+    """Check them before anything starts: what is wrong is told once, and a token is not asked by every process."""
+    from wayfare.people.installed import master_keys
+    from wayfare.people.masterkeys import MasterKeyProblem
+
+    try:
+        master_keys().check()
+    except MasterKeyProblem as problem:
+        raise click.ClickException(str(problem)) from None
+
+
 def _wait_and_tell(port: int, host: str, lines: list[str]) -> Callable[[], None]:
     def tell() -> None:
         until = time.monotonic() + 60
@@ -137,6 +148,7 @@ def up(port: int | None, host: str) -> None:
 
     port = port or settings.WAYFARE_PORT
     free(port, host)
+    _master_keys_can_be_used()
     lines = [f"Wayfare is up at http://{host}:{port}/"]
     supervise([web(port, host), LOG], _wait_and_tell(port, host, lines), _tend_database)
 

@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from wayfare.people import cli, epochs
+from wayfare.people.masterkeys import LocalKeys
 
 
 def run(command, *arguments):
@@ -63,3 +64,38 @@ def test_for_people_it_is_said_in_words(person):
     assert "Epoch 2: moved 1 keys" in said[0]
     assert said[1].splitlines()[0].startswith("1\tended\t0 keys")
     assert "Maryam" not in "".join(said)
+
+
+def test_it_is_said_how_the_keys_are_kept_and_whether_they_can_be_used(person, keys_folder, settings):
+    form = "in the clear" if settings.KEYS_TOKEN is None else "sealed in the token"
+    assert run(cli.keys) == (0, {"keys": {"epoch-1": form, "index": form}, "moved": []})
+    assert f"epoch-1\t{form}" in CliRunner().invoke(cli.keys).output
+    (keys_folder / "epoch-1").write_text("something else")
+    done = CliRunner().invoke(cli.keys)
+    assert done.exit_code == 1
+    assert "epoch-1\tunknown" in done.output
+    assert "its backup" in done.output
+
+
+def test_before_the_first_start_no_key_is_made_by_looking(keys_folder):
+    assert run(cli.keys) == (0, {"keys": {}, "moved": []})
+    assert not keys_folder.exists()
+
+
+def test_without_a_token_nothing_is_sealed_into_one(settings, tmp_path):
+    settings.PEOPLE_KEYS = tmp_path
+    code, said = run(cli.keys, "--into-token")
+    assert (code, "set WAYFARE_KEYS_TOKEN and WAYFARE_KEYS_PIN_FILE" in said) == (1, True)
+
+
+@pytest.mark.token
+def test_keys_are_sealed_into_the_token_by_command(settings, tmp_path, token):
+    settings.PEOPLE_KEYS = tmp_path / "keys"
+    LocalKeys(settings.PEOPLE_KEYS).current()
+    token.set_in(settings)
+    assert "people keys --into-token" in run(cli.keys)[1]
+    said = CliRunner().invoke(cli.keys, ["--into-token"])
+    assert said.exit_code == 0
+    assert "Sealed 1 into the token" in said.output
+    assert "people rotate" in said.output
+    assert run(cli.keys, "--into-token") == (0, {"keys": {"epoch-1": "sealed in the token"}, "moved": []})

@@ -12,7 +12,8 @@ folder = tempfile.TemporaryDirectory(prefix="wayfare-test-", ignore_cleanup_erro
 os.environ["WAYFARE_HOME"] = str(Path(folder.name) / "home")
 os.environ.setdefault("WAYFARE_SHARED_BUFFERS", "128MB")
 os.environ.setdefault("WAYFARE_SPARK_MASTER", "local-cluster[2,1,1024]")  # processes of their own, as in earnest
-os.environ.pop("DATABASE_URL", None)
+for elsewhere in ("DATABASE_URL", "WAYFARE_PEOPLE_KEYS", "WAYFARE_KEYS_TOKEN", "WAYFARE_KEYS_PIN_FILE"):
+    os.environ.pop(elsewhere, None)
 
 hypothesis.settings.register_profile(
     "shared-machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]

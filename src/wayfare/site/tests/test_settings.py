@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 
@@ -30,3 +31,55 @@ def test_a_bad_value_is_refused_by_name(tmp_path, name, value, mend):
     assert mend in done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "home" / "database" / "data").exists()
+
+
+TOKEN = "pkcs11:token=wayfare?module-path=/usr/lib/module.so"
+
+
+@pytest.mark.parametrize(
+    ("token", "pin_file", "said"),
+    [
+        (TOKEN, "", "WAYFARE_KEYS_TOKEN is set without WAYFARE_KEYS_PIN_FILE"),
+        ("", "/run/pin", "WAYFARE_KEYS_PIN_FILE is set without WAYFARE_KEYS_TOKEN"),
+        ("/usr/lib/module.so", "/run/pin", "pkcs11:token=LABEL?module-path="),
+        ("pkcs11:token=wayfare?module-path=module.so", "/run/pin", "pkcs11:token=LABEL?module-path="),
+        (f"{TOKEN}&pin-value=4711", "/run/pin", "the PIN into the file of WAYFARE_KEYS_PIN_FILE"),
+    ],
+)
+def test_a_token_that_is_set_wrong_is_refused_by_name_and_no_pin_is_shown(tmp_path, token, pin_file, said):
+    keys = {"WAYFARE_KEYS_TOKEN": token, "WAYFARE_KEYS_PIN_FILE": pin_file}
+    done = subprocess.run(
+        [sys.executable, "-m", "wayfare.site.cli", "people", "keys"],
+        env={**os.environ, "WAYFARE_HOME": str(tmp_path / "home"), **keys},
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert "4711" not in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("command", [("people", "keys"), ("up", "--port")])
+def test_keys_that_cannot_be_used_stop_the_start_and_nothing_is_made(django_db_setup, tmp_path, command):
+    folder = tmp_path / "people"
+    keys = {
+        "WAYFARE_PEOPLE_KEYS": str(folder),
+        "WAYFARE_KEYS_TOKEN": "pkcs11:token=way%20fare?module-path=/nowhere/module.so",
+        "WAYFARE_KEYS_PIN_FILE": str(tmp_path / "pin"),
+    }
+    for mend in ("WAYFARE_KEYS_PIN_FILE=", "WAYFARE_KEYS_TOKEN: /nowhere/module.so does not start"):
+        done = subprocess.run(
+            [sys.executable, "-m", "wayfare.site.cli", *command, *([_free()] if "--port" in command else [])],
+            env={**os.environ, **keys}, capture_output=True, text=True, check=False, timeout=60,
+        )  # fmt: skip
+        assert done.returncode == 1
+        assert mend in done.stderr
+        assert "Traceback" not in done.stderr
+        assert not folder.exists()
+        (tmp_path / "pin").touch(mode=0o600)
+        (tmp_path / "pin").write_text("4711\n")
+
+
+def _free() -> str:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return str(server.getsockname()[1])
