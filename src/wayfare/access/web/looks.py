@@ -80,6 +80,15 @@ def _uuid(text: str) -> UUID | None:
         raise Http404 from None
 
 
+def _told(about: str) -> str:
+    """Return what a notice says to a data-protection officer."""
+    if about == "many_files":
+        return _("%(who)s has opened the files of many people within an hour, and is slowed down.")
+    if about == "many_searches":
+        return _("%(who)s has searched for people as often as is allowed, and is stopped for a while.")
+    return _("%(who)s opens a file in an emergency; a second person approved it.")
+
+
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs(*APPROVERS)
 def requests(request: StaffRequest) -> HttpResponse:
@@ -112,12 +121,7 @@ def requests(request: StaffRequest) -> HttpResponse:
             {
                 "id": one.id,
                 "at": _moment(one.at, request.actor),
-                "sentence": (
-                    _("%(who)s has opened the files of many people within an hour, and is slowed down.")
-                    if one.about == "many_files"
-                    else _("%(who)s opens a file in an emergency; a second person approved it.")
-                )
-                % {"who": names.get(one.staff, _("A colleague"))},
+                "sentence": _told(one.about) % {"who": names.get(one.staff, _("A colleague"))},
                 "person": one.person,
             }
             for one in told
