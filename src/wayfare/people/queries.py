@@ -51,7 +51,9 @@ def search(text: str, born: Told | None = None, *, limit: int = AT_MOST) -> Resu
     epochs = _epochs()
     made = [token for epoch in epochs for token in keyed(epoch).tokens(texts)]
     at = {text: n for n, text in enumerate(texts, 1)}
-    worths = [(at[text] + n * len(texts), word, worth) for n in range(len(epochs)) for text, word, worth in asked.worths()]
+    worths = [
+        (at[text] + n * len(texts), word, worth) for n in range(len(epochs)) for text, word, worth in asked.worths()
+    ]
     columns = (
         array(str(epoch) for epoch in epochs for _ in texts),
         text_array("\\x" + one.hex() for one in made),

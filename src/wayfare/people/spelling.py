@@ -22,7 +22,16 @@ _SAME = str.maketrans(
     | {"ؤ": "و", "ہ": "ه", "ھ": "ه", "ە": "ه", "ۃ": "ه", "ء": None, "ـ": None, "\u200c": None, "\u200d": None}
     # Letters of Urdu, Pashto and Kurdish that have no sound of their own in the other languages.
     | {**dict.fromkeys("ٹټ", "ت"), **dict.fromkeys("ڈډ", "د"), **dict.fromkeys("ڑړڕ", "ر"), **dict.fromkeys("ںڼ", "ن")}
-    | {**dict.fromkeys("ےێۍ", "ی"), **dict.fromkeys("ګڭ", "گ"), "څ": "س", "ځ": "ز", "ږ": "ژ", "ښ": "ش", "ڵ": "ل", "ۆ": "و"}
+    | {
+        **dict.fromkeys("ےێۍ", "ی"),
+        **dict.fromkeys("ګڭ", "گ"),
+        "څ": "س",
+        "ځ": "ز",
+        "ږ": "ژ",
+        "ښ": "ش",
+        "ڵ": "ل",
+        "ۆ": "و",
+    }
     | {"ڤ": "ف"}
 )
 _HEARD = str.maketrans(
@@ -31,8 +40,11 @@ _HEARD = str.maketrans(
     | {"ذ": "d", "ظ": "z", "ز": "z", "ژ": "z", "ر": "r", "ف": "f", "ل": "l", "م": "m", "ن": "n"}
 )
 _TOGETHER = (
+    # X before a letter marks it as another one in passports (ICAO Doc 9303-3, 6.C): XH is ح, XSH ش, XDZ ض.
+    (re.compile(r"xdz"), "d"),
+    (re.compile(r"x(?=sh|kh|th|dh|ss|tt|zz|h(?![aeiou])|a[aehy]|ta$)"), ""),
     (re.compile(r"^ou(?=[aeiouy])"), "w"),
-    (re.compile(r"sch|tch|sh|ch|ç"), "s"),
+    (re.compile(r"sch|tch|sh|ch|ts|ç"), "s"),
     (re.compile(r"kh|ck|cq"), "k"),
     (re.compile(r"gh|dj|dzh|zh"), "g"),
     (re.compile(r"dh"), "d"),
@@ -51,9 +63,11 @@ _JOINED_ARABIC = re.compile(r"(?<=..)ال(?=(دین|له)$)")
 _JOINED_LATIN = re.compile(r"(?<=..)[aeou]l(?=d+[ie]+ne?$)")
 _ASSIMILATED = re.compile(r"[aeu]([rstdnz])\1[aeiou]..")
 _SUN = frozenset({"ar", "as", "ash", "ad", "an", "at", "az", "er", "es", "ed", "en", "et", "ez", "ur", "us"})
-_BOUND = {"allah": "allah", "ullah": "allah", "ollah": "allah", "ulla": "allah", "الله": "الله", "لله": "الله"} | dict.fromkeys(
-    ("din", "deen", "dine", "eddin", "eddine", "uddin", "addin", "aldin"), "din"
-) | {"الدین": "الدین"}
+_BOUND = (
+    {"allah": "allah", "ullah": "allah", "ollah": "allah", "ulla": "allah", "الله": "الله", "لله": "الله"}
+    | dict.fromkeys(("din", "deen", "dine", "eddin", "eddine", "uddin", "addin", "aldin"), "din")
+    | {"الدین": "الدین"}
+)
 """Second halves of names that are written apart or not, such as Nour Eddine and Habib Ullah."""
 _SERVANT = re.compile(r"abd([aeou]{1,2}[lrnstdz]?)?")
 
@@ -173,11 +187,21 @@ def _choices(part: str, at: str) -> set[str]:
     written = _DOUBLED.sub(r"\1", "".join(_WRITTEN_AS[letter] for letter in part))
     if at == "first":
         return {"a", "a" + written.removeprefix("a")}
-    return {written, written[-1], ""} | ({"a", "i"} if at == "last" else set())
+    short = {""} if len(part) == 1 or at == "last" else set()  # two letters, as in ou, are for a long one
+    return {written, written[-1]} | short | ({"a", "i"} if at == "last" else set())
 
 
-_HEARD_AS = {"z": "dg", "d": "z", "s": "t", "t": "s", "g": "kzy", "k": "gh", "h": "k", "y": "g", "b": "f", "f": "b", "w": "f"}
+_HEARD_AS = {"z": "dg", "d": "z", "s": "t", "t": "s", "g": "kzyh", "k": "gh", "h": "kg", "y": "ga", "a": "y"} | {
+    "b": "f",
+    "f": "bw",
+    "w": "f",
+}
 _UNHEARD = "hf"
+
+
+def heard_as(found: str) -> set[str]:
+    """Return the bones in which one letter is another that is heard like it."""
+    return {found[:n] + letter + found[n + 1 :] for n, one in enumerate(found) for letter in _HEARD_AS.get(one, "")}
 
 
 @lru_cache(50_000)
@@ -186,8 +210,8 @@ def alike(found: str) -> frozenset[str]:
 
     At most two letters apart: ض is d in Arabic and z in Persian, ق is q or gh, و is w or v, ث is th or s.
     """
-    once = {found[:n] + letter + found[n + 1 :] for n, one in enumerate(found) for letter in _HEARD_AS.get(one, "")}
-    twice = {one[:n] + letter + one[n + 1 :] for one in once for n, old in enumerate(one) for letter in _HEARD_AS.get(old, "")}
+    once = heard_as(found)
+    twice = {other for one in once for other in heard_as(one)}
     fewer = {found[:n] + found[n + 1 :] for n, one in enumerate(found) if n and one in _UNHEARD}
     more = {found[:n] + letter + found[n:] for n in range(1, len(found) + 1) for letter in _UNHEARD}
     return frozenset((once | twice | fewer | more) - {found})

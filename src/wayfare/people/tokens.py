@@ -25,7 +25,17 @@ from cryptography.hazmat.primitives.ciphers.modes import ECB
 
 from wayfare.people.births import Birth, Told, days
 from wayfare.people.names import Names
-from wayfare.people.spelling import alike, bones, is_arabic, long_vowels, near, near_bones, perhaps_long, words
+from wayfare.people.spelling import (
+    alike,
+    bones,
+    heard_as,
+    is_arabic,
+    long_vowels,
+    near,
+    near_bones,
+    perhaps_long,
+    words,
+)
 
 TOKEN_BYTES = 16
 WORD_LIMIT = 8
@@ -155,7 +165,11 @@ def _of_word(n: int, here: list[str], by_kind: dict[str, list[set[str]]]) -> dic
     joined = [at for at in (n - 1, n) if 0 <= at < len(here) - 1]
     for some in by_kind["bones"][n]:
         found |= {f"bones:{one}": WEIGHTS["alike"] for one in alike(some)}
-        found |= {f"pair:{_pair(some[:at], some[at:])}": WEIGHTS["bones"] for at in range(1, len(some))}
+        apart = [(some[:at], some[at:]) for at in range(1, len(some))]
+        if is_arabic(word):
+            found |= {f"pair:{_pair(a, other)}": WEIGHTS["alike"] for a, b in apart for other in heard_as(b)}
+            found |= {f"pair:{_pair(other, b)}": WEIGHTS["alike"] for a, b in apart for other in heard_as(a)}
+        found |= {f"pair:{_pair(a, b)}": WEIGHTS["bones"] for a, b in apart}
     both = {a + b for at in joined for a in by_kind["bones"][at] for b in by_kind["bones"][at + 1]}
     found |= {f"bones:{one}": WEIGHTS["alike"] for some in both for one in alike(some)}
     found |= {f"bones:{one}": WEIGHTS["bones"] for one in both}
