@@ -40,6 +40,10 @@ from wayfare.people.spelling import (
 TOKEN_BYTES = 16
 WORD_LIMIT = 8
 """Words of one written name, or of a search, that count; the rest are left out."""
+AROUND_LIMIT = 4
+"""Words of a search whose pairs are asked for with errors too; the rest as they are."""
+LONGEST = 8
+"""Bones that are asked for with errors; longer ones are rare enough as they are."""
 WEIGHTS = {"word": 4.0, "joined": 4.0, "near": 3.0, "bones": 2.6, "alike": 2.2, "long": 3.2}
 """What a word of the search is worth by how it was found: the best of these counts, once."""
 INITIAL = 1.0
@@ -152,7 +156,7 @@ def asked(text: str, born: Told | None = None) -> Asked:
     by_kind = _of_words(here)
     found = [_of_word(n, here, by_kind) for n in range(len(here))]
     weights = {one: BIRTH_WEIGHTS[one.partition(":")[0]] for one in of_birth(birth)}
-    each = [_around(some) for some in by_kind["bones"]]
+    each = [_around(some, n < AROUND_LIMIT) for n, some in enumerate(by_kind["bones"])]
     more = [_two(one, other) for one, other in combinations(each, 2)]
     more += [{f"born:{text}+{year}": worth for text, worth in one.items() for year in _years(birth)} for one in each]
     return Asked(found, _swapped(born) | weights, more)
@@ -181,9 +185,11 @@ def _of_word(n: int, here: list[str], by_kind: dict[str, list[set[str]]]) -> dic
     return found if len(word) > 1 else dict.fromkeys(found, INITIAL)
 
 
-def _around(some: Iterable[str]) -> dict[str, float]:
-    """Return bones and those that may be meant by them, each with its worth."""
+def _around(some: Iterable[str], errors: bool) -> dict[str, float]:
+    """Return bones and, with errors, those that may be meant by them, each with its worth."""
     exact = set(some)
+    if not errors or max(map(len, exact), default=0) > LONGEST:
+        return dict.fromkeys(exact, WEIGHTS["bones"])
     found = dict.fromkeys((other for one in exact for other in near_bones(one)), WEIGHTS["alike"] / 2)
     found |= dict.fromkeys((other for one in exact for other in alike(one)), WEIGHTS["alike"])
     return found | dict.fromkeys(exact, WEIGHTS["bones"])

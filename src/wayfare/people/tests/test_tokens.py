@@ -217,6 +217,17 @@ def test_titles_are_no_names():
     ) == of_names(named("Nur"), Birth())
 
 
+@given(
+    st.lists(st.text("abdfghklmnrstwyzqxv", min_size=1, max_size=40), max_size=9)
+    | st.lists(st.text("ابدهوزحطيكلمنسعفصقرشتثخذضظغ", min_size=1, max_size=40), max_size=9)
+)
+def test_the_longest_search_asks_for_no_more_than_the_database_takes(parts):
+    """In two epochs at once, as while one is moved to the next."""
+    query = asked(" ".join(parts), Told("gregorian", 1990, 5, 7))
+    assert 2 * len(query.texts()) <= 40_000
+    assert 2 * len(query.worths()) <= 80_000
+
+
 @given(st.text(max_size=60), st.text(max_size=60))
 def test_any_text_can_be_asked_for_and_kept(one, other):
     for text in (one, other):
