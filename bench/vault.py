@@ -47,8 +47,11 @@ def told(name: str, year: int) -> dict[str, Any]:
     }
 
 
-def names(chance: random.Random) -> Callable[[], str]:
-    """Return a source of names in which few given names and family names are very common, as they are."""
+def names(chance: random.Random, drawing: random.Random | None = None) -> Callable[[], str]:
+    """Return a source of names in which few given names and family names are very common, as they are.
+
+    `drawing`: who draws from them, if not `chance`, which makes them.
+    """
     syllables = [a + b for a in "bdfghjklmnrstwyz" for b in ("a", "i", "u", "ar", "in", "ad", "em")]
     made = [["".join(chance.choices(syllables, k=chance.choice((2, 2, 3)))) for _ in range(n)] for n in (2_000, 20_000)]
     weights = [[1 / (rank + 3) for rank in range(len(some))] for some in made]
@@ -56,7 +59,9 @@ def names(chance: random.Random) -> Callable[[], str]:
 
     def name() -> str:
         if not ready:
-            given, family = (chance.choices(some, weight, k=10_000) for some, weight in zip(made, weights, strict=True))
+            given, family = (
+                (drawing or chance).choices(some, weight, k=10_000) for some, weight in zip(made, weights, strict=True)
+            )
             ready.extend(f"{a} {b}".title() for a, b in zip(given, family, strict=True))
         return ready.pop()
 
@@ -278,46 +283,92 @@ def fill_people(people: list[uuid.UUID]) -> None:
                 copy.write_row((person, "paris", number, NOW))
 
 
-def searching(number: int, searches: int, secret: str) -> dict[str, Any]:
+def set_up() -> None:
+    from wayfare.site import runtime
+
+    runtime.set_up_django()
+
+
+PART = 25_000
+"""People whose tokens one process makes and copies at a time."""
+
+
+def fill_part(seed: int, people: list[uuid.UUID], share: float) -> list[tuple[uuid.UUID, str]]:
+    """Copy tokens and marks of some people in; return a share of them with their names, to be searched for."""
     from django.db import connections
 
-    from wayfare.access import operations as access
-    from wayfare.people import operations, queries, sealing, tokens
+    from wayfare.people import operations, sealing, tokens
     from wayfare.people.installed import keyed, master_keys
     from wayfare.people.names import Names
 
-    keys, chance = master_keys(), random.Random(4)
-    epoch, name = keys.current(), names(random.Random(5))
+    keys, chance = master_keys(), random.Random(seed)
+    epoch, name = keys.current(), names(random.Random(5), chance)
     making, marks = keyed(epoch), keys.token_key(epoch, "marks")
-    people = [uuid.uuid4() for _ in range(number)]
-    fill_people(people)
     known: list[tuple[uuid.UUID, str]] = []
     with connections["owner"].cursor() as cursor:
-        cursor.execute("delete from people_limits")
-        cursor.execute("insert into people_limits values (true, 1000000, 1000000)")
-        for at in range(0, number, 50_000):
-            some = people[at : at + 50_000]
-            rows: list[tuple[bytes, uuid.UUID]] = []
-            for person in some:
+        with cursor.copy("copy people_token from stdin (format binary)") as copy:
+            copy.set_types(["int4", "text", "text", "bytea", "uuid"])
+            for person in people:
                 said = name()
                 file = operations.file_from(told(said, chance.randint(1950, 2015)), at=NOW)
                 of_names, birth = operations._named(file.groups)
                 assert isinstance(of_names, Names)
-                rows += [
-                    (one, person) for one in making.tokens(tokens.of_names(of_names, birth) | tokens.of_birth(birth))
-                ]
-                if chance.random() < 5 * searches / number:
+                for one in making.tokens(tokens.of_names(of_names, birth) | tokens.of_birth(birth)):
+                    copy.write_row((epoch, "search", "paris", one, person))
+                if chance.random() < share:
                     known.append((person, said))
-            with cursor.copy("copy people_token from stdin (format binary)") as copy:
-                copy.set_types(["int4", "text", "text", "bytea", "uuid"])
-                for token, person in rows:
-                    copy.write_row((epoch, "search", "paris", token, person))
-            with cursor.copy("copy people_mark from stdin (format binary)") as copy:
-                copy.set_types(["uuid", "int4", "bytea"])
-                for person in some:
-                    place = sealing.Place(person, operations.MARK, 1, epoch)
-                    copy.write_row((person, epoch, sealing.seal(marks, place, b"A. B.")))
+        with cursor.copy("copy people_mark from stdin (format binary)") as copy:
+            copy.set_types(["uuid", "int4", "bytea"])
+            for person in people:
+                place = sealing.Place(person, operations.MARK, 1, epoch)
+                copy.write_row((person, epoch, sealing.seal(marks, place, b"A. B.")))
+    return known
+
+
+def fill_searched(number: int, searches: int) -> list[tuple[uuid.UUID, str]]:
+    """Put so many people in to be searched, by every core, and their indexes at the end; return some by name."""
+    import multiprocessing
+
+    from django.db import connections
+
+    people = [uuid.uuid4() for _ in range(number)]
+    fill_people(people)
+    with connections["owner"].cursor() as cursor:
+        cursor.execute("update people_limits set searches_a_minute = 1000000, searches_a_day = 1000000")
+        cursor.execute("select conname, pg_get_constraintdef(oid) from pg_constraint"
+                       " where conrelid = 'people_token'::regclass and contype = 'p'")  # fmt: skip
+        constraints = cursor.fetchall()
+        cursor.execute("select indexname, indexdef from pg_indexes where tablename = 'people_token'"
+                       " and indexname <> all (%s)", [[name for name, _ in constraints]])  # fmt: skip
+        indexes = cursor.fetchall()
+        for name, _ in constraints:
+            cursor.execute(f"alter table people_token drop constraint {name}")
+        for name, _ in indexes:
+            cursor.execute(f"drop index {name}")
+    parts = [people[at : at + PART] for at in range(0, number, PART)]
+    with multiprocessing.get_context("spawn").Pool(initializer=set_up) as pool:
+        work = [(seed, part, 5 * searches / number) for seed, part in enumerate(parts)]
+        known = [one for some in pool.starmap(fill_part, work, chunksize=1) for one in some]
+    with connections["owner"].cursor() as cursor:
+        cursor.execute("set maintenance_work_mem = '2GB'")
+        for name, definition in constraints:
+            cursor.execute(f"alter table people_token add constraint {name} {definition}")
+        for _, definition in indexes:
+            cursor.execute(definition)
         cursor.execute("vacuum analyze people_token, people_mark, people_person")
+    return known
+
+
+def searching(number: int, searches: int, secret: str) -> dict[str, Any]:
+    from django.db import connections
+
+    from wayfare.access import operations as access
+    from wayfare.people import queries
+
+    start = time.perf_counter()
+    known, chance = fill_searched(number, searches), random.Random(4)
+    filled = time.perf_counter() - start
+    with connections["owner"].cursor() as cursor:
         cursor.execute("select count(*), pg_total_relation_size('people_token') from people_token")
         rows_of, size = cursor.fetchone()
     took, hits = [], 0
@@ -334,6 +385,7 @@ def searching(number: int, searches: int, secret: str) -> dict[str, Any]:
     took.sort()
     return {
         "people": number,
+        "seconds_to_fill": round(filled),
         "tokens": rows_of,
         "token_bytes_a_person": round(size / number),
         "searches": len(took),

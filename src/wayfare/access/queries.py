@@ -228,7 +228,7 @@ def waiting_for_approval() -> list[Waiting]:
 
 
 class Notice(NamedTuple):
-    """What a data-protection officer is told: `many_files` or `break_glass`."""
+    """What a data-protection officer is told: `many_files`, `many_searches` or `break_glass`."""
 
     id: int
     at: datetime

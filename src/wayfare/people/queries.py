@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.db import connection
 
+from wayfare.ledger.queries import array, text_array
 from wayfare.people import sealing, tokens
 from wayfare.people.births import Told
 from wayfare.people.installed import keyed, master_keys
@@ -17,8 +18,10 @@ from wayfare.people.sealing import Place
 from wayfare.people.statements import called
 
 AT_MOST = 20
-EACH = 100
+EACH = 500
 """Of a token that more people have, so many are candidates; on the others it only counts."""
+BEST = 300
+"""Candidates that are looked for under common tokens, and of whom some are shown."""
 
 
 class Result(NamedTuple):
@@ -47,8 +50,19 @@ def search(text: str, born: Told | None = None, *, limit: int = AT_MOST) -> Resu
     texts = asked.texts()
     epochs = _epochs()
     made = [token for epoch in epochs for token in keyed(epoch).tokens(texts)]
-    of = [epoch for epoch in epochs for _ in texts]
-    rows = called("select * from people_search(%s::int[], %s::bytea[], %s, %s)", [of, made, case_number_in(text), EACH])
+    at = {text: n for n, text in enumerate(texts, 1)}
+    worths = [
+        (at[text] + n * len(texts), word, worth) for n in range(len(epochs)) for text, word, worth in asked.worths()
+    ]
+    columns = (
+        array(str(epoch) for epoch in epochs for _ in texts),
+        text_array("\\x" + one.hex() for one in made),
+        *(array(str(one[n]) for one in worths) for n in range(3)),
+    )
+    rows = called(
+        "select * from people_search(%s::int[], %s::bytea[], %s::int[], %s::int[], %s::real[], %s, %s, %s)",
+        [*columns, case_number_in(text), EACH, BEST],
+    )
     hits: dict[UUID, set[str]] = defaultdict(set)
     named: list[tokens.Found] = []
     for person, matched, _ in rows:

@@ -19,23 +19,40 @@ from itertools import combinations, pairwise
 from typing import NamedTuple
 from uuid import UUID
 
-import jellyfish
 from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import ECB
 
 from wayfare.people.births import Birth, Told, days
 from wayfare.people.names import Names
-from wayfare.people.spelling import bones, is_arabic, near, words
+from wayfare.people.spelling import (
+    alike,
+    bones,
+    heard_as,
+    is_arabic,
+    long_vowels,
+    near,
+    near_bones,
+    perhaps_long,
+    words,
+)
 
 TOKEN_BYTES = 16
 WORD_LIMIT = 8
 """Words of one written name, or of a search, that count; the rest are left out."""
-WEIGHTS = {"word": 4.0, "joined": 4.0, "near": 3.0, "sound": 2.0, "bones": 2.6}
+AROUND_LIMIT = 4
+"""Words of a search whose pairs are asked for with errors too; the rest as they are."""
+LONGEST = 8
+"""Bones that are asked for with errors; longer ones are rare enough as they are."""
+WEIGHTS = {"word": 4.0, "joined": 4.0, "near": 3.0, "bones": 2.6, "alike": 2.2, "long": 3.2}
 """What a word of the search is worth by how it was found: the best of these counts, once."""
+INITIAL = 1.0
+"""What a single letter is worth, which is found only where it was enrolled so."""
 BIRTH_WEIGHTS = {"day": 4.0, "swapped": 2.5, "month": 2.5, "year": 1.5}
-LEAST = 0.45
+LEAST = 0.3
 """Of what a search could score; who scores less is no result."""
+BESIDE = 0.7
+"""Of the best score; who scores less beside it is no result."""
 
 
 class Keyed:
@@ -58,24 +75,22 @@ class Keyed:
         return [whole[at : at + TOKEN_BYTES] for at in range(0, len(whole), TOKEN_BYTES)]
 
 
-def _sounds(word: str) -> list[str]:
-    if is_arabic(word) or len(word) < 3:
-        return []
-    return [sound] if len(sound := jellyfish.metaphone(word)) > 1 else []
-
-
 def _of_words(found: list[str]) -> dict[str, list[set[str]]]:
     """Return, by kind, what each word gives."""
     return {
         "word": [{word} for word in found],
-        "sound": [set(_sounds(word)) for word in found],
-        "bones": [{one for one in bones(word) if len(one) > 1} for word in found],
+        "bones": [set(bones(word)) if len(word) > 1 else set() for word in found],
+        "long": [{long_vowels(word)} if is_arabic(word) else set() for word in found],
     }
 
 
 def _pairs(bones_of: list[set[str]]) -> set[str]:
     """Return each two words of a name together, in no order: common names meet in few people."""
-    return {"+".join(sorted((a, b))) for one, other in combinations(bones_of, 2) for a in one for b in other}
+    return {_pair(a, b) for one, other in combinations(bones_of, 2) for a in one for b in other}
+
+
+def _pair(one: str, other: str) -> str:
+    return "+".join(sorted((one, other)))
 
 
 def _years(birth: Birth) -> set[str]:
@@ -117,12 +132,17 @@ class Asked(NamedTuple):
     words: list[dict[str, float]]
     """For each word of the search, text → worth."""
     birth: dict[str, float]
-    more: set[str]
-    """Texts that only help to find candidates: two things at once."""
+    more: list[dict[str, float]]
+    """Texts that only help to find candidates, two things at once: such as two words of a name."""
 
     def texts(self) -> list[str]:
         """Return every text once."""
-        return list(dict.fromkeys([text for word in self.words for text in word] + [*self.birth, *sorted(self.more)]))
+        return list(dict.fromkeys(text for one in (*self.words, self.birth, *self.more) for text in one))
+
+    def worths(self) -> list[tuple[str, int, float]]:
+        """Return each text with the number of what it is found by, and its worth."""
+        every = enumerate((*self.words, self.birth, *self.more))
+        return [(text, number, worth) for number, one in every for text, worth in one.items()]
 
     def most(self) -> float:
         """Return the most that can be scored."""
@@ -132,20 +152,57 @@ class Asked(NamedTuple):
 def asked(text: str, born: Told | None = None) -> Asked:
     """Return what a search for a name, a birth, or both asks for."""
     here = words(text)[:WORD_LIMIT]
-    by_kind = _of_words(here)
-    found: list[dict[str, float]] = []
-    for n, word in enumerate(here):
-        mine = {f"word:{one}": WEIGHTS["near"] for one in near(word)}
-        for kind, each in by_kind.items():
-            mine |= {f"{kind}:{one}": WEIGHTS[kind] for one in each[n]}
-        mine |= {f"word:{a}{b}": WEIGHTS["joined"] for a, b in pairwise(here) if word in (a, b)}
-        found.append(mine)
     birth = Birth(born)
-    texts = of_birth(birth)
-    weights = {one: BIRTH_WEIGHTS[one.partition(":")[0]] for one in texts}
-    more = {f"pair:{pair}" for pair in _pairs(by_kind["bones"])}
-    more |= {f"born:{one}+{year}" for some in by_kind["bones"] for one in some for year in _years(birth)}
+    by_kind = _of_words(here)
+    found = [_of_word(n, here, by_kind) for n in range(len(here))]
+    weights = {one: BIRTH_WEIGHTS[one.partition(":")[0]] for one in of_birth(birth)}
+    each = [_around(some, n < AROUND_LIMIT) for n, some in enumerate(by_kind["bones"])]
+    more = [_two(one, other) for one, other in combinations(each, 2)]
+    more += [{f"born:{text}+{year}": worth for text, worth in one.items() for year in _years(birth)} for one in each]
     return Asked(found, _swapped(born) | weights, more)
+
+
+def _of_word(n: int, here: list[str], by_kind: dict[str, list[set[str]]]) -> dict[str, float]:
+    """Return the texts by which the search's word `n` is found, the best worth of each."""
+    word = here[n]
+    found: dict[str, float] = {}
+    joined = [at for at in (n - 1, n) if 0 <= at < len(here) - 1]
+    for some in by_kind["bones"][n]:
+        found |= {f"bones:{one}": WEIGHTS["alike"] for one in alike(some)}
+        apart = [(some[:at], some[at:]) for at in range(1, len(some))]
+        if is_arabic(word):
+            found |= {f"pair:{_pair(a, other)}": WEIGHTS["alike"] for a, b in apart for other in heard_as(b)}
+            found |= {f"pair:{_pair(other, b)}": WEIGHTS["alike"] for a, b in apart for other in heard_as(a)}
+        found |= {f"pair:{_pair(a, b)}": WEIGHTS["bones"] for a, b in apart}
+    both = {a + b for at in joined for a in by_kind["bones"][at] for b in by_kind["bones"][at + 1]}
+    found |= {f"bones:{one}": WEIGHTS["alike"] for some in both for one in alike(some)}
+    found |= {f"bones:{one}": WEIGHTS["bones"] for one in both}
+    found |= {f"word:{one}": WEIGHTS["near"] for one in near(word)}
+    found |= {f"long:{one}": WEIGHTS["long"] for one in (() if is_arabic(word) else perhaps_long(word))}
+    for kind, each in by_kind.items():
+        found |= {f"{kind}:{one}": WEIGHTS[kind] for one in each[n]}
+    found |= {f"word:{here[at]}{here[at + 1]}": WEIGHTS["joined"] for at in joined}
+    return found if len(word) > 1 else dict.fromkeys(found, INITIAL)
+
+
+def _around(some: Iterable[str], errors: bool) -> dict[str, float]:
+    """Return bones and, with errors, those that may be meant by them, each with its worth."""
+    exact = set(some)
+    if not errors or max(map(len, exact), default=0) > LONGEST:
+        return dict.fromkeys(exact, WEIGHTS["bones"])
+    found = dict.fromkeys((other for one in exact for other in near_bones(one)), WEIGHTS["alike"] / 2)
+    found |= dict.fromkeys((other for one in exact for other in alike(one)), WEIGHTS["alike"])
+    return found | dict.fromkeys(exact, WEIGHTS["bones"])
+
+
+def _two(one: Mapping[str, float], other: Mapping[str, float]) -> dict[str, float]:
+    """Return two words of a name together, one of them at least as it is asked."""
+    return {
+        f"pair:{_pair(a, b)}": worth + also
+        for a, worth in one.items()
+        for b, also in other.items()
+        if WEIGHTS["bones"] in (worth, also)
+    }
 
 
 def _swapped(born: Told | None) -> dict[str, float]:
@@ -169,11 +226,12 @@ def ranked(search: Asked, hits: Mapping[UUID, Collection[str]], limit: int) -> l
     Each word of the search counts by the best way in which it was found, so that a person with many spellings does
     not outrank one with few. `hits`: for each candidate, the asked texts that are theirs.
     """
-    most = search.most()
-    found = []
+    most, scores = search.most(), dict[UUID, float]()
     for person, texts in hits.items():
         score = sum(max((word[text] for text in texts if text in word), default=0.0) for word in search.words)
         score += max((search.birth[text] for text in texts if text in search.birth), default=0.0)
         if most and score / most >= LEAST:
-            found.append(Found(person, round(score / most, 3)))
+            scores[person] = round(score / most, 3)
+    least = max(scores.values(), default=0.0) * BESIDE
+    found = [Found(person, score) for person, score in scores.items() if score >= least]
     return sorted(found, key=lambda one: (-one.score, one.person))[:limit]

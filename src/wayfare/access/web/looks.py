@@ -23,6 +23,9 @@ from wayfare.access.signin.web import StaffRequest, needs
 A_PAGE = 50
 _NOTICES = {
     "many_files": gettext_lazy("%(who)s has opened the files of many people within an hour, and is slowed down."),
+    "many_searches": gettext_lazy(
+        "%(who)s has searched for people as often as is allowed, and is stopped for a while."
+    ),
     "break_glass": gettext_lazy("%(who)s opens a file in an emergency; a second person approved it."),
     "roles": gettext_lazy("%(who)s asked for roles for a colleague; a second person has to confirm them."),
 }

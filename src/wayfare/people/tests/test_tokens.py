@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from wayfare.people import tokens
 from wayfare.people.births import Birth, Told
 from wayfare.people.names import Name, Names, Part, Written
-from wayfare.people.spelling import bones, near, words
+from wayfare.people.spelling import HEARD, alike, bones, heard_as, near, near_bones, perhaps_long, words
 from wayfare.people.tokens import Keyed, asked, of_birth, of_names, ranked
 
 SAME = (
@@ -66,6 +66,90 @@ def test_names_of_others_are_not_found():
     first = [spellings.split("|")[0] for spellings in SAME]
     wrong = [(one, other) for one in first for other in first if one != other and score(one, other)]
     assert wrong == []
+
+
+STANDARDS = {
+    # Romanization of Arabic, BGN/PCGN 1956 system.
+    "BGN/PCGN 1956": "Muḩammad=محمد|Khālid=خالد|Yūsuf=يوسف|‘Abd ar Raḩmān=عبد الرحمن|Ḩusayn=حسين|Fāţimah=فاطمة|Ţāriq=طارق"
+    "|Ghālib=غالب|Sharīf=شريف|Jamāl=جمال|Thāmir=ثامر|Qāsim=قاسم|Nūr ad Dīn=نور الدين|Ḩabīb Allāh=حبيب الله",
+    # Romanization of Persian, BGN/PCGN 1958 system.
+    "BGN/PCGN 1958": "Ḩoseyn=حسین|Moḩammad Reẕā=محمدرضا|Reẕā Şādeqī=رضا صادقی|Qāsem=قاسم|Gholāmḩoseyn=غلامحسین"
+    "|Parvīz=پرویز|Bīzhan=بیژن|Vaḩīd=وحید|‘Alīreẕā=علیرضا",
+    # ISO 233:1984, Arabic to Latin.
+    "ISO 233": "ẖālid=خالد|ǧamāl=جمال|šarīf=شريف|ġālib=غالب|ḥusayn=حسين|ṯāmir=ثامر|ḍiyāʾ=ضياء|ṭāriq=طارق",
+    # ICAO Doc 9303-3, 6.C: Arabic in the machine-readable zone.
+    "ICAO Arabic": "MXHMD=محمد|XKHALD=خالد|YWSF=يوسف|XHSYN=حسين|FAXTTMXAH=فاطمة|QASM=قاسم|ABW<BKR=أبو بكر|XSHRYF=شريف"
+    "|RXDZA=رضا|XTHAMR=ثامر|ALRAZY=الرازي",
+    # ICAO Doc 9303-3, 6.B: Cyrillic in the machine-readable zone.
+    "ICAO Cyrillic": "IULIIA=Юлия|SERGEI=Сергей|SHCHERBAKOV=Щербаков|IUSUF=Юсуф|KHASAN=Хасан|ZHUKOV=Жуков|HRYHORII=Григорій"
+    "|MYKHAILO=Михайло|DZHAMSHYD=Джамшид",
+    # Romanization of Russian, BGN/PCGN 1947; of Ukrainian, 2019 agreement.
+    "BGN/PCGN Cyrillic": "Yuliya=Юлия|Sergey=Сергей|Shcherbakov=Щербаков|Yel’tsin=Ельцин|Khasan=Хасан|Zhukov=Жуков"
+    "|Yevhen=Євген|Hryhorii=Григорій",
+    # ISO 9:1995, Cyrillic to Latin.
+    "ISO 9": "Ûliâ=Юлия|Ŝerbakov=Щербаков|Hasan=Хасан|Žukov=Жуков|Ščerbina=Щербина|Ûsuf=Юсуф",
+    # Arabic and Cyrillic for the same names, as a person from Central Asia may have both on documents.
+    "both": "محمد=Мухаммад|حسين=Хусейн|يوسف=Юсуф|خالد=Халид|جمشید=Джамшид",
+}
+PAIRS = [(source, *pair.split("=")) for source, pairs in STANDARDS.items() for pair in pairs.split("|")]
+
+
+@pytest.mark.parametrize(("source", "one", "other"), PAIRS)
+def test_a_standard_s_spelling_and_the_own_script_find_each_other(source, one, other):
+    assert score(one, other) >= tokens.LEAST, source
+    assert score(other, one) >= tokens.LEAST, source
+
+
+APART = (
+    "محمد=خالد|محمد=Ahmed|حسين=Yusuf Karimi|فاطمة=Leila|يوسف=Yasmin|Сергей=Жуков|Хасан=Юсуф|Юлия=Oleksandr|قاسم=Walid|رضا=Omar"
+    "|Тарас=Борис|شريف=Ghalib|جمال=Parviz|عبد الرحمن=عبد اللطيف|Abdullah=Abdulrahman|الرازي=القحطاني|طارق=Mustafa"
+    "|MXHMD=خالد|Mikhail=Григорій|نور الدين=Habibullah"
+)
+
+
+@pytest.mark.parametrize("pair", APART.split("|"))
+def test_other_names_are_not_found_in_another_script(pair):
+    one, other = pair.split("=")
+    assert score(one, other) == 0.0
+    assert score(other, one) == 0.0
+
+
+def test_the_vowels_that_are_written_tell_names_of_the_same_bones_apart():
+    assert score("Mahmoud", "محمود") > score("Mohammed", "محمود") > 0
+    assert score("Mohammed", "محمد") > score("Mahmoud", "محمد") > 0
+    assert score("Walid", "وليد") == score("Oualid", "وليد")
+
+
+def test_a_joined_name_and_its_parts_find_each_other_in_any_script():
+    for one, other in (("Mohammad Reza", "محمدرضا"), ("Noureddine", "نور الدين"), ("Bendjemil", "بن جميل")):
+        assert score(one, other) >= tokens.LEAST
+        assert score(other, one) >= tokens.LEAST
+
+
+def test_an_initial_takes_little_away():
+    assert 1.0 > score("Diana P Kofron", "Diana Paige Kofron") > score("Diana Peter Kofron", "Diana Paige Kofron")
+
+
+def test_who_scores_far_less_than_the_best_is_not_shown():
+    query = asked("Khaled Karimi")
+    kept = [set(query.texts()) & of_names(named(name), Birth()) for name in ("Khaled Karimi", "Khaled Anders")]
+    best, weak = ({UUID(int=n): texts} for n, texts in enumerate(kept))
+    assert [one.person for one in ranked(query, best | weak, 10)] == list(best)
+    assert [one.person for one in ranked(query, weak, 10)] == list(weak)
+
+
+@given(st.text(HEARD, min_size=1, max_size=8))
+def test_bones_at_one_error_and_alike_ones_are_mutual(word):
+    assert word not in near_bones(word)
+    assert word not in alike(word)
+    assert all(word in near_bones(one) for one in list(near_bones(word))[:5])
+    assert all(word in alike(one) for one in heard_as(word))
+
+
+@given(st.text("abcdefghijklmnopqrstuvwxyz", min_size=1, max_size=14))
+def test_what_may_be_written_of_a_latin_word_stays_few(word):
+    assert len(perhaps_long(word)) <= 128
+    assert all(set(one) <= set(HEARD) | set("iu") for one in perhaps_long(word))
 
 
 @pytest.mark.parametrize(
@@ -131,6 +215,17 @@ def test_titles_are_no_names():
     assert of_names(
         Names((Name("used", (Written("Latn", (Part("title", "Dr"), Part("whole", "Nur"))),)),)), Birth()
     ) == of_names(named("Nur"), Birth())
+
+
+@given(
+    st.lists(st.text("abdfghklmnrstwyzqxv", min_size=1, max_size=40), max_size=9)
+    | st.lists(st.text("ابدهوزحطيكلمنسعفصقرشتثخذضظغ", min_size=1, max_size=40), max_size=9)
+)
+def test_the_longest_search_asks_for_no_more_than_the_database_takes(parts):
+    """In two epochs at once, as while one is moved to the next."""
+    query = asked(" ".join(parts), Told("gregorian", 1990, 5, 7))
+    assert 2 * len(query.texts()) <= 40_000
+    assert 2 * len(query.worths()) <= 80_000
 
 
 @given(st.text(max_size=60), st.text(max_size=60))

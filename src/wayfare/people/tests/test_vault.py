@@ -7,8 +7,11 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from django.conf import settings
+from django.test import Client
 
 from wayfare.access import operations as access
+from wayfare.access import queries as access_queries
 from wayfare.access.purposes import GROUPS
 from wayfare.access.rules import Forbidden
 from wayfare.ledger.rules import Refused
@@ -379,6 +382,79 @@ def test_whoever_searches_too_often_is_refused_and_others_are_not(vault, counsel
     rows(vault, "update people_limits set searches_a_day = 21")
     with pytest.raises(Forbidden):
         found(counsellor, "Nur")
+
+
+def told_of_searches(vault):
+    return rows(vault, "select staff from access_notice where about = 'many_searches' order by id")
+
+
+def test_the_officer_is_told_once_an_hour_who_searches_as_often_as_may_be(vault, counsellor, supervisor):
+    for _ in range(19):
+        found(counsellor, "Nur")
+    found(supervisor, "Nur")
+    assert told_of_searches(vault) == []
+    found(counsellor, "Nur")
+    assert told_of_searches(vault) == [(counsellor.id,)]
+    with pytest.raises(Forbidden):
+        found(counsellor, "Nur")
+    rows(vault, "update people_search_log set at = at - interval '1 minute'")
+    for _ in range(20):
+        found(counsellor, "Nur")
+    assert told_of_searches(vault) == [(counsellor.id,)]
+    rows(vault, "update access_notice set at = at - interval '1 hour'")
+    rows(vault, "update people_limits set searches_a_day = 41")
+    rows(vault, "update people_search_log set at = at - interval '1 minute'")
+    found(counsellor, "Nur")
+    assert told_of_searches(vault) == [(counsellor.id,)] * 2
+
+
+def test_the_notice_of_many_searches_is_the_officer_s_alone(vault, counsellor):
+    officer = Colleague("paris", "data_protection_officer")
+    rows(vault, "update people_limits set searches_a_minute = 1")
+    found(counsellor, "Nur")
+    with counsellor.acting():
+        assert access_queries.notices() == []
+    with officer.acting():
+        (notice,) = access_queries.notices()
+    assert (notice.about, notice.staff, notice.person) == ("many_searches", counsellor.id, None)
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("en", "has searched for people as often as is allowed"),
+        ("fr", "a recherché des personnes aussi souvent que cela est permis"),
+        ("es", "ha buscado a personas tantas veces como se permite"),
+        ("ar", "بلغ عدد عمليات البحث عن الأشخاص"),
+    ],
+)
+def test_the_officer_reads_who_searches_too_often_and_marks_it(vault, counsellor, language, said):
+    officer = Colleague("paris", "data_protection_officer")
+    rows(vault, "update people_limits set searches_a_minute = 1")
+    found(counsellor, "Nur")
+    rows(vault, "update access_staff set language = %s", language)
+    browser = Client(HTTP_HOST="localhost", headers={"accept-language": language})
+    browser.cookies[settings.SESSION_COOKIE_NAME] = officer.secret
+    page = browser.get("/staff/requests").content.decode()
+    assert page.count(said) == 1
+    with officer.acting():
+        (notice,) = access_queries.notices()
+    assert browser.post("/staff/requests", {"seen": str(notice.id)}).status_code == 302
+    assert said not in browser.get("/staff/requests").content.decode()
+
+
+def test_someone_with_two_common_names_one_of_them_mistyped_is_found_among_many(vault, counsellor):
+    """Both words have more people than are looked at; the pair of their bones, at one error, has few."""
+    crowd = [f"{name} {n}" for n in ("Anders", "Lind") for name in ("Khaled", "Rashid")]
+    files = [operations.file_from(file_data(name), at=NOW) for name in crowd for _ in range(queries.EACH // 2 + 10)]
+    with counsellor.acting():
+        operations.enrol_many(files, at=NOW)
+        (wanted,) = operations.enrol_many([operations.file_from(file_data("Khaled Rashid"), at=NOW)], at=NOW)
+    for text in ("Khaled Rashid", "Khaled Rashd", "Khaled Rasid", "Rashkid Khaled"):
+        with counsellor.acting():
+            results = queries.search(text)
+            assert results.more
+            assert results.found[0].person == wanted.person, text
 
 
 def test_a_common_name_says_so_and_two_words_together_find_one_among_many(vault, counsellor):
