@@ -56,6 +56,8 @@ DOORS: dict[str, Expectation] = {
     "log/access/checkpoint": PAGE,
     "log/access/keys": PAGE,
     "log/access/tile/<path:path>": PAGE,
+    "looks/": PAGE,
+    "looks/table.csv": PAGE,
     "staff/sign-in": PAGE | answers(("POST",), 403, 403, 403, 403),
     "staff/sign-in/options": OPTIONS_FOR_ALL,
     "staff/sign-out": answers(("POST",), 302, 302, 302, 302),
@@ -73,12 +75,16 @@ DOORS: dict[str, Expectation] = {
     "staff/offices": STAFF,
     "staff/looks": TO_SIGN_IN,
     "staff/matters": TO_SIGN_IN,
+    "staff/log": TO_SIGN_IN,
+    "staff/purposes": TO_SIGN_IN,
     "staff/requests": STAFF,
     "files/": STAFF,
     "files/new": STAFF,
     "files/<uuid:person>/work": answers(("POST",), 302, 302, 302, 302),
     "files/<uuid:person>/team": STAFF,
     "files/work/<uuid:task>": TO_SIGN_IN,
+    "files/<uuid:person>/looks": TO_SIGN_IN,
+    "files/work/<uuid:task>/correct/<str:group>": STAFF,
     "files/work/<uuid:task>/seal": answers(("POST",), 302, 302, 302, 302),
     "api/v1/": answers(READ, 404, 404, 404, 404) | answers(METHODS[2:], 404, 404, 404, 404),
     "api/v1/health": PAGE,
@@ -96,6 +102,7 @@ SAMPLES = {
     "<path:path>": "0/000.p/1",
     "<int:position>": "1",
     "<str:secret>": "A" * 43,
+    "<str:group>": "names",
 }
 SAMPLES |= {f"<uuid:{name}>": str(uuid.UUID(int=1)) for name in ("staff", "person", "task")}
 

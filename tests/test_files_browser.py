@@ -15,6 +15,7 @@ from tests import test_live_page
 from tests.test_signin_browser import browser, meanwhile  # noqa: F401 - a fixture
 from wayfare.access import operations as access
 from wayfare.access.purposes import PURPOSES
+from wayfare.access.tests import past
 from wayfare.people import operations as people
 from wayfare.people.tests.cast import WORDS, Colleague
 
@@ -47,6 +48,16 @@ PERSON = {
 }
 
 
+HISTORY = {
+    "2025-11": {"case_work": 812, "travel_booking": 97, "duplicate_review": 3, "break_glass": 6, "approved": 5},
+    "2025-12": {"case_work": 640, "travel_booking": 81, "support_at_request": 22, "break_glass": 9, "approved": 7},
+    "2026-09": {"case_work": 1204, "travel_booking": 140, "correction_review": 31, "break_glass": 2, "approved": 1},
+    "2026-10": {"case_work": 1377, "travel_booking": 166, "duplicate_review": 12, "break_glass": 5, "approved": 5},
+}
+PAGES = ("files", "new", "file", "looks", "waits", "requests", "names", "birth", "contact", "documents", "notes")
+PAGES += ("shown", "published", "log", "purposes")
+
+
 @pytest.fixture
 def world(server, settings):
     """Three colleagues, a file with looks into it, an emergency that waits; the paths of the pages, by who sees them."""
@@ -55,6 +66,7 @@ def world(server, settings):
     )
 
     def work():
+        past.write(HISTORY)
         supervisor, counsellor = Colleague("paris", "supervisor"), Colleague("paris", "counsellor")
         officer = Colleague("lyon", "data_protection_officer")
         now = datetime.now(UTC)
@@ -79,6 +91,15 @@ def world(server, settings):
             "waits": (supervisor, f"/files/work/{waits}"),
             "requests": (officer, "/staff/requests"),
             "found": (counsellor, "/files/", {"text": "Karimi Maryam"}),
+            "names": (counsellor, f"/files/work/{task}/correct/names"),
+            "birth": (counsellor, f"/files/work/{task}/correct/birth"),
+            "contact": (counsellor, f"/files/work/{task}/correct/contact"),
+            "documents": (counsellor, f"/files/work/{task}/correct/documents"),
+            "notes": (counsellor, f"/files/work/{task}/correct/notes"),
+            "shown": (counsellor, f"/files/{made.person}/looks"),
+            "published": (counsellor, "/looks/"),
+            "log": (officer, "/staff/log"),
+            "purposes": (counsellor, "/staff/purposes"),
             "why": (counsellor, f"/files/{made.person}/work", {"purpose": "legal_duty"}),
         }
 
@@ -106,7 +127,7 @@ def shown(browser, server, page, *, language="en", width=1280, script=True, sche
 def test_axe_finds_nothing_and_nothing_is_cut_off(world, browser, server, language, width, scheme):  # noqa: F811
     from axe_playwright_python.sync_playwright import Axe
 
-    for name in ("files", "new", "file", "looks", "waits", "requests", "found"):
+    for name in (*PAGES, "found"):
         page = shown(browser, server, world[name], language=language, width=width, scheme=scheme)
         if SHOTS:
             page.screenshot(path=Path(SHOTS) / f"{name}-{language}-{width}-{scheme}.png", full_page=True)
@@ -146,3 +167,73 @@ def test_an_unusual_purpose_is_asked_about_in_the_browser(world, browser, server
     page.wait_for_url("**/files/work/*")
     assert PURPOSES["support_at_request"].groups == ("names", "contact")
     assert page.locator("#birth").count() == 0
+
+
+def test_a_name_is_corrected_and_another_added_without_javascript(world, browser, server):  # noqa: F811
+    page = shown(browser, server, world["names"], script=False)
+    page.fill("[id='names.1.written.0.parts.0.text']", "KARIMI MARYAM")
+    page.click("button[value=names]")
+    page.fill("[id='names.2.written.0.parts.0.text']", "Марьям")
+    page.select_option("[id='names.2.use']", "earlier")
+    page.press("[id='names.2.written.0.parts.0.text']", "Enter")
+    page.wait_for_url("**/files/work/*also=names*")
+    assert "Saved, and sealed again" in page.inner_text("main")
+    names = page.inner_text("#names")
+    assert all(one in names for one in ("KARIMI MARYAM", "Марьям", "An earlier name"))
+    page.click("#names >> text=Correct")
+    page.fill("[id='names.0.written.1.parts.0.text']", "")
+    page.select_option("[id='names.0.written.0.script']", "Cyrl")
+    page.click("button[value='names.0.written']")
+    page.fill("[id='names.0.written.2.parts.0.text']", "Мариам")
+    page.click("button:has-text('Save the correction'):visible >> nth=-1")
+    assert "One script stands there twice" in page.inner_text(".wf-error-summary")
+    assert page.input_value("[id='names.0.written.1.parts.0.text']") == "Мариам"
+    if SHOTS:
+        page.screenshot(path=Path(SHOTS) / "wrong-en-1280.png", full_page=True)
+
+
+@pytest.mark.parametrize(("language", "width"), [("en", 1280), ("ar", 390)])
+def test_two_who_correct_at_once_are_shown_both_readings(world, browser, server, language, width):  # noqa: F811
+    from axe_playwright_python.sync_playwright import Axe
+
+    mine = shown(browser, server, world["contact"], script=False)
+    theirs = shown(browser, server, world["contact"], language=language, width=width)
+    for page, number in ((mine, "+33 111"), (theirs, "+33 222")):
+        page.fill("[id='channels.0.value']", number)
+        page.locator("main button:not([name]):not(.wf-hidden):not(.wf-as-link)").first.click()
+        page.wait_for_load_state()
+    assert "+33 111" in theirs.inner_text("#theirs")
+    assert theirs.input_value("[id='channels.0.value']") == "+33 222"
+    assert theirs.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert Axe().run(theirs).response["violations"] == []
+    if SHOTS:
+        theirs.screenshot(path=Path(SHOTS) / f"stale-{language}-{width}.png", full_page=True)
+    theirs.locator("main button:not([name]):not(.wf-hidden):not(.wf-as-link)").first.click()
+    theirs.wait_for_url("**/files/work/*also=contact*")
+    assert "+33 222" in theirs.inner_text("#contact")
+
+
+@pytest.mark.parametrize("language", ["en", "ar"])
+def test_who_looked_is_printed_without_what_is_only_for_the_screen(world, browser, server, language):  # noqa: F811
+    page = shown(browser, server, world["shown"], script=False)
+    page.click(f"nav a[lang={language}]")
+    assert page.get_attribute("html", "dir") == ("rtl" if language == "ar" else "ltr")
+    assert page.is_visible(".wf-bar")
+    page.emulate_media(media="print")
+    for hidden in (".wf-bar", ".wf-header nav >> nth=0", ".wf-as-link"):
+        assert not page.is_visible(hidden), hidden
+    assert page.is_visible("h1")
+    assert page.locator(".wf-way__item").count() == 2
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    if SHOTS:
+        page.set_viewport_size({"width": 794, "height": 1123})
+        page.screenshot(path=Path(SHOTS) / f"print-{language}.png", full_page=True)
+
+
+def test_signing_out_from_any_page_ends_the_session(world, browser, server):  # noqa: F811
+    page = shown(browser, server, world["file"], script=False)
+    page.click("text=Sign out")
+    page.wait_for_url("**/staff/sign-in")
+    page.go_back()
+    page.reload()
+    assert "مريم" not in page.content()

@@ -6,6 +6,7 @@ import json
 import os
 import tempfile
 import time
+from pathlib import Path
 
 import pytest
 
@@ -56,6 +57,8 @@ def test_every_command_of_the_log_as_an_operator_and_a_journalist_would(installa
     assert command(environment, "log", "verify", "--json")[1].splitlines()[-1] == json.dumps(
         {"leaves": 9, "signed": 9, "differences": []}
     )
+    kept = json.loads((Path(environment["WAYFARE_HOME"]) / "verified" / "ledger.json").read_text())
+    assert (kept["leaves"], kept["differences"]) == (9, [])
     assert len(command(environment, "log", "consistency", "3", "9")[1].splitlines()) == 5
     assert command(environment, "log", "consistency", "9", "10")[0] == 1
     assert command(environment, "log", "export", tmp_path / "log")[0] == 0

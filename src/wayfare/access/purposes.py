@@ -63,4 +63,4 @@ APPROVERS = ("supervisor", "data_protection_officer")
 CONFIRMERS = (*APPROVERS, "administrator")
 """The roles of who may confirm the roles that a colleague asked for: supervisors those of their office."""
 WATCHERS = ("administrator", "auditor", "data_protection_officer")
-"""The roles that read what was done to staff."""
+"""The roles that read what was done to staff, and watch whether the logs are well."""

@@ -15,6 +15,7 @@ from django.db import connection
 
 from wayfare.access.rules import Actor, Token, read_secret, secret_hash, state
 from wayfare.access.statements import bound, called, rows
+from wayfare.ledger.log.health import Extent
 
 IDLE = timedelta(minutes=30)
 """A session that is not used for so long has ended."""
@@ -100,6 +101,11 @@ def _said(bodies: list[dict[str, Any]]) -> None:
         "select position, field, nonce, words from access_words where position = any (%s)",
         [[body["position"] for body in bodies]],
     )
+    put_words(bodies, found)
+
+
+def put_words(bodies: list[dict[str, Any]], found: Iterable[tuple[int, str, bytes, str]]) -> None:
+    """Put words in the place of what commits to them; `found`: position, field, nonce and words of each."""
     words = {(position, field): (bytes(nonce), text) for position, field, nonce, text in found}
     for body in bodies:
         for field in ("reason", "basis"):
@@ -135,12 +141,17 @@ def log_of(person: UUID | None = None, *, after: int = 0, limit: int = 100) -> l
     )
 
 
-def newest_looks(person: UUID | None = None, *, before: int | None = None, limit: int = 50) -> list[Logged]:
-    """Return of them what is about people's files, newest first, from before a position on. In `acting`."""
+def newest_looks(
+    person: UUID | None = None, *, staff: UUID | None = None, before: int | None = None, limit: int = 50
+) -> list[Logged]:
+    """Return of them what is about people's files, newest first, from before a position on. In `acting`.
+
+    `staff`: of one colleague, None for all.
+    """
     return _logged(
         f"{_LOGGED} where person is not null and (%s::bigint is null or position < %s)"
-        " and (%s::uuid is null or person = %s) order by position desc limit %s",
-        [before, before, person, person, limit],
+        " and (%s::uuid is null or person = %s) and (%s::uuid is null or staff = %s) order by position desc limit %s",
+        [before, before, person, person, staff, staff, limit],
     )
 
 
@@ -206,6 +217,23 @@ def office_staff(office: str) -> dict[UUID, str]:
     """Return who works in an office now, by id, in the order of names."""
     return dict(
         rows("select id, name from access_staff where office = %s and left_at is null order by name, id", [office])
+    )
+
+
+def log_extent(after: int) -> Extent:
+    """Return how far the access log goes, and since when what follows a position waits. Within `acting`.
+
+    For who watches the logs. Raises: Forbidden.
+    """
+    ((last, waiting_since),) = called("select last, waiting_since from access_extent(%s)", [after])
+    return Extent(last, waiting_since)
+
+
+def colleagues_who_looked() -> list[tuple[UUID, str]]:
+    """Return id and name of whoever made a look that the actor may see, by name. Within `acting`."""
+    return rows(
+        "select id, name from access_staff where id in (select staff from access_log where person is not null)"
+        " order by name, id"
     )
 
 

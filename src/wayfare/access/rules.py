@@ -53,7 +53,7 @@ class Actor(NamedTuple):
 
     @property
     def watches(self) -> bool:
-        """Whether they read what was done to staff."""
+        """Whether they read what was done to staff, and watch the logs."""
         return not self.roles.isdisjoint(WATCHERS)
 
     @property

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_date, format_time, get_datetime_format
+from babel.dates import format_date, format_time, format_timedelta, get_datetime_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
@@ -50,6 +50,39 @@ _ROLES = {
 }
 
 
+_SCOPES = {
+    "team": gettext_lazy("files of their own case teams"),
+    "office": gettext_lazy("files of their office"),
+    "any": gettext_lazy("files of any office"),
+}
+_NEEDS = {
+    "": gettext_lazy("Nothing more: it is everyday work."),
+    "reason": gettext_lazy("A sentence that says why, for this file and now."),
+    "basis": gettext_lazy("The law, the article, the authority and the day of its request."),
+    "approval": gettext_lazy("A sentence that says why, and a second person who approves it first."),
+}
+_REFUSALS = {
+    "person": gettext_lazy("This is no file’s id. Copy it whole, as it stands in the address of a file’s looks."),
+    "staff": gettext_lazy("Choose a colleague from the list."),
+    "as_of": gettext_lazy("The record of looks has no such position. Leave it out for the last one."),
+}
+
+
+def scope(code: str) -> str:
+    """Return whose files a scope opens."""
+    return str(_SCOPES[code])
+
+
+def needs(code: str) -> str:
+    """Return what a purpose asks for besides."""
+    return str(_NEEDS[code])
+
+
+def refusal(field: str) -> str:
+    """Return what is wrong with a field of a page about looks, and the mend."""
+    return str(_REFUSALS[field])
+
+
 def purpose(code: str) -> str:
     """Return the name of a purpose."""
     return str(_NAMES[code])
@@ -82,8 +115,20 @@ def look(who: str, opened: Collection[str], code: str) -> str:
     }
 
 
+def look_by(who: str, roles: Collection[str], opened: Collection[str], code: str) -> str:
+    """Return a look as a sentence with the role of who looked, if it is known."""
+    known = _(", ").join(role(one) for one in roles)
+    shown = who or _("A colleague")
+    return look(_("%(who)s (%(role)s)") % {"who": shown, "role": known} if known else shown, opened, code)
+
+
 def moment(at: datetime, language: str, timezone: str) -> str:
     """Return an instant to the minute, by the clock of an office."""
     where, there = locale(language), at.astimezone(ZoneInfo(timezone))
     parts = format_time(there.time(), "HH:mm", locale=where), format_date(there.date(), "long", locale=where)
     return str(get_datetime_format("medium", locale=where)).format(*parts)
+
+
+def ago(at: datetime, now: datetime, language: str) -> str:
+    """Return how long ago an instant is, in the greatest unit that fits; at least a second."""
+    return str(format_timedelta(min(at - now, timedelta(seconds=-1)), add_direction=True, locale=locale(language)))

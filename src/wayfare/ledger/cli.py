@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -125,11 +126,15 @@ def consistency(old: int, new: int, name: str) -> None:
 @_of
 def verify(as_json: bool, name: str) -> None:
     """Recompute a log from the rows that it commits to; exit 1 and name the first position that differs."""
-    from wayfare.ledger.log import queries
+    from wayfare.ledger.log import health, queries
     from wayfare.ledger.log.verify import verified
 
     with _progress(queries.head(name).size, "leaf") as tell:
         found = verified(SOURCES[name], tell=tell)
+    try:
+        health.remember(name, found, at=datetime.now(UTC))
+    except OSError as problem:
+        click.echo(f"wayfare: what was found could not be kept for the page of the logs: {problem}", err=True)
     for line in found.differences:
         click.echo(line, err=as_json)
     if as_json:

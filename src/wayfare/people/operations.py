@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
@@ -17,12 +17,14 @@ from wayfare.access import operations as access
 from wayfare.access.operations import Look
 from wayfare.access.purposes import GROUPS
 from wayfare.ledger.queries import array, text_array
+from wayfare.ledger.rules import Refused
 from wayfare.ledger.statements import run
 from wayfare.people import sealing, tokens
 from wayfare.people.births import Birth, at_the_latest
+from wayfare.people.fields import LIST_LIMIT
 from wayfare.people.installed import current_epoch, keyed, master_keys
 from wayfare.people.names import Names, initials
-from wayfare.people.rules import Group, case_number, group_of, read_group, stored_group, write_group
+from wayfare.people.rules import Group, Notes, case_number, group_of, read_group, stored_group, write_group
 from wayfare.people.sealing import Place
 from wayfare.people.statements import Stale, called
 
@@ -168,22 +170,48 @@ def correct(task: UUID, group: str, data: Any, *, version: int, at: datetime, ho
     value = read_group(group, data)
     if isinstance(value, Birth):
         at_the_latest(value, at.date())
+    plain = write_group(value)  # before the look: what is refused leaves none
     needs = ["names", "birth"] if group in ("names", "birth") else [group]
     look = access.look(task, needs, how)
     key, rows = _read(look)
+    if not _put(look.person, group, key, version, plain):
+        raise Stale(group)
+    if group in ("names", "birth"):
+        _name_again(look.person, key, rows, value, current_epoch())
+    return look
+
+
+def _put(person: UUID, group: str, key: bytes, version: int, plain: bytes) -> bool:
+    """Seal a field group in the place of the version that was read; return False if that is there no more."""
     epoch = current_epoch()
-    sealed = sealing.seal(key, Place(look.person, group, version + 1, epoch), write_group(value))
+    sealed = sealing.seal(key, Place(person, group, version + 1, epoch), plain)
     with connection.cursor() as cursor:
         cursor.execute(
             "update people_sealed set version = %s, epoch_made = %s, sealed = %s"
             " where person = %s and grp = %s and version = %s",
-            [version + 1, epoch, sealed, look.person, group, version],
+            [version + 1, epoch, sealed, person, group, version],
         )
-        if cursor.rowcount == 0:
-            raise Stale(group)
-    if group in ("names", "birth"):
-        _name_again(look.person, key, rows, value, epoch)
-    return look
+        return int(cursor.rowcount) == 1
+
+
+def add_note(task: UUID, text: str, *, on: date, how: str = "page") -> Look:
+    """Add a note to a file, with its day. Of two colleagues who do so at once each finds their note there.
+
+    Raises: Refused, also when there are as many as a file holds; Forbidden, SealRefusal, MasterKeyProblem.
+    """
+    added = read_group("notes", {"notes": [{"on": on.isoformat(), "text": text}]})
+    look = access.look(task, ["notes"], how)
+    while True:  # what was written meanwhile is read, and added to
+        key, rows = _read(look)
+        ((_, version, *_),) = rows
+        known = _unsealed(look.person, key, rows)["notes"]
+        assert isinstance(known, Notes)
+        assert isinstance(added, Notes)
+        if len(known.notes) >= LIST_LIMIT:
+            raise Refused("notes.notes", f"are {len(known.notes)} already; a file holds {LIST_LIMIT}")
+        plain = write_group(Notes((*known.notes, *added.notes)))
+        if _put(look.person, "notes", key, version, plain):
+            return look
 
 
 def _name_again(

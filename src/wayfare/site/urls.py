@@ -5,10 +5,11 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver, path
 
 from wayfare.access.signin.web import me, people, recovery, sign_in, sign_up
+from wayfare.access.web import logs, published, purposes
 from wayfare.access.web import looks as access
 from wayfare.departures import web
 from wayfare.ledger import web as log
-from wayfare.people.web import files, team
+from wayfare.people.web import correct, files, shown, team
 from wayfare.site.api import api
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -24,6 +25,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("log/access/checkpoint", log.checkpoint, {"log": "access"}, name="access-log-checkpoint"),
     path("log/access/keys", log.keys, {"log": "access"}, name="access-log-keys"),
     path("log/access/tile/<path:path>", log.tile, {"log": "access"}, name="access-log-tile"),
+    path("looks/", published.page, name="looks-published"),
+    path("looks/table.csv", published.table, name="looks-table"),
     path("staff/sign-in", sign_in.sign_in, name="staff-sign-in"),
     path("staff/sign-in/options", sign_in.sign_in_options, name="staff-sign-in-options"),
     path("staff/sign-out", sign_in.sign_out, name="staff-sign-out"),
@@ -40,6 +43,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("staff/people/<uuid:staff>", people.colleague, name="staff-colleague"),
     path("staff/looks", access.looks, name="staff-looks"),
     path("staff/matters", access.staff_matters, name="staff-matters"),
+    path("staff/log", logs.logs, name="staff-log"),
+    path("staff/purposes", purposes.purposes, name="staff-purposes"),
     path("staff/requests", access.requests, name="staff-requests"),
     path("staff/offices", people.offices, name="staff-offices"),
     path("files/", files.search, name="files"),
@@ -47,6 +52,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("files/<uuid:person>/work", files.take_up, name="file-take-up"),
     path("files/<uuid:person>/team", team.team, name="file-team"),
     path("files/work/<uuid:task>", files.work, name="file-work"),
+    path("files/<uuid:person>/looks", shown.looks, name="file-looks"),
+    path("files/work/<uuid:task>/correct/<str:group>", correct.correct, name="file-correct"),
     path("files/work/<uuid:task>/seal", files.seal, name="file-seal"),
     path("api/v1/", api.urls),
 ]

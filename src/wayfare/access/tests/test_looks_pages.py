@@ -63,7 +63,7 @@ def test_the_list_is_turned_over_and_kept_to_one_file(world):
     assert officer.get(f"/staff/looks?before={older}").content.decode().count('<li class="wf-way__item') == 10
     assert officer.get(f"/staff/looks?person={first}").content.decode().count('<li class="wf-way__item') == 30
     for wrong in ("?person=x", "?person=1"):
-        assert officer.get(f"/staff/looks{wrong}").status_code == 404
+        assert officer.get(f"/staff/looks{wrong}").status_code == 422
     assert officer.get("/staff/looks?before=-5").status_code == 200
 
 

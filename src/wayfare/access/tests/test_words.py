@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.conf import settings
 from django.utils import translation
 
 from wayfare.access import words
-from wayfare.access.purposes import GROUPS, PURPOSES, ROLES
+from wayfare.access.purposes import GROUPS, PURPOSES, ROLES, SCOPES
 
 LANGUAGES = [code for code, _ in settings.LANGUAGES]
 
@@ -22,6 +22,9 @@ def test_each_has_words_of_its_own(language):
             (words.purpose_in_a_sentence, PURPOSES),
             (words.role, ROLES),
             (lambda code: words.groups([code]), GROUPS),
+            (words.scope, SCOPES),
+            (words.needs, {known.needs for known in PURPOSES.values()}),
+            (words.refusal, ("person", "staff", "as_of")),
         ):
             said = {say(code) for code in codes}
             assert len(said) == len(codes)
@@ -49,3 +52,26 @@ def test_a_look_reads_as_a_sentence():
         assert (
             words.look("Ines B.", ["names"], "case_work") == "Ines B. a ouvert : noms, pour travailler sur le dossier."
         )
+
+
+def test_a_look_by_a_role_and_by_nobody_known():
+    with translation.override("en"):
+        assert words.look_by("Ines B.", ["supervisor"], ["names"], "case_work") == (
+            "Ines B. (Supervisor) opened names to work on the case."
+        )
+        assert words.look_by("Ines B.", [], ["names"], "case_work") == "Ines B. opened names to work on the case."
+        assert words.look_by("", [], ["names"], "case_work") == "A colleague opened names to work on the case."
+
+
+@pytest.mark.parametrize(
+    ("ago", "said"),
+    [
+        (timedelta(seconds=-3), "1 second ago"),
+        (timedelta(seconds=3), "3 seconds ago"),
+        (timedelta(hours=5), "5 hours ago"),
+        (timedelta(days=400), "1 year ago"),
+    ],
+)
+def test_how_long_ago_it_is(ago, said):
+    now = datetime(2026, 11, 24, tzinfo=UTC)
+    assert words.ago(now - ago, now, "en") == said

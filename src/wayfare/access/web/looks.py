@@ -19,6 +19,7 @@ from wayfare.access.purposes import CONFIRMERS, READERS, WATCHERS
 from wayfare.access.queries import Logged
 from wayfare.access.rules import Actor, Forbidden
 from wayfare.access.signin.web import StaffRequest, needs
+from wayfare.ledger.rules import Refused
 
 A_PAGE = 50
 _NOTICES = {
@@ -52,16 +53,28 @@ def _moment(at: datetime, actor: Actor) -> str:
 @needs(*READERS)
 def looks(request: StaffRequest) -> HttpResponse:
     """Show the looks that the actor may see, newest first: their own; their office's; every one to who watches."""
-    person = _uuid(request.GET.get("person", ""))
+    given = {name: request.GET.get(name, "").strip() for name in ("person", "staff")}
+    every = bool(request.actor.roles & {"auditor", "data_protection_officer"})
+    context: dict[str, Any] = {"given": given, "every": every, "office": "supervisor" in request.actor.roles}
+    try:
+        person, staff = (_asked(given[name], name) for name in ("person", "staff"))
+    except Refused as refusal:
+        context["errors"] = {refusal.field: words.refusal(refusal.field)}
+        return render(request, "access/looks.html", context, status=422)
     with operations.acting(request.session_secret):
-        found = queries.newest_looks(person, before=_before(request), limit=A_PAGE + 1)
+        found = queries.newest_looks(
+            person,
+            staff=staff,
+            before=_before(request),
+            limit=A_PAGE + 1,
+        )
+        if every or context["office"]:
+            context["colleagues"] = [(str(id_), name) for id_, name in queries.colleagues_who_looked()]
     names = queries.staff_names(sentences.named(found))
-    context = {
+    context |= {
         "lines": [_line(one, names, request.actor) for one in found[:A_PAGE]],
         "older": found[A_PAGE - 1].position if len(found) > A_PAGE else None,
-        "person": person,
-        "every": bool(request.actor.roles & {"auditor", "data_protection_officer"}),
-        "office": "supervisor" in request.actor.roles,
+        "only": {"person": person, "staff": staff} if person or staff else None,
     }
     return render(request, "access/looks.html", context)
 
@@ -83,6 +96,14 @@ def staff_matters(request: StaffRequest) -> HttpResponse:
         "older": found[A_PAGE - 1].position if len(found) > A_PAGE else None,
     }
     return render(request, "access/staff_matters.html", context)
+
+
+def _asked(text: str, field: str) -> UUID | None:
+    """Return the id that a form asks for, None for all. Raises: Refused."""
+    try:
+        return UUID(text) if text else None
+    except ValueError:
+        raise Refused(field, f"{text!r:.60} is no id; copy it whole from a line of this page") from None
 
 
 def _uuid(text: str) -> UUID | None:

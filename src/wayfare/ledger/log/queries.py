@@ -43,6 +43,19 @@ def signed_size(log: str) -> int | None:
     return row[0] if row else None
 
 
+class Signed(NamedTuple):
+    """The checkpoint published last: of how many leaves, and when."""
+
+    size: int
+    at: datetime
+
+
+def last_signed(log: str) -> Signed | None:
+    """Return how far a log was signed last, and when; None if it never was."""
+    row = _one("select size, at from log_checkpoint where log = %s order by size desc limit 1", [log])
+    return Signed(*row) if row else None
+
+
 def latest(log: str, cosigned: bool = True) -> notes.Note | None:
     """Return the checkpoint published last, with or without the cosignatures it has, None if there is none."""
     row = _one("select size, note from log_checkpoint where log = %s order by size desc limit 1", [log])

@@ -14,6 +14,7 @@ import ssl
 import threading
 import time
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -256,6 +257,34 @@ def tell_witnesses(log_name: str, keys: Keys, seconds: float = WAIT_SECONDS) -> 
     for thread in [teller.start(log_name, keys, witness) for teller, witness in tellers]:
         if thread is not None:
             thread.join(max(0.0, until - time.monotonic()))
+
+
+class Cosigned(NamedTuple):
+    """The last checkpoint that a witness cosigned, by its own word; nothing if it never did."""
+
+    name: str
+    size: int | None
+    at: datetime | None
+
+
+def cosigned_last(log_name: str) -> list[Cosigned]:
+    """Return for each known witness what it cosigned last; a cosignature that does not hold is none.
+
+    Raises: Malformed, OSError, when the list of witnesses cannot be read.
+    """
+    return [_last_of(log_name, witness) for witness in known()]
+
+
+def _last_of(log_name: str, witness: Witness) -> Cosigned:
+    size = _seen(log_name, witness)
+    note = None if size is None else queries.checkpoint_of(log_name, size)
+    if note is None:
+        return Cosigned(witness.name, None, None)
+    try:
+        seconds = max(one.timestamp or 0 for one in policy.cosigned(note, witness))
+    except (Malformed, Unverified):
+        return Cosigned(witness.name, None, None)
+    return Cosigned(witness.name, size, datetime.fromtimestamp(seconds, UTC))
 
 
 # What may be called published

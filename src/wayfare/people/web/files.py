@@ -70,6 +70,7 @@ def _open_work(request: StaffRequest) -> dict[str, Any]:
         "work": [
             {
                 "task": task.task,
+                "person": task.person,
                 "purpose": access_words.purpose(task.purpose),
                 "until": access_words.moment(task.ends_at, language, request.actor.timezone),
                 "number": numbers.get(task.person, str(task.person)[:8]),
@@ -118,13 +119,16 @@ def work(request: StaffRequest, task: UUID) -> HttpResponse:
         with access.acting(request.session_secret):
             opened = operations.opened(task, wanted)
     except Forbidden as problem:
-        if problem.code == "not_approved":
-            return render(request, "people/waits.html", {"task": mine.task})
-        if problem.code == "too_many_files":
-            return render(request, "people/slow.html", {"words": words.forbidden(problem.code)}, status=429)
-        raise Http404 from None
+        return still_sealed(request, task, problem)
+    with access.acting(request.session_secret):
+        team = list(staff.team(opened.look.person).values())
     context = {
         "task": task,
+        "team": team,
+        "may_join": not request.actor.roles.isdisjoint(ENROLLERS),
+        "correctable": [group for group in wanted if correctable(group, mine.purpose)],
+        "corrected": request.GET.get("corrected") in wanted,
+        "other_work": [one for one in _open_work(request)["work"] if one["person"] == opened.look.person],
         "purpose": access_words.purpose_in_a_sentence(mine.purpose),
         "until": access_words.moment(mine.ends_at, language, request.actor.timezone),
         "shown": [words.group(group, opened.groups[group], language) for group in wanted],
@@ -136,6 +140,21 @@ def work(request: StaffRequest, task: UUID) -> HttpResponse:
     if "names" in wanted:
         context["called"] = opened.groups["names"].shown().text()  # type: ignore[union-attr]
     return render(request, "people/file.html", context)
+
+
+def correctable(group: str, purpose: str) -> bool:
+    """Tell whether a purpose opens what a correction of a field group needs; names and birth need each other."""
+    needed = {"names", "birth"} if group in ("names", "birth") else {group}
+    return needed <= set(PURPOSES[purpose].groups)
+
+
+def still_sealed(request: StaffRequest, task: UUID, problem: Forbidden) -> HttpResponse:
+    """Answer whose look was refused: what they may know of it, else that nothing is here. Raises: Http404."""
+    if problem.code == "not_approved":
+        return render(request, "people/waits.html", {"task": task})
+    if problem.code == "too_many_files":
+        return render(request, "people/slow.html", {"words": words.forbidden(problem.code)}, status=429)
+    raise Http404 from None
 
 
 @require_POST

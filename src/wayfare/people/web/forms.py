@@ -10,7 +10,7 @@ from wayfare.ledger.rules import Refused
 from wayfare.people.births import CALENDARS, Told
 from wayfare.people.web import words
 
-_SCRIPTS = {
+SCRIPTS = {
     "ARABIC": "Arab",
     "CYRILLIC": "Cyrl",
     "ETHIOPIC": "Ethi",
@@ -18,7 +18,7 @@ _SCRIPTS = {
     "HEBREW": "Hebr",
     "LATIN": "Latn",
 }
-_SCRIPTS |= {
+SCRIPTS |= {
     "DEVANAGARI": "Deva",
     "BENGALI": "Beng",
     "ARMENIAN": "Armn",
@@ -35,9 +35,7 @@ def choices() -> dict[str, Any]:
 
 def script_of(text: str) -> str:
     """Return the script that most letters of a text are in (ISO 15924), `Zyyy` where none is known."""
-    found = [
-        _SCRIPTS.get(unicodedata.name(letter, "").partition(" ")[0], "Zyyy") for letter in text if letter.isalpha()
-    ]
+    found = [SCRIPTS.get(unicodedata.name(letter, "").partition(" ")[0], "Zyyy") for letter in text if letter.isalpha()]
     return max(set(found), key=found.count, default="Zyyy")
 
 

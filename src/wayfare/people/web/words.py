@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Collection
 from datetime import date
 from typing import Any
 
@@ -52,6 +54,43 @@ _SEEN = {
     "copy": gettext_lazy("a copy"),
     "told": gettext_lazy("as they told us"),
 }
+
+_PARTS = {
+    "whole": pgettext_lazy("part of a name", "The whole name"),
+    "given": pgettext_lazy("part of a name", "Given name"),
+    "family": pgettext_lazy("part of a name", "Family name"),
+    "father": pgettext_lazy("part of a name", "Father’s name"),
+    "grandfather": pgettext_lazy("part of a name", "Grandfather’s name"),
+    "mother": pgettext_lazy("part of a name", "Mother’s name"),
+    "clan": pgettext_lazy("part of a name", "Name of a clan or tribe"),
+    "title": pgettext_lazy("part of a name", "Title"),
+}
+Choices = list[tuple[str, str]]
+
+
+def uses(codes: Collection[str]) -> Choices:
+    """Return what names are to a person, to choose from."""
+    return [(code, str(_USES[code])) for code in codes]
+
+
+def parts(codes: Collection[str]) -> Choices:
+    """Return the parts of names, to choose from."""
+    return [(code, str(_PARTS[code])) for code in codes]
+
+
+def channels(codes: Collection[str]) -> Choices:
+    """Return the ways to reach a person, to choose from."""
+    return [(code, str(_CHANNELS[code])) for code in codes]
+
+
+def documents(codes: Collection[str]) -> Choices:
+    """Return the kinds of documents, to choose from."""
+    return [(code, str(_DOCUMENTS[code])) for code in codes]
+
+
+def seen(codes: Collection[str]) -> Choices:
+    """Return how a document is known, to choose from."""
+    return [(code, str(_SEEN[code]).capitalize()) for code in codes]
 
 
 def calendar(code: str) -> str:
@@ -171,6 +210,35 @@ def refusal(field: str, language: str) -> str:
             return str(said)
     last = _REFUSALS.get(f"birth.{parts[-1]}") or _REFUSALS.get(f"contact.{parts[-1]}")
     return str(last or _("This cannot be read. Check it, and write it another way."))
+
+
+_CORRECTIONS = {
+    "names": gettext_lazy("Write at least one name."),
+    "written": gettext_lazy("One script stands there twice. Write the second spelling as another name."),
+    "parts": gettext_lazy("Write either the whole name, or its parts."),
+    "kind": gettext_lazy("Choose one of the list."),
+    "use": gettext_lazy("Choose one of the list."),
+    "seen": gettext_lazy("Choose one of the list."),
+    "calendar": gettext_lazy("Choose one of the list."),
+    "told": gettext_lazy("This lies in the future. Check the year and the calendar."),
+    "year": gettext_lazy("Write the year in digits, one that the calendar has, or leave the whole date out."),
+    "value": gettext_lazy("Write it as the person gave it; an e-mail address looks like name@example.org."),
+    "country": gettext_lazy("Write the three letters of a country, such as AFG, or leave it out."),
+    "valid_from": gettext_lazy("Write a day such as 2026-05-17, or leave it out."),
+    "valid_until": gettext_lazy("Write a day such as 2026-05-17 that is not before the first, or leave it out."),
+    "channels": gettext_lazy("These are more than a file holds. Leave some out."),
+    "documents": gettext_lazy("These are more than a file holds. Leave some out."),
+    "notes": gettext_lazy("The file is full of notes. Ask your administrator."),
+    "note": gettext_lazy("Write the note, in at most 4,000 characters."),
+}
+
+
+def correction(field: str, language: str) -> str:
+    """Return what is wrong with a field of a correction, and the mend."""
+    named = re.sub(r"\[\d+\]", "", field).split(".")
+    text = named[0] == "notes" and named[-1] == "text"
+    said = _CORRECTIONS.get("note" if text else named[-1])
+    return str(said or refusal(field, language))
 
 
 def forbidden(code: str) -> str:
