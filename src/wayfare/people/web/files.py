@@ -115,8 +115,7 @@ def work(request: StaffRequest, task: UUID) -> HttpResponse:
     may = PURPOSES[mine.purpose].groups
     wanted = [group for group in may if group in FIRST or group in request.GET.getlist("also")]
     try:
-        with access.acting(request.session_secret):
-            opened = operations.opened(task, wanted)
+        opened = operations.open_once(request.session_secret, task, wanted)
     except Forbidden as problem:
         if problem.code == "not_approved":
             return render(request, "people/waits.html", {"task": mine.task})
