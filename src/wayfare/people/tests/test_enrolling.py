@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import json
 import os
 import signal
 import subprocess
@@ -194,12 +195,15 @@ def test_a_server_process_that_is_killed_in_the_middle_leaves_nobody(vault, coun
 
 
 KILLED = """
-import sys
+import json, sys
+from pathlib import Path
 from wayfare.site import runtime
 runtime.set_up_django()
 from django.conf import settings
 from django.db import connections
 connections["default"].settings_dict["NAME"] = sys.argv[1]
+settings.KEYS_TOKEN, pin_file = json.loads(sys.argv[3])
+settings.KEYS_PIN_FILE = Path(pin_file)
 from wayfare.access.operations import acting
 from wayfare.people import operations
 from wayfare.people.tests import test_enrolling as tests
@@ -215,9 +219,10 @@ with acting(sys.argv[2]):
 
 def test_a_process_that_is_killed_in_the_middle_leaves_nobody(vault, counsellor, keys_folder):
     name = connection.settings_dict["NAME"]
+    token = json.dumps([django_settings.KEYS_TOKEN, str(django_settings.KEYS_PIN_FILE)])
     where = {"WAYFARE_HOME": str(django_settings.WAYFARE_HOME), "WAYFARE_PEOPLE_KEYS": str(keys_folder)}
     with subprocess.Popen(
-        [sys.executable, "-c", KILLED, name, counsellor.secret],
+        [sys.executable, "-c", KILLED, name, counsellor.secret, token],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env=os.environ | where,
