@@ -204,19 +204,27 @@ def acting(secret: str) -> Iterator[None]:
             _set_session("")
 
 
+AS_WHOM = (
+    "select current_setting('app.session', true), set_config('app.session', %s, true),"
+    " row_security_active('access_log')"
+)
+"""Gives a transaction its session; what comes third is to be held to with `check_bound`."""
+
+
 def _set_session(secret: str) -> str:
     """Set the session of the transaction under way; return the one that was set before."""
-    ((before, _, is_bound),) = bound(
-        "select current_setting('app.session', true), set_config('app.session', %s, true),"
-        " row_security_active('access_log')",
-        [secret],
-    )
+    ((before, _, is_bound),) = bound(AS_WHOM, [secret])
+    check_bound(is_bound)
+    return str(before or "")
+
+
+def check_bound(is_bound: bool) -> None:
+    """Refuse to go on where policies do not bind the application's role. Raises: Unbound."""
     if not is_bound:
         raise Unbound(
             "the application acts as a role that row-level security does not bind, such as the owner of its tables;"
             " let it make its own role (docs/operating.md), and start it again"
         )
-    return str(before or "")
 
 
 def add_file(person: UUID, office: str, *, at: datetime) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import psycopg
@@ -38,13 +39,21 @@ def done(query: str, parameters: Sequence[Any]) -> int:
         return int(cursor.rowcount)
 
 
-def called(query: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
-    """Return the rows of what the database itself decides. Raises: Forbidden, by the word that it refuses with."""
+@contextmanager
+def refusals() -> Iterator[None]:
+    """Raise what the database refuses as Forbidden, by the word that it refuses with."""
     try:
-        return rows(query, parameters)
+        with connection.wrap_database_errors:
+            yield
     except ProgrammingError as problem:
         cause = problem.__cause__
         if not isinstance(cause, psycopg.errors.InsufficientPrivilege):
             raise
         said = cause.diag.message_primary or ""
         raise Forbidden(said.removeprefix(_REFUSED) if said.startswith(_REFUSED) else "not_yours") from None
+
+
+def called(query: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+    """Return the rows of what the database itself decides. Raises: Forbidden, by the word that it refuses with."""
+    with refusals():
+        return rows(query, parameters)

@@ -15,9 +15,9 @@ from django.db import connections, transaction
 
 from wayfare.ledger.rules import Refused
 from wayfare.people import sealing
+from wayfare.people.enrolling import MARK
 from wayfare.people.installed import keyed, master_keys
 from wayfare.people.masterkeys import MasterKeyProblem
-from wayfare.people.operations import MARK
 from wayfare.people.sealing import Place
 
 BATCH = 20_000
@@ -103,7 +103,8 @@ def _move_keys(cursor: Any, epoch: int, last: UUID, batch: int) -> tuple[UUID | 
     if not rows:
         return None, 0
     cursor.execute("create temp table moved (person uuid, wrapped bytea) on commit drop")
-    wrapped = ((person, keys.wrap(epoch, person, keys.unwrap(old, person, bytes(one)))) for person, old, one in rows)
+    to, known = keys.wrapping(epoch), {old: keys.wrapping(old) for old in {row[1] for row in rows}}
+    wrapped = ((person, to.wrap(person, known[old].unwrap(person, bytes(one)))) for person, old, one in rows)
     _copied(cursor, "moved", ["uuid", "bytea"], wrapped)
     cursor.execute(
         "update people_key k set epoch = %s, wrapped = m.wrapped from moved m where k.person = m.person"
@@ -124,12 +125,13 @@ def _move_marks(cursor: Any, epoch: int, last: UUID, batch: int) -> tuple[UUID |
     rows = cursor.fetchall()
     if not rows:
         return None, 0
-    to = keys.token_key(epoch, "marks")
+    to = sealing.Sealing(keys.token_key(epoch, "marks"))
+    known = {old: sealing.Sealing(keys.token_key(old, "marks")) for old in {row[1] for row in rows}}
     cursor.execute("create temp table moved (person uuid, sealed bytea) on commit drop")
     sealed = []
     for person, old, mark in rows:
-        plain = sealing.unseal(keys.token_key(old, "marks"), Place(person, MARK, 1, old), bytes(mark))
-        sealed.append((person, sealing.seal(to, Place(person, MARK, 1, epoch), plain)))
+        plain = known[old].unseal(Place(person, MARK, 1, old), bytes(mark))
+        sealed.append((person, to.seal(Place(person, MARK, 1, epoch), plain)))
     _copied(cursor, "moved", ["uuid", "bytea"], sealed)
     cursor.execute(
         "update people_mark k set epoch = %s, sealed = m.sealed from moved m where k.person = m.person"

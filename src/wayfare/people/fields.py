@@ -143,12 +143,20 @@ def whole(reader: Reader, read: Callable[[Reader], T]) -> T:
 
 def bare(value: object) -> object:
     """Return a typed value as JSON has it: an object for each NamedTuple, without what is empty or unknown."""
-    if isinstance(value, str) or not isinstance(value, tuple):
+    kind = type(value)
+    if kind in _BARE:
         return value
-    if (names := getattr(value, "_fields", None)) is None:
+    assert isinstance(value, tuple)
+    if kind is tuple:
         return [bare(one) for one in value]
-    fields = [(name, bare(one)) for name, one in zip(names, value, strict=True)]
-    return {name: one for name, one in fields if one is not None and one is not False and one not in ([], {})}
+    found = {}
+    for name, one in zip(kind._fields, value, strict=True):  # type: ignore[attr-defined]
+        if (one := bare(one)) or type(one) in (str, int):
+            found[name] = one
+    return found
+
+
+_BARE = frozenset({str, int, bool, type(None)})
 
 
 def canonical(value: object) -> bytes:

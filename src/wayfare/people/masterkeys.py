@@ -77,6 +77,9 @@ class MasterKeys(Protocol):
     def unwrap(self, epoch: int, person: UUID, wrapped: bytes) -> bytes:
         """Return the data key. Raises: SealRefusal, if it does not open."""
 
+    def wrapping(self, epoch: int) -> sealing.Wrapping:
+        """Return what wraps and unwraps many data keys in an epoch: for one batch, as it keeps the key at hand."""
+
     def token_key(self, epoch: int, kind: str) -> bytes:
         """Return the key (32 bytes) of one of TOKEN_KINDS in an epoch."""
 
@@ -228,6 +231,10 @@ class FolderKeys(ABC):
     def unwrap(self, epoch: int, person: UUID, wrapped: bytes) -> bytes:
         """See MasterKeys."""
         return sealing.unwrap(self._secret(f"epoch-{epoch}").master, person, epoch, wrapped)
+
+    def wrapping(self, epoch: int) -> sealing.Wrapping:
+        """See MasterKeys."""
+        return sealing.Wrapping(self._secret(f"epoch-{epoch}").master, epoch)
 
     def token_key(self, epoch: int, kind: str) -> bytes:
         """See MasterKeys."""

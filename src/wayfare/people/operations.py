@@ -5,40 +5,35 @@ All run within `access.operations.acting`, to whose session the database holds t
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
+from itertools import islice
 from typing import Any, NamedTuple
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from django.db import connection
 
 from wayfare.access import operations as access
 from wayfare.access.operations import Look
-from wayfare.access.purposes import GROUPS
 from wayfare.ledger.queries import array, text_array
 from wayfare.ledger.rules import Refused
-from wayfare.ledger.statements import run
-from wayfare.people import sealing, tokens
+from wayfare.ledger.statements import ahead, in_one_trip, run
+from wayfare.people import sealing
 from wayfare.people.births import Birth, at_the_latest
+from wayfare.people.enrolling import MARK as MARK
+from wayfare.people.enrolling import Enrolled as Enrolled
+from wayfare.people.enrolling import File, Writer
+from wayfare.people.enrolling import named as _named
 from wayfare.people.fields import LIST_LIMIT
-from wayfare.people.installed import current_epoch, keyed, master_keys
-from wayfare.people.names import Names, initials
-from wayfare.people.rules import Group, Notes, case_number, group_of, read_group, stored_group, write_group
-from wayfare.people.sealing import Place
-from wayfare.people.statements import Stale, called
+from wayfare.people.installed import current_epoch, master_keys
+from wayfare.people.rules import Group, Notes, group_of, read_group, stored_group, write_group
+from wayfare.people.sealing import Place, Sealing
+from wayfare.people.statements import Stale, called, refusals
 
-MARK = "initials"
-"""What a mark is sealed as, under the epoch's key for marks."""
+AT_ONCE = 1_000
+"""People who are sealed while the database stores those before them."""
 REMAINS = ("person", "office", "created_at", "erased_at")
 """All that the vault keeps of a person after erasure."""
-
-
-class Enrolled(NamedTuple):
-    """A person whose file was made."""
-
-    person: UUID
-    case_number: str
 
 
 class Opened(NamedTuple):
@@ -47,13 +42,6 @@ class Opened(NamedTuple):
     look: Look
     groups: dict[str, Group]
     versions: dict[str, int]
-
-
-class File(NamedTuple):
-    """A person to enrol: their field groups, those that are missing being empty, and their family's id if known."""
-
-    groups: Mapping[str, Group]
-    family: UUID | None = None
 
 
 def file_from(data: Mapping[str, Any], *, at: datetime, family: UUID | None = None) -> File:
@@ -77,57 +65,22 @@ def enrol(data: Mapping[str, Any], *, at: datetime, family: UUID | None = None) 
 
 
 def enrol_many(files: Iterable[File], *, at: datetime) -> list[Enrolled]:
-    """Make the files of several people at once, all or none. Raises: Refused, Forbidden, MasterKeyProblem."""
-    epoch, keys = current_epoch(), master_keys()
-    making, marks_key = keyed(epoch), keys.token_key(epoch, "marks")
-    people: list[tuple[Any, ...]] = []
-    values: list[tuple[UUID, str, bytes]] = []
-    found: list[tuple[UUID, bytes]] = []
-    for file in files:
-        person, key = uuid4(), sealing.new_key()
-        names, birth = _named(file.groups)
-        mark = _mark(person, names, epoch, marks_key)
-        number = case_number(secrets.randbits(40))
-        people.append((person, number, file.family, keys.wrap(epoch, person, key), mark))
-        for group in GROUPS:
-            plain = write_group(file.groups[group]) if group in file.groups else b"{}"
-            values.append((person, group, sealing.seal(key, Place(person, group, 1, epoch), plain)))
-        texts = tokens.of_names(names, birth) | tokens.of_birth(birth)
-        found += [(person, token) for token in making.tokens(texts)]
-    columns = [*_columns(people, "utubb"), *_columns(values, "utb"), *_columns(found, "ub")]
-    called(
-        "select people_enrol(%s, %s, %s::uuid[], %s::text[], %s::uuid[], %s::bytea[], %s::bytea[],"
-        " %s::uuid[], %s::text[], %s::bytea[], %s::uuid[], %s::bytea[])",
-        [at, epoch, *columns],
-    )
-    return [Enrolled(person, number) for person, number, *_ in people]
+    """Make the files of several people at once, all or none. Raises: Refused, Forbidden, MasterKeyProblem.
+
+    Some are sealed while the database stores those before them, so that a long list takes two cores. Where `files` come
+    from must not use the application's connection meanwhile.
+    """
+    epoch, left, people = current_epoch(), iter(files), list[Enrolled]()
+    writer = Writer(epoch, master_keys())
+    with refusals(), ahead() as sent:
+        while some := list(islice(left, AT_ONCE)):
+            made, columns = writer.written(some)
+            sent(_ENROL, [at, epoch, *columns])
+            people += made
+    return people
 
 
-def _mark(person: UUID, names: Names, epoch: int, key: bytes) -> bytes:
-    """Return the initials of a person, sealed under the epoch's key for marks."""
-    return sealing.seal(key, Place(person, MARK, 1, epoch), initials(names).encode())
-
-
-def _columns(rows: Sequence[tuple[Any, ...]], kinds: str) -> list[str]:
-    """Return rows as one array's text for each column; `kinds`: u for UUIDs or null, t for words, b for bytes."""
-    if not rows:
-        return ["{}" for _ in kinds]
-    columns = list(zip(*rows, strict=True))
-    return [_AS_TEXT[kind](column) for kind, column in zip(kinds, columns, strict=True)]
-
-
-_AS_TEXT: dict[str, Callable[[Iterable[Any]], str]] = {
-    "u": lambda column: array("null" if one is None else str(one) for one in column),
-    "t": text_array,
-    "b": lambda column: text_array("\\x" + one.hex() for one in column),
-}
-
-
-def _named(groups: Mapping[str, Group]) -> tuple[Names, Birth]:
-    names, birth = groups["names"], groups.get("birth", Birth())
-    assert isinstance(names, Names)
-    assert isinstance(birth, Birth)
-    return names, birth
+_ENROL = "select people_enrol(" + ", ".join(["%s"] * 12) + ")"
 
 
 def opened(task: UUID, groups: Iterable[str], how: str = "page") -> Opened:
@@ -141,9 +94,36 @@ def opened(task: UUID, groups: Iterable[str], how: str = "page") -> Opened:
     return Opened(look, _unsealed(look.person, key, rows), {group: version for group, version, *_ in rows})
 
 
+def open_once(secret: str, task: UUID, groups: Iterable[str], how: str = "page") -> Opened:
+    """Do as `acting` and `opened` in a transaction of its own, in one trip to the database.
+
+    The look and what it opens are read there together, by whoever acts and under the policies. Unsealing goes on while
+    the look is written to the disk; what it gives is returned once it is there. A value that does not open leaves the
+    look on the record. Within a longer transaction it is a part of that. Raises: as `opened`; Unbound.
+    """
+    wanted = list(groups)
+    if connection.in_atomic_block:
+        with access.acting(secret):
+            return opened(task, wanted, how)
+    trip = in_one_trip((access.AS_WHOM, [secret]), (_OPEN, [task, text_array(wanted), how]))
+    with refusals(), trip as (session, rows):
+        access.check_bound(session[0][2])
+        if {row[4] for row in rows} != set(wanted):
+            raise sealing.SealRefusal("length", _MISSING)
+        place, person, epoch, wrapped, *_ = rows[0]
+        key = master_keys().unwrap(epoch, person, wrapped)
+        found = _unsealed(person, key, [row[4:] for row in rows])
+    return Opened(Look(place, person, tuple(wanted)), found, {row[4]: row[5] for row in rows})
+
+
+_OPEN = "select place, whose, key_epoch, wrapped, grp, version, epoch_made, sealed from people_opened(%s, %s, %s)"
+_MISSING = "a field group of this file is missing from the database"
+
+
 def _unsealed(person: UUID, key: bytes, rows: Iterable[tuple[str, int, int, bytes]]) -> dict[str, Group]:
+    of_person = Sealing(key)
     return {
-        group: stored_group(group, sealing.unseal(key, Place(person, group, version, epoch_made), bytes(sealed)))
+        group: stored_group(group, of_person.unseal(Place(person, group, version, epoch_made), bytes(sealed)))
         for group, version, epoch_made, sealed in rows
     }
 
@@ -156,7 +136,7 @@ def _read(look: Look) -> tuple[bytes, list[tuple[str, int, int, bytes]]]:
         [look.person, array(look.groups)],
     )
     if {row[2] for row in rows} != set(look.groups):
-        raise sealing.SealRefusal("length", "a field group of this file is missing from the database")
+        raise sealing.SealRefusal("length", _MISSING)
     epoch, wrapped, *_ = rows[0]
     return master_keys().unwrap(epoch, look.person, bytes(wrapped)), [row[2:] for row in rows]
 
@@ -218,9 +198,9 @@ def _name_again(
     person: UUID, key: bytes, rows: Iterable[tuple[str, int, int, bytes]], value: Group, epoch: int
 ) -> None:
     """Make a person's tokens and mark anew, of the corrected group and the other one as it is stored."""
-    names, birth = _named(_unsealed(person, key, rows) | {group_of(value): value})
-    mark = _mark(person, names, epoch, master_keys().token_key(epoch, "marks"))
-    found = keyed(epoch).tokens(tokens.of_names(names, birth) | tokens.of_birth(birth))
+    groups = _unsealed(person, key, rows) | {group_of(value): value}
+    writer = Writer(epoch, master_keys())
+    mark, found = writer.mark(person, _named(groups)[0]), writer.tokens(groups)
     called("select people_name_again(%s, %s, %s, %s::bytea[])", [person, epoch, mark, found])
 
 

@@ -11,8 +11,8 @@ from django.db import connection
 from wayfare.ledger.queries import array, text_array
 from wayfare.people import sealing, tokens
 from wayfare.people.births import Told
+from wayfare.people.enrolling import MARK
 from wayfare.people.installed import keyed, master_keys
-from wayfare.people.operations import MARK
 from wayfare.people.rules import case_number_in
 from wayfare.people.sealing import Place
 from wayfare.people.statements import called

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from wayfare.access import statements
@@ -13,14 +14,19 @@ class Stale(Exception):
     """Something changed between reading and writing: a correction, or the epoch; do the same again."""
 
 
-def called(query: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
-    """Return the rows that one of the vault's functions gives.
-
-    Raises: Forbidden, by the word that it refuses with; Stale.
-    """
+@contextmanager
+def refusals() -> Iterator[None]:
+    """Raise what one of the vault's functions refuses: Forbidden, by its word; Stale."""
     try:
-        return statements.called(query, parameters)
+        with statements.refusals():
+            yield
     except Forbidden as refusal:
         if refusal.code == "epoch_closed":
             raise Stale("epoch") from None
         raise
+
+
+def called(query: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+    """Return the rows that one of the vault's functions gives. Raises: as `refusals`."""
+    with refusals():
+        return statements.rows(query, parameters)

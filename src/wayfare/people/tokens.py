@@ -12,9 +12,9 @@ the permutation deterministic on purpose: equal texts must meet. What that tells
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Collection, Iterable, Mapping
 from datetime import timedelta
+from hashlib import sha256
 from itertools import combinations, pairwise
 from typing import NamedTuple
 from uuid import UUID
@@ -59,14 +59,28 @@ class Keyed:
     """Makes the tokens of one epoch."""
 
     def __init__(self, index_key: bytes, epoch_key: bytes) -> None:
-        self._index = index_key
+        block = (index_key if len(index_key) <= 64 else sha256(index_key).digest()).ljust(64, b"\0")
+        self._inner, self._outer = (sha256(bytes(one ^ pad for one in block)) for pad in (0x36, 0x5C))
         self._cipher = Cipher(AES(epoch_key), ECB())  # noqa: S305 - single blocks, each the output of an HMAC
+
+    def _block(self, text: str) -> bytes:
+        """Return the HMAC (RFC 2104) of a text, cut: with both hashes begun ahead, it takes less than half as long."""
+        inner, outer = self._inner.copy(), self._outer.copy()
+        inner.update(text.encode())
+        outer.update(inner.digest())
+        return outer.digest()[:TOKEN_BYTES]
 
     def tokens(self, texts: Iterable[str]) -> list[bytes]:
         """Return the token of each text."""
-        blocks = [hmac.digest(self._index, text.encode(), "sha256")[:TOKEN_BYTES] for text in texts]
-        whole = self._cipher.encryptor().update(b"".join(blocks))
+        whole = self._cipher.encryptor().update(b"".join(map(self._block, texts)))
         return [whole[at : at + TOKEN_BYTES] for at in range(0, len(whole), TOKEN_BYTES)]
+
+    def tokens_of_each(self, many: Iterable[Collection[str]]) -> list[list[bytes]]:
+        """Return the tokens of each of several people's texts; a text that several have is made a token of once."""
+        every = list(many)
+        texts = {text for some in every for text in some}
+        known = dict(zip(texts, self.tokens(texts), strict=True))
+        return [[known[text] for text in some] for some in every]
 
     def moved(self, tokens: Collection[bytes], to: Keyed) -> list[bytes]:
         """Return another epoch's tokens for the same texts, which stay unknown."""

@@ -71,5 +71,5 @@ alter table access_notice add constraint access_notice_about_check
 
 
 class Migration(migrations.Migration):
-    dependencies = (("people", "0001_initial"), ("access", "0004_recorded"))
+    dependencies = (("people", "0002_speed"), ("access", "0004_recorded"))
     operations = (migrations.RunSQL(SEARCH),)

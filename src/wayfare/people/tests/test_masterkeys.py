@@ -141,3 +141,14 @@ def test_processes_at_once_make_one_secret(folder):
     assert len({process.communicate()[0] for process in start}) == 1
     assert all(process.returncode == 0 for process in start)
     assert sorted(file.name for file in folder.iterdir()) == ["epoch-1", "index"]
+
+
+def test_what_wraps_for_a_batch_wraps_as_one_by_one_and_is_looked_at_anew_for_the_next(folder):
+    keys = LocalKeys(folder)
+    wrapping = keys.wrapping(keys.current())
+    assert wrapping.wrap(PERSON, KEY) == keys.wrap(1, PERSON, KEY)
+    assert wrapping.unwrap(PERSON, keys.wrap(1, PERSON, KEY)) == KEY
+    keys.begin_epoch()
+    keys.destroy_epoch(1)
+    assert code(keys.wrapping, 1) == "no_epoch"
+    assert keys.wrapping(2).wrap(PERSON, KEY) != wrapping.wrap(PERSON, KEY)

@@ -153,3 +153,22 @@ def test_refusals_name_the_problem():
         PLACE._replace(key_version=2**32),
     ):
         assert code(seal, KEY, place, b"") == "place"
+
+
+@given(st.lists(st.tuples(st.binary(max_size=300), PLACES), max_size=8))
+def test_one_key_made_ready_seals_and_unseals_as_many_do(values):
+    ready = sealing.Sealing(KEY)
+    for plain, place in values:
+        assert unseal(KEY, place, ready.seal(place, plain)) == plain
+        assert ready.unseal(place, seal(KEY, place, plain)) == plain
+    assert code(sealing.Sealing, b"short") == "key_length"
+
+
+@given(NUMBERS, st.lists(st.tuples(st.uuids(), st.binary(min_size=32, max_size=32)), max_size=8))
+def test_one_master_key_made_ready_wraps_and_unwraps_as_many_do(epoch, keys):
+    ready = sealing.Wrapping(MASTER, epoch)
+    for person, key in keys:
+        wrapped = wrap(MASTER, person, epoch, key)
+        assert ready.wrap(person, key) == wrapped
+        assert ready.unwrap(person, wrapped) == key
+        assert code(ready.unwrap, UUID(int=person.int ^ 1), wrapped) == "not_opened"

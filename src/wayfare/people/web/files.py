@@ -116,8 +116,7 @@ def work(request: StaffRequest, task: UUID) -> HttpResponse:
     may = PURPOSES[mine.purpose].groups
     wanted = [group for group in may if group in FIRST or group in request.GET.getlist("also")]
     try:
-        with access.acting(request.session_secret):
-            opened = operations.opened(task, wanted)
+        opened = operations.open_once(request.session_secret, task, wanted)
     except Forbidden as problem:
         return still_sealed(request, task, problem)
     with access.acting(request.session_secret):

@@ -1,0 +1,25 @@
+"""Columns of rows as PostgreSQL's binary arrays (`array_send` in its source): half of the work of writing them as text.
+
+An array is put together of items, each of which is ready-made once, however often it comes.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+
+UUIDS, TEXTS, BYTES = 2950, 25, 17
+"""PostgreSQL's numbers of the types whose binary form is the bytes themselves, UTF-8 for text."""
+NULL = struct.pack(">i", -1)
+
+
+def item(value: bytes) -> bytes:
+    """Return a value as an item of an array: its length before it."""
+    return len(value).to_bytes(4, "big") + value
+
+
+def binary(kind: int, items: Sequence[bytes]) -> bytes:
+    """Return the array of some items (`item`, or NULL), which are of one of the kinds above."""
+    if not items:
+        return struct.pack(">iii", 0, 0, kind)
+    return struct.pack(">iiiii", 1, 0, kind, len(items), 1) + b"".join(items)
