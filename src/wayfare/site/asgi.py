@@ -17,6 +17,7 @@ import psycopg
 from a2wsgi.wsgi import build_environ
 
 from wayfare.site import wsgi
+from wayfare.site.headers import safety
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -57,7 +58,8 @@ class Hub:
         from django.db import connections
 
         parameters = connections["default"].get_connection_params()
-        wanted = {k: v for k, v in parameters.items() if k in ("host", "port", "user", "password", "dbname")}
+        mine = ("host", "port", "user", "password", "dbname")
+        wanted = {k: v for k, v in parameters.items() if k in mine or k.startswith("ssl")}
         while True:
             try:
                 async with await psycopg.AsyncConnection.connect(**wanted, autocommit=True) as connection:
@@ -160,7 +162,7 @@ async def _disconnected(receive: Receive) -> None:
 
 async def _answer(send: Send, status: int, code: str, detail: str) -> None:
     body = orjson.dumps({"type": "about:blank", "title": code, "status": status, "code": code, "detail": detail})
-    headers = [(b"content-type", b"application/problem+json")]
+    headers = [(b"content-type", b"application/problem+json"), (b"cache-control", b"no-store")]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
@@ -222,8 +224,24 @@ def _language(scope: dict[str, Any]) -> str:
     return asked if asked in dict(settings.LANGUAGES) else "en"
 
 
+def _safely(send: Send) -> Send:
+    """Return a way to send in which every answer's start carries the headers of all answers."""
+    from django.conf import settings
+
+    wanted = [(name.lower().encode(), value.encode()) for name, value in safety(settings.HTTPS).items()]
+
+    async def sending(message: dict[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            has = {name.lower() for name, _ in message["headers"]}
+            message = {**message, "headers": [*message["headers"], *(one for one in wanted if one[0] not in has)]}
+        await send(message)
+
+    return sending
+
+
 async def application(scope: dict[str, Any], receive: Receive, send: Send) -> None:
     """Answer one request."""
+    send = _safely(send)
     if scope["type"] == "http" and scope["method"] == "GET" and (found := LIVE.fullmatch(scope["path"])):
         await _stream(found[2], _language(scope) if found[1] == "departures" else None, receive, send)
     else:

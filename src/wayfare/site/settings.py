@@ -162,14 +162,13 @@ INSTALLED_APPS = [
 DATABASES = _databases(WAYFARE_HOME)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 MIDDLEWARE = [
+    "wayfare.site.middleware.safety_headers",
     "wayfare.site.middleware.problems",
-    "django.middleware.security.SecurityMiddleware",
+    "wayfare.site.middleware.SecurityEvents",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "wayfare.site.middleware.content_security_policy",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "wayfare.site.middleware.DatabaseAway",
 ]
 ROOT_URLCONF = "wayfare.site.urls"
@@ -191,12 +190,13 @@ TIME_ZONE = "UTC"
 USE_I18N = True
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("fr", "Français"), ("es", "Español"), ("ar", "العربية")]
-LANGUAGE_COOKIE_NAME = "language"
+HTTPS = _flag("WAYFARE_HTTPS")
+"""Cookies then travel by TLS only, under names that no other host can set."""
+_HOST = "__Host-" if HTTPS else ""
+LANGUAGE_COOKIE_NAME = f"{_HOST}language"
+LANGUAGE_COOKIE_SECURE = HTTPS
 LANGUAGE_COOKIE_HTTPONLY = True
 LANGUAGE_COOKIE_SAMESITE = "Lax"
-HTTPS = _flag("WAYFARE_HTTPS")
-"""Cookies that let staff in then travel by TLS only, under names that no other host can set."""
-_HOST = "__Host-" if HTTPS else ""
 SESSION_COOKIE_NAME = f"{_HOST}wayfare_session"
 CSRF_COOKIE_NAME = f"{_HOST}wayfare_form"
 CSRF_COOKIE_SECURE = HTTPS
@@ -210,16 +210,19 @@ LOCALE_PATHS = [WAYFARE_HOME / "languages"]
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [Path(__file__).parent / "static"]
 WHITENOISE_USE_FINDERS = True
-SECURE_CONTENT_TYPE_NOSNIFF = True
-SECURE_REFERRER_POLICY = "same-origin"
-X_FRAME_OPTIONS = "DENY"
+WHITENOISE_ALLOW_ALL_ORIGINS = False
 DATA_UPLOAD_MAX_MEMORY_SIZE = 32 * 1024 * 1024
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
-        "line": {"()": "wayfare.site.lines.Line", "format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}
+        "line": {
+            "()": "wayfare.site.lines.Line",
+            "format": "%(asctime)s %(levelname)s %(name)s: %(message)s",
+            "datefmt": "%Y-%m-%dT%H:%M:%SZ",
+        }
     },
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": "WARNING"},
+    "loggers": {"wayfare.security": {"level": "INFO"}},
 }

@@ -10,7 +10,7 @@ from wayfare.access import statements
 from wayfare.access.queries import IDLE
 from wayfare.access.rules import Actor, secret_hash
 from wayfare.access.signin.passkeys import Stored
-from wayfare.access.signin.rules import SENIOR
+from wayfare.access.signin.rules import SENIOR, folded_email
 
 
 class Invitation(NamedTuple):
@@ -131,12 +131,30 @@ def sessions(staff: UUID, *, at: datetime) -> list[Session]:
     return [Session(bytes(hash_), *rest) for hash_, *rest in rows]
 
 
+class Begun(NamedTuple):
+    """Whose a session is, since when and by which proof."""
+
+    staff: UUID
+    began_at: datetime
+    how: str
+
+
+def session_of(secret: str) -> Begun:
+    """Return what a session began as; there has to be one."""
+    (row,) = statements.rows("select staff, began_at, how from access_session where hash = %s", [secret_hash(secret)])
+    return Begun(*row)
+
+
 def session_began(secret: str) -> datetime:
     """Return when a session began."""
-    began: datetime = statements.rows("select began_at from access_session where hash = %s", [secret_hash(secret)])[0][
-        0
-    ]
-    return began
+    return session_of(secret).began_at
+
+
+def staff_of(email: str) -> UUID | None:
+    """Return whose an e-mail address is, None if nobody's. For the record of what happened, never for an answer."""
+    query = "select id from access_staff where lower(email) = %s and left_at is null"
+    found = statements.rows(query, [folded_email(email)])
+    return found[0][0] if found else None
 
 
 def email_of(staff: UUID) -> str:
