@@ -106,3 +106,39 @@ def test_the_cookie_of_the_language_is_as_safe_as_the_others(db, settings):
 def test_a_choice_of_language_leads_nowhere_else(db, back):
     answer = Client(HTTP_HOST="localhost").get("/language", {"to": "fr", "back": back})
     assert (answer.status_code, answer.headers["Location"]) == (302, "/")
+
+
+def test_one_address_holds_only_so_many_streams(monkeypatch, settings):
+    """A stream that is refused, and one that ends, make room again."""
+    settings.LIVE_STREAMS_EACH = 2
+    opened, sent = [], []
+
+    async def stream(key, language, receive, send):
+        opened.append(key)
+        await asyncio.sleep(0)
+        await asyncio.gather(*waiting)
+
+    async def send(message):
+        sent.append(message)
+
+    def scope(address):
+        return {"type": "http", "method": "GET", "path": "/departures/paris/live", "query_string": b"", "headers": [],
+                "client": (address, 1)}  # fmt: skip
+
+    waiting: list[asyncio.Future] = []
+
+    async def several():
+        waiting.append(asyncio.get_running_loop().create_future())
+        asks = [asyncio.create_task(asgi.application(scope("192.0.2.1"), None, send)) for _ in range(3)]
+        other = asyncio.create_task(asgi.application(scope("192.0.2.2"), None, send))
+        while len(opened) < 3 or not sent:
+            await asyncio.sleep(0)
+        waiting[0].set_result(None)
+        await asyncio.gather(*asks, other)
+
+    monkeypatch.setattr(asgi, "_stream", stream)
+    asyncio.run(several())
+    assert len(opened) == 3, "two of the first address, one of the other"
+    start = sent[0]
+    assert (start["status"], dict(start["headers"])[b"retry-after"]) == (429, b"5")
+    assert dict(asgi.watching) == {}, "what has ended is not counted"

@@ -6,7 +6,8 @@ import asyncio
 import logging
 import re
 import time
-from collections.abc import Awaitable, Callable
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from typing import Any
@@ -106,6 +107,35 @@ def _event(key: str, language: str | None) -> tuple[bytes, str]:
 
 
 hub: Hub | None = None
+watching: Counter[str] = Counter()
+"""How many live connections each address holds, in this process."""
+
+
+def _address(scope: dict[str, Any]) -> str:
+    """Return the address that asks, as `access.callers.address_of` does for what Django answers."""
+    from django.conf import settings
+
+    from wayfare.access.rules import address_key
+
+    named = dict(scope["headers"]).get(b"x-real-ip", b"").decode("latin-1") if settings.HTTPS else ""
+    return address_key(named or (scope.get("client") or ("",))[0])
+
+
+async def _watched(scope: dict[str, Any], found: re.Match[str], receive: Receive, send: Send) -> None:
+    """Open a stream, unless its address holds as many as one may."""
+    from django.conf import settings
+
+    address = _address(scope)
+    if watching[address] >= settings.LIVE_STREAMS_EACH:
+        await _answer(send, 429, "too_many_requests", "Close another live page first.", [(b"retry-after", b"5")])
+        return
+    watching[address] += 1
+    try:
+        await _stream(found[2], _language(scope) if found[1] == "departures" else None, receive, send)
+    finally:
+        watching[address] -= 1
+        if not watching[address]:
+            del watching[address]
 
 
 async def _stream(key: str, language: str | None, receive: Receive, send: Send) -> None:
@@ -160,9 +190,9 @@ async def _disconnected(receive: Receive) -> None:
         pass
 
 
-async def _answer(send: Send, status: int, code: str, detail: str) -> None:
+async def _answer(send: Send, status: int, code: str, detail: str, more: Sequence[tuple[bytes, bytes]] = ()) -> None:
     body = orjson.dumps({"type": "about:blank", "title": code, "status": status, "code": code, "detail": detail})
-    headers = [(b"content-type", b"application/problem+json"), (b"cache-control", b"no-store")]
+    headers = [(b"content-type", b"application/problem+json"), (b"cache-control", b"no-store"), *more]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
@@ -243,6 +273,6 @@ async def application(scope: dict[str, Any], receive: Receive, send: Send) -> No
     """Answer one request."""
     send = _safely(send)
     if scope["type"] == "http" and scope["method"] == "GET" and (found := LIVE.fullmatch(scope["path"])):
-        await _stream(found[2], _language(scope) if found[1] == "departures" else None, receive, send)
+        await _watched(scope, found, receive, send)
     else:
         await _django(scope, receive, send)
