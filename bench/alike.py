@@ -4,9 +4,9 @@ For each door that names somebody or something, and each role: the same request 
 one that is there and not theirs (another office's, another colleague's, erased, used up), one after the other in random
 order, pair after pair in random order, in a home of its own, through the whole application without a network. Prints a
 line for each pair: the difference of the medians, the median of the differences in microseconds, and how surely they
-differ (Wilcoxon's signed ranks, with Holm's correction for the number of pairs). Status and body are compared as well.
-A door "tells" if it differs surely (p < 0.01) by more than TELLS_US: below that nobody measures through a network and a
-proxy.
+differ (Wilcoxon's signed ranks, with Holm's correction for the number of pairs; a control alone). Status and body are
+compared as well. A door "tells" if it differs surely (p < 0.01) by more than TELLS_US: below that nobody measures
+through a network and a proxy.
 
 The controls: the same request beside itself tells nothing; beside itself with 2 ms more, it tells.
 
@@ -205,7 +205,7 @@ def file_pairs(world: World) -> Iterator[Pair]:
             "files/",
             role,
             "other office's, by name",
-            world.post(key, "/files/", text="Xerxes Quagmire"),
+            world.post(key, "/files/", text="Wolthippe Kreig"),
             world.post(key, "/files/", text="Xanthippe Zweig"),
         )
     for role in ("verifier", "statistician", "auditor", "administrator"):
@@ -356,7 +356,7 @@ def seconds(ask: Ask) -> float:
 
 _OWN = re.compile(
     r"%2F|[0-9a-f]{8}-[0-9a-f-]{27}|[A-Za-z0-9_-]{43}|value=\"[A-Za-z0-9]{64}\"|[A-Z0-9]{3}-[A-Z0-9]{3}|\d\d:\d\d(:\d\d)?"
-    r"|[a-z-]+@example\.org|Xerxes Quagmire|Xanthippe Zweig"
+    r"|[a-z-]+@example\.org|Wolthippe Kreig|Xanthippe Zweig"
 )
 """What an answer repeats of the question, and what is new in each: codes, tokens of forms, times."""
 
@@ -418,7 +418,10 @@ def report(rounds: int, only: str) -> None:
     quick = [one for one in pairs if one not in slow] + list(controls(world))
     found = [*zip(quick, measured(quick, rounds), strict=True), *zip(slow, measured(slow, rounds // 8), strict=True)]
     apart_by = [[b - a for a, b in zip(*times, strict=True)] for _, times in found]
-    sure = corrected([rank_test(one) for one in apart_by])
+    alone = [rank_test(one) for one in apart_by]
+    control = [pair.door == "control" for pair, _ in found]
+    several = iter(corrected([chance for chance, is_control in zip(alone, control, strict=True) if not is_control]))
+    sure = [chance if is_control else next(several) for chance, is_control in zip(alone, control, strict=True)]
     bad = 0
     for (pair, (absent, there)), differences, chance in zip(found, apart_by, sure, strict=True):
         apart = 1e6 * statistics.median(differences)
