@@ -408,6 +408,18 @@ def test_the_rate_limit_of_a_token_and_of_an_address(office, monkeypatch):
     assert office.get(ENTRIES, headers={"authorization": "Bearer " + secret("read")}).status_code == 200
 
 
+@pytest.mark.parametrize(("https", "wanted"), [(True, [401, 401]), (False, [401, 429])])
+def test_behind_our_own_proxy_each_address_has_its_own_limit(client, monkeypatch, settings, https, wanted):
+    """And without it nobody gets a limit of their own by writing a header."""
+    settings.HTTPS = https
+    limiter = Limiter(0.5, 1)
+    monkeypatch.setattr("wayfare.access.api.address_limiter", lambda: limiter)
+    asks = [client.get(ENTRIES, headers={"x-real-ip": f"192.0.2.{n}"}).status_code for n in (1, 2)]
+    assert asks == wanted
+    forwarded = {"x-real-ip": "192.0.2.1", "x-forwarded-for": "192.0.2.77"}
+    assert client.get(ENTRIES, headers=forwarded).status_code == 429, "that header is nobody's word"
+
+
 def test_secrets_do_not_reach_the_log(office, caplog, monkeypatch):
     def fail(*_, **__):
         raise RuntimeError("for the test")

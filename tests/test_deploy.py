@@ -153,6 +153,73 @@ def test_the_proxy_does_not_hold_live_updates_back(path):
     assert text.count("{") == text.count("}")
 
 
+def test_the_proxy_leads_nobody_with_a_token_on_from_plain_http():
+    plain, tls = (DEPLOY / "nginx.conf").read_text().split("listen 443", 1)
+    assert re.search(r"location /api/ \{\s+return 403;\s+\}", plain)
+    assert "return 403" not in tls
+    assert "return 301" not in re.search(r"location /api/ \{(.*?)\}", plain, re.DOTALL)[1]
+
+
+def weak(ciphers: str) -> list[str]:
+    """Return the ciphers of a list without forward secrecy or without authentication of what they encipher."""
+    known = [one for one in ciphers.split(":") if one]
+    return [one for one in known if not re.fullmatch(r"ECDHE-(RSA|ECDSA)-(AES\d+-GCM-SHA\d+|CHACHA20-POLY1305)", one)]
+
+
+def test_the_proxy_offers_strong_ciphers_alone():
+    text = (DEPLOY / "nginx.conf").read_text()
+    assert re.findall(r"ssl_protocols ([^;]+);", text) == ["TLSv1.2 TLSv1.3"]
+    (ciphers,) = re.findall(r"ssl_ciphers ([^;]+);", text)
+    assert weak(ciphers) == []
+    assert weak("ECDHE-RSA-AES128-SHA:AES128-GCM-SHA256:RC4-SHA") == [
+        "ECDHE-RSA-AES128-SHA",
+        "AES128-GCM-SHA256",
+        "RC4-SHA",
+    ]
+    assert "ssl_session_tickets off;" in text
+
+
+def test_the_proxy_says_nothing_that_the_application_says():
+    """Two headers of one name would be two policies."""
+    from wayfare.site.headers import safety
+
+    text = (DEPLOY / "nginx.conf").read_text().lower()
+    assert [name for name in safety(https=True) if name.lower() in text] == []
+
+
+def test_the_password_of_the_example_is_refused(monkeypatch, tmp_path):
+    found = re.search(r"^DATABASE_URL=(.+)$", (DEPLOY / "wayfare.env.example").read_text(), re.MULTILINE)[1]
+    monkeypatch.setenv("DATABASE_URL", found)
+    with pytest.raises(settings.SettingError, match="password of the example"):
+        settings._databases(tmp_path)
+    monkeypatch.setenv("DATABASE_URL", found.replace("change-me", "quite-another"))
+    assert settings._databases(tmp_path)["owner"]["PASSWORD"] == "quite-another"
+
+
+@pytest.mark.parametrize(
+    ("host", "query", "wanted"),
+    [
+        ("db.example:5432", "", ("verify-full", "system")),
+        ("db.example", "?sslrootcert=/etc/ca.pem", ("verify-full", "/etc/ca.pem")),
+        ("database", "?sslmode=disable", ("disable", "system")),
+        ("127.0.0.1:5432", "", (None, None)),
+        ("localhost", "", (None, None)),
+        ("", "?host=/run/postgresql", (None, None)),
+    ],
+)
+def test_a_database_elsewhere_is_spoken_to_by_verified_tls(monkeypatch, tmp_path, host, query, wanted):
+    monkeypatch.setenv("DATABASE_URL", f"postgresql://u:p@{host}/wayfare{query}")
+    for alias in settings._databases(tmp_path).values():
+        assert (alias["OPTIONS"].get("sslmode"), alias["OPTIONS"].get("sslrootcert")) == wanted
+
+
+def test_the_image_holds_no_tests():
+    ignored = (ROOT / ".dockerignore").read_text().splitlines()
+    assert "**/tests" in ignored
+    assert "wayfare" not in ignored
+    assert not {"src", "src/**", "*"} & set(ignored)
+
+
 @pytest.mark.skipif(shutil.which("nginx") is None, reason="nginx is not installed")
 def test_nginx_can_read_its_file(tmp_path):
     server = (DEPLOY / "nginx.conf").read_text()

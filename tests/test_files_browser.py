@@ -86,7 +86,7 @@ def world(server, settings):
         return {
             "files": (counsellor, "/files/"),
             "new": (counsellor, "/files/new"),
-            "file": (counsellor, f"/files/work/{task}?also=contact&also=documents"),
+            "file": (counsellor, f"/files/work/{task}", {"also": ("contact", "documents")}),
             "looks": (supervisor, "/staff/looks"),
             "waits": (supervisor, f"/files/work/{waits}"),
             "requests": (officer, "/staff/requests"),
@@ -114,7 +114,10 @@ def shown(browser, server, page, *, language="en", width=1280, script=True, sche
     )
     context.add_cookies([{"name": "wayfare_session", "value": colleague.secret, "url": server}])
     found = context.new_page()
-    found.goto(server + (path if not form or path == "/files/" else "/files/"))
+    found.goto(server + (path if not form or path == "/files/" or "also" in form[0] else "/files/"))
+    for group in form[0].get("also", ()) if form else ():
+        found.click(f"button[name=also][value={group}]")
+        found.wait_for_selector(f"#{group}")
     if form and path == "/files/":
         found.fill("#text", form[0]["text"])
         found.click("form[action='/files/'] button")

@@ -150,6 +150,22 @@ def test_the_session_changes_at_sign_in_and_the_one_before_ends(person):
     assert meanwhile(lambda: len(queries.sessions(sql_staff(), at=datetime.now(UTC)))) == 1
 
 
+def test_a_page_leaves_the_screen_with_its_session(person):
+    """After the half hour in which nothing was done; and in every tab at once when one signs out in one."""
+    person.page.clock.install()
+    person.signs_up(invited())
+    person.page.clock.fast_forward("29:00")
+    assert person.page.locator("h1").inner_text() == "Ada Okoye"
+    person.page.clock.fast_forward("02:00")
+    person.page.wait_for_url("**/staff/sign-in")
+    person.go("/staff/me")
+    other = person.context.new_page()
+    other.goto(person.base + "/staff/me")
+    assert other.locator("h1").inner_text() == "Ada Okoye"
+    person.signs_out()
+    other.wait_for_url("**/staff/sign-in")
+
+
 def sql_staff() -> Any:
     with connection.cursor() as cursor:
         cursor.execute("select id from access_staff")

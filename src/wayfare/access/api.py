@@ -11,9 +11,10 @@ from django.http import HttpRequest
 from django.utils import timezone
 from ninja.security import HttpBearer
 
-from wayfare.access import operations, queries
+from wayfare.access import events, operations, queries
+from wayfare.access.callers import address_of
 from wayfare.access.problems import Problem
-from wayfare.access.rules import Limiter, Token, address_key
+from wayfare.access.rules import Limiter, Token
 
 
 @cache
@@ -40,12 +41,8 @@ def take(limiter: Limiter, key: str) -> None:
 
 
 def anyone(request: HttpRequest) -> None:
-    """Let a request without a token pass, within the limit of its address. Raises: Problem.
-
-    The address is that of the connection: behind a proxy all clients share the proxy's, so the proxy has to
-    limit them itself. `X-Forwarded-For` is not read, because anyone can write it.
-    """
-    take(address_limiter(), address_key(request.META.get("REMOTE_ADDR", "")))
+    """Let a request without a token pass, within the limit of its address. Raises: Problem."""
+    take(address_limiter(), address_of(request))
 
 
 class Scope(HttpBearer):
@@ -75,6 +72,7 @@ class Scope(HttpBearer):
         found = queries.token_presented(token, now=now)
         if found is None:
             anyone(request)
+            events.note("token_refused", why="unknown")
             raise Problem(
                 "token_refused",
                 "No valid token has this secret; ask for a new one.",
@@ -82,6 +80,7 @@ class Scope(HttpBearer):
             )
         take(token_limiter(), found.id)
         if self.scope not in found.scopes:
+            events.note("token_refused", why="scope", token=found.id, scope=self.scope)
             header = f'Bearer realm="wayfare", error="insufficient_scope", scope="{self.scope}"'
             raise Problem(
                 "scope_missing",

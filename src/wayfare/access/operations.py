@@ -166,6 +166,16 @@ def leave(staff: UUID, *, by: str | None, at: datetime) -> bool:
     return bool(left)
 
 
+def end_sessions(staff: UUID | None, *, by: str | None, at: datetime) -> int:
+    """End the sessions of a colleague, or with None of all staff but whoever asks for it; return how many.
+
+    `by`: as `administering`. Raises: Forbidden.
+    """
+    with administering(by):
+        ((ended,),) = called("select access_end_sessions(%s, %s)", [staff, at])
+    return int(ended)
+
+
 def check_roles(roles: Collection[str]) -> None:
     """Refuse roles that there are none of, and none at all. Raises: Refused."""
     unknown = [role for role in roles if role not in ROLES]

@@ -62,6 +62,11 @@ def _of_staff(line: Logged, who: str, names: Mapping[UUID, str]) -> str:
             return _("%(who)s accepted an invitation.") % told
         case "left":
             return _("%(who)s let %(whom)s leave.") % told
+        case "ended":
+            return _("%(who)s ended the sessions of %(whom)s.") % {
+                **told,
+                "whom": told["whom"] if "about" in body else _("everybody else"),
+            }
         case "withdrawn":
             return _("%(who)s withdrew an invitation.") % told
         case "office":

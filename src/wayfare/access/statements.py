@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 from django.db import ProgrammingError, connection
 
+from wayfare.access import events
 from wayfare.access.rules import Forbidden
 
 _REFUSED = "access: "
@@ -50,7 +51,9 @@ def refusals() -> Iterator[None]:
         if not isinstance(cause, psycopg.errors.InsufficientPrivilege):
             raise
         said = cause.diag.message_primary or ""
-        raise Forbidden(said.removeprefix(_REFUSED) if said.startswith(_REFUSED) else "not_yours") from None
+        word = said.removeprefix(_REFUSED) if said.startswith(_REFUSED) else "not_yours"
+        events.note("refused", why=word)
+        raise Forbidden(word) from None
 
 
 def called(query: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:

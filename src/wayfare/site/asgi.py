@@ -6,7 +6,8 @@ import asyncio
 import logging
 import re
 import time
-from collections.abc import Awaitable, Callable
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from typing import Any
@@ -17,6 +18,7 @@ import psycopg
 from a2wsgi.wsgi import build_environ
 
 from wayfare.site import wsgi
+from wayfare.site.headers import safety
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -57,7 +59,8 @@ class Hub:
         from django.db import connections
 
         parameters = connections["default"].get_connection_params()
-        wanted = {k: v for k, v in parameters.items() if k in ("host", "port", "user", "password", "dbname")}
+        mine = ("host", "port", "user", "password", "dbname")
+        wanted = {k: v for k, v in parameters.items() if k in mine or k.startswith("ssl")}
         while True:
             try:
                 async with await psycopg.AsyncConnection.connect(**wanted, autocommit=True) as connection:
@@ -104,6 +107,35 @@ def _event(key: str, language: str | None) -> tuple[bytes, str]:
 
 
 hub: Hub | None = None
+watching: Counter[str] = Counter()
+"""How many live connections each address holds, in this process."""
+
+
+def _address(scope: dict[str, Any]) -> str:
+    """Return the address that asks, as `access.callers.address_of` does for what Django answers."""
+    from django.conf import settings
+
+    from wayfare.access.rules import address_key
+
+    named = dict(scope["headers"]).get(b"x-real-ip", b"").decode("latin-1") if settings.HTTPS else ""
+    return address_key(named or (scope.get("client") or ("",))[0])
+
+
+async def _watched(scope: dict[str, Any], found: re.Match[str], receive: Receive, send: Send) -> None:
+    """Open a stream, unless its address holds as many as one may."""
+    from django.conf import settings
+
+    address = _address(scope)
+    if watching[address] >= settings.LIVE_STREAMS_EACH:
+        await _answer(send, 429, "too_many_requests", "Close another live page first.", [(b"retry-after", b"5")])
+        return
+    watching[address] += 1
+    try:
+        await _stream(found[2], _language(scope) if found[1] == "departures" else None, receive, send)
+    finally:
+        watching[address] -= 1
+        if not watching[address]:
+            del watching[address]
 
 
 async def _stream(key: str, language: str | None, receive: Receive, send: Send) -> None:
@@ -158,9 +190,9 @@ async def _disconnected(receive: Receive) -> None:
         pass
 
 
-async def _answer(send: Send, status: int, code: str, detail: str) -> None:
+async def _answer(send: Send, status: int, code: str, detail: str, more: Sequence[tuple[bytes, bytes]] = ()) -> None:
     body = orjson.dumps({"type": "about:blank", "title": code, "status": status, "code": code, "detail": detail})
-    headers = [(b"content-type", b"application/problem+json")]
+    headers = [(b"content-type", b"application/problem+json"), (b"cache-control", b"no-store"), *more]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
@@ -222,9 +254,25 @@ def _language(scope: dict[str, Any]) -> str:
     return asked if asked in dict(settings.LANGUAGES) else "en"
 
 
+def _safely(send: Send) -> Send:
+    """Return a way to send in which every answer's start carries the headers of all answers."""
+    from django.conf import settings
+
+    wanted = [(name.lower().encode(), value.encode()) for name, value in safety(settings.HTTPS).items()]
+
+    async def sending(message: dict[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            has = {name.lower() for name, _ in message["headers"]}
+            message = {**message, "headers": [*message["headers"], *(one for one in wanted if one[0] not in has)]}
+        await send(message)
+
+    return sending
+
+
 async def application(scope: dict[str, Any], receive: Receive, send: Send) -> None:
     """Answer one request."""
+    send = _safely(send)
     if scope["type"] == "http" and scope["method"] == "GET" and (found := LIVE.fullmatch(scope["path"])):
-        await _stream(found[2], _language(scope) if found[1] == "departures" else None, receive, send)
+        await _watched(scope, found, receive, send)
     else:
         await _django(scope, receive, send)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import logging
 import re
+import time
 
 _SECRET = re.compile(r"(/staff/(?:sign-up|recover)/)[^/\s?\"']+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
 
 
 class Line(logging.Formatter):
-    """Formats a record. The secret in the address of an invitation or a recovery is left out."""
+    """Formats a record, its time in UTC. The secret in the address of an invitation or a recovery is left out."""
+
+    converter = staticmethod(time.gmtime)
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the library's name
         """Return the line, its control characters written out."""

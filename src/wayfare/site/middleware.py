@@ -6,30 +6,45 @@ import logging
 from collections.abc import Callable
 
 import psycopg
+from django.conf import settings
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from wayfare.access import events
+from wayfare.access.callers import address_of
 from wayfare.access.problems import MEDIA_TYPE, Problem
+from wayfare.site.headers import safety
 
 log = logging.getLogger("wayfare.pages")
-POLICY = (
-    "default-src 'self'; style-src 'self'; script-src 'self'; img-src 'self' data:; object-src 'none';"
-    " base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-)
 
 
-def content_security_policy(
-    get_response: Callable[[HttpRequest], HttpResponse],
-) -> Callable[[HttpRequest], HttpResponse]:
-    """Let a page load only what we serve, and run no script written into it."""
+def safety_headers(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
+    """Let no answer lack what keeps a browser from doing more with it than we mean: refusals and files too."""
 
     def respond(request: HttpRequest) -> HttpResponse:
         response = get_response(request)
-        response.headers.setdefault("Content-Security-Policy", POLICY)
+        for name, value in safety(settings.HTTPS).items():
+            response.headers.setdefault(name, value)
         return response
 
     return respond
+
+
+class SecurityEvents:
+    """Says, for the lines of security events, at which door and from which address each request came."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Hand on, within the request's own context."""
+        with events.asked("", address_of(request)):
+            return self.get_response(request)
+
+    def process_view(self, request: HttpRequest, *_: object) -> None:
+        """Note the door's pattern: the address itself may hold the secret of a link."""
+        events.at_door(request.resolver_match.route if request.resolver_match else "")
 
 
 def _away(request: HttpRequest) -> HttpResponse:
@@ -64,8 +79,6 @@ _BY_STATUS = {
     413: ("body_too_large", "Divide the list."),
     503: ("unavailable", "Send the same again later."),
 }
-_KEPT = ("Content-Security-Policy",)
-"""Of the headers whose names speak of content, what does not describe the body that is replaced."""
 
 
 def problems(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
@@ -83,7 +96,6 @@ def problems(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[H
                 response.status_code, ("internal", "It was logged; nothing of this request was stored.")
             )
             kept = {name: value for name, value in response.headers.items() if not name.startswith("Content-")}
-            kept |= {name: response.headers[name] for name in _KEPT if name in response.headers}
             response = Problem(code, detail, headers=kept).response()
         response.headers.setdefault("Cache-Control", "no-store")
         if "GET" in (allowed := response.headers.get("Allow", "")):

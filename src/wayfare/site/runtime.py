@@ -27,6 +27,7 @@ def _roles_apart(settings: Any) -> None:
     if mark.exists():
         return
     owner = settings.DATABASES["owner"]
+    tls = {name: value for name, value in owner["OPTIONS"].items() if name.startswith("ssl")}
     with psycopg.connect(
         host=owner["HOST"] or None,
         port=owner["PORT"] or None,
@@ -34,6 +35,7 @@ def _roles_apart(settings: Any) -> None:
         password=owner["PASSWORD"] or None,
         dbname=owner["NAME"],
         autocommit=True,
+        **tls,
     ) as connection:
         may = connection.execute(
             "select rolsuper or rolcreaterole from pg_roles where rolname = current_user"
@@ -50,6 +52,7 @@ def _roles_apart(settings: Any) -> None:
                 user="wayfare_app",
                 password=passwords["wayfare_app"],
                 dbname=owner["NAME"],
+                **tls,
             ).close()
         except psycopg.Error:
             return

@@ -3,7 +3,7 @@
 | variable | default | meaning |
 | --- | --- | --- |
 | `WAYFARE_HOME` | `./.wayfare` | the folder of the embedded database, keys, columnar copy |
-| `DATABASE_URL` | none | a PostgreSQL 15 to 18 to use instead of the embedded one, as its owner |
+| `DATABASE_URL` | none | a PostgreSQL 15 to 18 instead of the embedded one, as its owner; elsewhere by TLS |
 | `WAYFARE_SECRET_KEY`, `WAYFARE_SECRET_KEY_FILE` | made in the home | signs cookies |
 | `WAYFARE_ALLOWED_HOSTS` | `localhost,127.0.0.1,[::1]` | host names this installation answers to |
 | `WAYFARE_HTTPS` | `no` | `yes`: a proxy with TLS is in front and sends `X-Forwarded-Proto` and `X-Real-IP` |
@@ -11,6 +11,7 @@
 | `WAYFARE_PORT` | `8000` | where `up` and `demo` listen |
 | `WAYFARE_TOKEN_RATE` | `500` | API requests a second that one token may make of one web worker; 5 s of them at once |
 | `WAYFARE_OPEN_RATE` | `50` | the same for one address without a valid token; 10 s of them at once |
+| `WAYFARE_LIVE_STREAMS` | `200` | live pages that one address may hold open in one web worker |
 | `WAYFARE_LOG_NAME` | `wayfare.invalid/ledger` | the log's name, such as `return.example.org/log`; read at first |
 | `WAYFARE_ACCESS_LOG_NAME` | `wayfare.invalid/access` | the name of the log of looks; read at first |
 | `WAYFARE_SHARED_BUFFERS` | a quarter of memory, at most `4GB` | for the embedded PostgreSQL, read when it is made |
@@ -78,12 +79,18 @@ def _keys_token() -> tuple[str, str] | None:
     return unquote(found[2]), unquote(found[1])
 
 
+def _long_enough(name: str, value: str) -> str:
+    if len(value) < 32:
+        raise SettingError(f"{name} is shorter than 32 characters; write 32 random ones or more, or leave it out")
+    return value
+
+
 def _secret_key(home: Path) -> str:
     if value := os.environ.get("WAYFARE_SECRET_KEY"):
-        return value
+        return _long_enough("WAYFARE_SECRET_KEY", value)
     if file := os.environ.get("WAYFARE_SECRET_KEY_FILE"):
         try:
-            return Path(file).read_text().strip()
+            return _long_enough("WAYFARE_SECRET_KEY_FILE", Path(file).read_text().strip())
         except OSError as problem:
             raise SettingError(f"WAYFARE_SECRET_KEY_FILE={file!r}: {problem.strerror}; name a readable file") from None
     return kept_secret(home, "cookies")
@@ -111,6 +118,18 @@ def _postgres(**parameters: Any) -> dict[str, Any]:
     }
 
 
+_OF_THE_EXAMPLE = "change-me"  # in deploy/wayfare.env.example
+
+
+def _by_tls(host: str) -> dict[str, str]:
+    """Return how another machine's PostgreSQL is spoken to, unless `DATABASE_URL` says otherwise: by TLS, verified.
+
+    libpq by itself falls back to plain text, and verifies nothing.
+    """
+    here = host.startswith("/") or host in ("", "localhost", "127.0.0.1", "::1")
+    return {} if here else {"sslmode": "verify-full", "sslrootcert": "system"}
+
+
 def _databases(home: Path) -> dict[str, dict[str, Any]]:
     """Return the application's connection (`default`) and the owner's (`owner`), which only migrates."""
     if url := os.environ.get("DATABASE_URL"):
@@ -128,6 +147,9 @@ def _databases(home: Path) -> dict[str, dict[str, Any]]:
             "PORT": query.pop("port", None) or str(port or ""),
         }
         owner = {"USER": unquote(parts.username or ""), "PASSWORD": unquote(parts.password or "")}
+        if owner["PASSWORD"] == _OF_THE_EXAMPLE:
+            raise SettingError("DATABASE_URL has the password of the example; make one of your own")
+        query = _by_tls(there["HOST"]) | query
         apart = (home / "keys" / "database-roles-apart").exists()
         app = {"USER": "wayfare_app", "PASSWORD": kept_secret(home, "database-wayfare_app")} if apart else owner
         return {
@@ -147,6 +169,7 @@ WAYFARE_HOME = Path(os.environ.get("WAYFARE_HOME", ".wayfare")).absolute()
 WAYFARE_PORT = _number("WAYFARE_PORT", 8000, 1, 65535)
 TOKEN_REQUESTS_PER_SECOND = _number("WAYFARE_TOKEN_RATE", 500, 1, 1_000_000)
 OPEN_REQUESTS_PER_SECOND = _number("WAYFARE_OPEN_RATE", 50, 1, 1_000_000)
+LIVE_STREAMS_EACH = _number("WAYFARE_LIVE_STREAMS", 200, 1, 1_000_000)
 LOG_NAMES = {
     "ledger": _text("WAYFARE_LOG_NAME", "wayfare.invalid/ledger", r"[^\s+]+", "a name without spaces and plus signs"),
     "access": _text(
@@ -184,14 +207,13 @@ INSTALLED_APPS = [
 DATABASES = _databases(WAYFARE_HOME)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 MIDDLEWARE = [
+    "wayfare.site.middleware.safety_headers",
     "wayfare.site.middleware.problems",
-    "django.middleware.security.SecurityMiddleware",
+    "wayfare.site.middleware.SecurityEvents",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "wayfare.site.middleware.content_security_policy",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "wayfare.site.middleware.DatabaseAway",
 ]
 ROOT_URLCONF = "wayfare.site.urls"
@@ -213,12 +235,13 @@ TIME_ZONE = "UTC"
 USE_I18N = True
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("fr", "Français"), ("es", "Español"), ("ar", "العربية")]
-LANGUAGE_COOKIE_NAME = "language"
+HTTPS = _flag("WAYFARE_HTTPS")
+"""Cookies then travel by TLS only, under names that no other host can set."""
+_HOST = "__Host-" if HTTPS else ""
+LANGUAGE_COOKIE_NAME = f"{_HOST}language"
+LANGUAGE_COOKIE_SECURE = HTTPS
 LANGUAGE_COOKIE_HTTPONLY = True
 LANGUAGE_COOKIE_SAMESITE = "Lax"
-HTTPS = _flag("WAYFARE_HTTPS")
-"""Cookies that let staff in then travel by TLS only, under names that no other host can set."""
-_HOST = "__Host-" if HTTPS else ""
 SESSION_COOKIE_NAME = f"{_HOST}wayfare_session"
 CSRF_COOKIE_NAME = f"{_HOST}wayfare_form"
 CSRF_COOKIE_SECURE = HTTPS
@@ -232,16 +255,19 @@ LOCALE_PATHS = [WAYFARE_HOME / "languages"]
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [Path(__file__).parent / "static"]
 WHITENOISE_USE_FINDERS = True
-SECURE_CONTENT_TYPE_NOSNIFF = True
-SECURE_REFERRER_POLICY = "same-origin"
-X_FRAME_OPTIONS = "DENY"
+WHITENOISE_ALLOW_ALL_ORIGINS = False
 DATA_UPLOAD_MAX_MEMORY_SIZE = 32 * 1024 * 1024
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
-        "line": {"()": "wayfare.site.lines.Line", "format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}
+        "line": {
+            "()": "wayfare.site.lines.Line",
+            "format": "%(asctime)s %(levelname)s %(name)s: %(message)s",
+            "datefmt": "%Y-%m-%dT%H:%M:%SZ",
+        }
     },
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": "WARNING"},
+    "loggers": {"wayfare.security": {"level": "INFO"}},
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
-from wayfare.access.signin.web import me, people, recovery, sign_in, sign_up
+from wayfare.access.signin.web import me, password, people, recovery, sign_in, sign_up
 from wayfare.access.web import logs, published, purposes
 from wayfare.access.web import looks as access
 from wayfare.departures import web
@@ -34,6 +34,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("staff/sign-up/<str:secret>/options", sign_up.sign_up_options, name="staff-sign-up-options"),
     path("staff/me", me.me, name="staff-me"),
     path("staff/me/options", me.me_options, name="staff-me-options"),
+    path("staff/me/password", password.password, name="staff-password"),
     path("staff/recover", recovery.recover, name="staff-recover"),
     path("staff/recover/<str:secret>", recovery.recovering, name="staff-recovering"),
     path("staff/recover/<str:secret>/options", recovery.recovering_options, name="staff-recovering-options"),

@@ -14,7 +14,8 @@ create index access_words_person on access_words (person);
 create sequence access_try;
 alter table access_log alter staff drop not null, alter person drop not null, add try bigint,
   drop constraint access_log_kind_check, add constraint access_log_kind_check check (kind in ('look', 'approval', 'hold',
-    'team', 'erasure', 'session', 'invited', 'withdrawn', 'joined', 'left', 'roles', 'confirmed', 'refused', 'office')),
+    'team', 'erasure', 'session', 'invited', 'withdrawn', 'joined', 'left', 'roles', 'confirmed', 'refused', 'office',
+    'ended')),
   add check (person is not null or kind not in ('look', 'approval', 'hold', 'team', 'erasure'));
 create index access_log_at on access_log using brin (at);
 create index access_log_staff_matters on access_log (position) where person is null;
@@ -354,6 +355,19 @@ begin
     'given', case when actor is null then array_to_string(more, ' ') end,
     'asked', case when actor is not null then array_to_string(more, ' ') end, 'taken', array_to_string(taken, ' ')));
   return actor is not null and cardinality(more) > 0;
+end $$;
+
+create function access_end_sessions(colleague uuid, at timestamptz) returns int language plpgsql security definer
+set search_path = pg_catalog, public, pg_temp as $$
+declare
+  actor uuid := access_administers();
+  gone int;
+begin
+  update access_session set ended_at = at where ended_at is null and staff is distinct from actor
+    and (colleague is null or staff = colleague);
+  get diagnostics gone = row_count;
+  perform access_write('ended', actor, null, '{}', null, jsonb_build_object('about', colleague, 'sessions', gone::text));
+  return gone;
 end $$;
 
 create function access_answers(actor uuid, asked access_role_asked) returns boolean language sql stable security definer

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import re
 import secrets
 from collections.abc import Collection
@@ -15,6 +14,7 @@ from django.contrib.auth import hashers, password_validation
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connection, transaction
 
+from wayfare.access import events
 from wayfare.access import operations as access
 from wayfare.access.door import door, read
 from wayfare.access.rules import Actor, Forbidden, secret_hash
@@ -24,7 +24,6 @@ from wayfare.access.signin.rules import NotProved
 from wayfare.access.statements import called, done, rows
 from wayfare.ledger.rules import Refused
 
-log = logging.getLogger("wayfare.signin")
 _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]+\.[^@\s.]+")
 _NO_PASSWORD = "!"  # noqa: S105 - Django's mark of a password that none matches
 _FORGET_CHALLENGES = timedelta(hours=1)
@@ -175,7 +174,7 @@ def sign_in_with_passkey(proof: Assertion, *, at: datetime) -> str:
             )
             return access.begin_session(proof.staff, "passkey", at=at)
         done("update access_passkey set copied_at = %s where id = %s", [at, proof.id])
-    log.warning("a passkey of %s was copied (its counter went from %s to %s)", proof.staff, row[0], proof.sign_count)
+    events.note("passkey_copied", whose=proof.staff, counter=row[0], told=proof.sign_count)
     raise NotProved("copied")
 
 
@@ -190,7 +189,7 @@ def sign_in_with_code(email: str, password: str, code: str, *, at: datetime) -> 
         [rules.folded_email(email)],
     )
     staff, encoded, box = found[0] if found else (None, _NO_PASSWORD, b"")
-    right = hashers.check_password(password[: rules.PASSWORD_MOST], encoded)
+    right = hashers.check_password(password[: rules.PASSWORD_MOST], encoded) and len(password) <= rules.PASSWORD_MOST
     opened = keys.unsealed(_key(), staff.bytes, bytes(box)) if staff else None
     step = totp.step_of(opened.decode() if opened else totp.NOBODY, code, at)
     if staff is None or not right or opened is None or step is None:

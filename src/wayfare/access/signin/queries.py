@@ -11,7 +11,7 @@ from wayfare.access.door import read
 from wayfare.access.queries import IDLE
 from wayfare.access.rules import Actor, secret_hash
 from wayfare.access.signin.passkeys import Stored
-from wayfare.access.signin.rules import SENIOR
+from wayfare.access.signin.rules import SENIOR, folded_email
 
 
 class Invitation(NamedTuple):
@@ -128,6 +128,27 @@ def sessions(staff: UUID, *, at: datetime) -> list[Session]:
         [staff, at, at - IDLE],
     )
     return [Session(bytes(hash_), *rest) for hash_, *rest in rows]
+
+
+class Begun(NamedTuple):
+    """Whose a session is, since when and by which proof."""
+
+    staff: UUID
+    began_at: datetime
+    how: str
+
+
+def session_of(secret: str) -> Begun:
+    """Return what a session began as; there has to be one."""
+    (row,) = read("select staff, began_at, how from access_session where hash = %s", [secret_hash(secret)])
+    return Begun(*row)
+
+
+def staff_of(email: str) -> UUID | None:
+    """Return whose an e-mail address is, None if nobody's. For the record of what happened, never for an answer."""
+    query = "select id from access_staff where lower(email) = %s and left_at is null"
+    found = statements.rows(query, [folded_email(email)])
+    return found[0][0] if found else None
 
 
 def email_of(staff: UUID) -> str:

@@ -80,6 +80,7 @@ FORGED = [
     "select access_confirm_roles('{ada}', '{{supervisor}}')",
     "select access_refuse_roles('{ada}')",
     "select access_leave('{ada}', now())",
+    "select access_end_sessions(null, now())",
     "select access_set_office('rome', 'Rome', 'Europe/Rome')",
     "select access_ask_roles('{ada}', '{ada}', 'paris', '{{supervisor}}')",
     "select inner_pad from access_door",
@@ -292,6 +293,7 @@ def test_only_an_administrator_administers(world):
             continue
         refused(operations.change_roles, ada.id, ["auditor"], by=one.secret, at=NOW)
         refused(operations.leave, ada.id, by=one.secret, at=NOW)
+        refused(operations.end_sessions, ada.id, by=one.secret, at=NOW)
         refused(operations.set_office, "rome", "Rome", "Europe/Rome", by=one.secret)
         refused(signin.invite, "X", f"{where}{role}@example.org", "paris", ["auditor"], by=one.secret, at=NOW)
         refused(signin.withdraw, "x@example.org", by=one.secret, at=NOW)
@@ -441,6 +443,7 @@ def test_every_kind_of_line_has_a_sentence(fresh_database, language):
     with acting(boss.secret):
         operations.refuse_roles(ada.id)
     operations.change_roles(ada.id, ["auditor"], by=admin.secret, at=NOW)
+    operations.end_sessions(ada.id, by=admin.secret, at=NOW)
     operations.leave(ada.id, by=admin.secret, at=NOW)
     with connections["owner"].cursor() as owner:
         owner.execute("update access_file set erased_at = now() where person = %s", [person])

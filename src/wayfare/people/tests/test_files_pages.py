@@ -75,24 +75,26 @@ def test_a_person_from_the_first_form_to_the_seal(counsellor):
     assert "45 67 89" not in page, "what the work does not need yet is sealed"
     (look,) = looks(counsellor, person)
     assert (look.groups, look.body["how"]) == (("names", "birth"), "page")
-    page = client.get(f"{at}?also=contact").content.decode()
+    assert "45 67 89" not in client.get(f"{at}?also=contact").content.decode(), "no link opens more"
+    assert looks(counsellor, person)[1].groups == ("names", "birth")
+    page = client.post(at, {"also": "contact"}).content.decode()
     assert "+33 1 23 45 67 89" in page
     assert "Not to be used" in page, "they did not allow calls"
-    assert looks(counsellor, person)[1].groups == ("names", "birth", "contact")
+    assert looks(counsellor, person)[2].groups == ("names", "birth", "contact")
     assert number in client.get("/files/").content.decode(), "it is among what is open"
     assert client.post(f"{at}/seal").status_code == 302
     assert client.get(at).status_code == 404
-    assert len(looks(counsellor, person)) == 2
+    assert len(looks(counsellor, person)) == 3
 
 
 def test_a_purpose_opens_the_groups_that_it_needs_and_offers_no_others(counsellor):
     _, person = made(browser(counsellor))
     travel = browser(Colleague("paris", "travel_officer"))
     at = taken_up(travel, person, "travel_booking")
-    page = travel.get(f"{at}?also=contact&also=notes&also=documents").content.decode()
+    page = travel.post(at, {"also": ["contact", "notes", "documents"]}).content.decode()
     assert "45 67 89" not in page
     assert 'id="documents"' in page
-    assert "also=notes" not in page
+    assert 'value="notes"' not in page
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -146,6 +148,19 @@ def test_unusual_work_asks_in_words_and_everyday_work_does_not(counsellor):
     assert client.get(at).status_code == 200
     assert looks(counsellor, person)[0].body["reason"] == WORDS
     assert client.post(f"/files/{person}/work", {"purpose": "curiosity"}).status_code == 404
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_another_site_s_link_or_picture_makes_no_look(counsellor, site):
+    client = browser(counsellor)
+    _, person = made(client)
+    at = taken_up(client, person)
+    for path in (at, f"{at}?also=contact"):
+        assert client.get(path, headers={"sec-fetch-site": site}).status_code == 404
+    assert looks(counsellor, person) == []
+    for own in ("same-origin", "none"):
+        assert client.get(at, headers={"sec-fetch-site": own}).status_code == 200
+    assert len(looks(counsellor, person)) == 2
 
 
 def test_an_emergency_waits_for_a_second_person(counsellor):
@@ -207,7 +222,7 @@ def test_the_pages_speak_the_languages(counsellor, language):
     client = browser(counsellor, language)
     _, person = made(browser(counsellor))
     at = taken_up(client, person)
-    for page in (client.get("/files/"), client.get("/files/new"), client.get(f"{at}?also=contact&also=documents")):
+    for page in (client.get("/files/"), client.get("/files/new"), client.post(at, {"also": ["contact", "documents"]})):
         text = page.content.decode()
         assert f'lang="{language}"' in text
         assert not re.search(r">(Files|Still sealed|Make a file|Find a person|Who looked|Seal it now)<", text)

@@ -9,14 +9,14 @@ from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone, translation
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST
 
 from wayfare.access import operations as access
 from wayfare.access import queries as staff
 from wayfare.access import words as access_words
 from wayfare.access.purposes import ENROLLERS, OPENERS, PURPOSES
 from wayfare.access.rules import Actor, Forbidden
-from wayfare.access.signin.web import StaffRequest, needs
+from wayfare.access.signin.web import StaffRequest, from_our_pages, needs
 from wayfare.ledger.rules import Refused
 from wayfare.people import operations, queries
 from wayfare.people.web import forms, words
@@ -104,17 +104,21 @@ def take_up(request: StaffRequest, person: UUID) -> HttpResponse:
     return HttpResponseRedirect(reverse("file-work", args=[task]))
 
 
-@require_safe
+@require_http_methods(["GET", "HEAD", "POST"])
+@from_our_pages
 @needs(*OPENERS)
 def work(request: StaffRequest, task: UUID) -> HttpResponse:
-    """Show what of a file a task has opened. Each showing is a look, on the record before anything is read."""
+    """Show what of a file a task has opened. Each showing is a look, on the record before anything is read.
+
+    More than names and birth is opened by a form alone, so that no link opens it.
+    """
     language = translation.get_language() or "en"
     with access.acting(request.session_secret):
         mine = next((one for one in staff.open_tasks() if one.task == task), None)
     if mine is None:
         raise Http404
     may = PURPOSES[mine.purpose].groups
-    wanted = [group for group in may if group in FIRST or group in request.GET.getlist("also")]
+    wanted = [group for group in may if group in FIRST or group in request.POST.getlist("also")]
     try:
         opened = operations.open_once(request.session_secret, task, wanted)
     except Forbidden as problem:

@@ -16,6 +16,8 @@ import pytest
      ("WAYFARE_PORT", "65536", "whole number"), ("WAYFARE_PORT", "٨٠٠٠", "whole number"),
      ("WAYFARE_TOKEN_RATE", "-1", "whole number"), ("WAYFARE_DEBUG", "true", "neither yes nor no"),
      ("WAYFARE_SECRET_KEY_FILE", "/nowhere/at/all", "readable file"), ("DATABASE_URL", "mysql://a/b", "postgresql://"),
+     ("WAYFARE_SECRET_KEY", "too short", "32 characters"), ("WAYFARE_SECRET_KEY_FILE", "/dev/null", "32 characters"),
+     ("DATABASE_URL", "postgresql://u:change-me@h/db", "one of your own"),
      ("WAYFARE_SHARED_BUFFERS", "lots", "512MB"), ("WAYFARE_SHARED_BUFFERS", "1GB\nfsync=off", "512MB"),
      ("WAYFARE_SPARK_MASTER", "lokal", "Spark master"), ("WAYFARE_SPARK_MEMORY", "lots", "amount of memory"),
      ("DATABASE_URL", "postgresql://host", "postgresql://"), ("DATABASE_URL", "postgresql://h:x/db", "port")],

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import time
 from collections.abc import Callable
 from functools import cache, wraps
 from typing import Any, cast
 from urllib.parse import urlencode, urlsplit
+from uuid import UUID
 
 from django.conf import settings
 from django.core import signing
@@ -19,14 +19,15 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 
+from wayfare.access import events
 from wayfare.access import operations as access
 from wayfare.access import queries as staff
-from wayfare.access.rules import Actor, Limiter, address_key, secret_hash
-from wayfare.access.signin import operations, passkeys, rules
+from wayfare.access.callers import address_of
+from wayfare.access.rules import Actor, Limiter, secret_hash
+from wayfare.access.signin import operations, passkeys, queries, rules
 from wayfare.access.signin.passkeys import Site
 from wayfare.access.signin.rules import CEREMONY_SECONDS, NotProved, folded_email
 
-log = logging.getLogger("wayfare.signin")
 View = Callable[..., HttpResponse]
 _SALT = "wayfare.ceremony"
 
@@ -69,6 +70,7 @@ def signed_in(view: View) -> View:
         actor = staff.actor(secret, at=now) if secret else None
         if actor is None:
             return _to_sign_in(request)
+        events.known(actor.staff)
         access.note_session_use(secret)
         known = cast(StaffRequest, request)
         known.actor, known.session_secret = actor, secret
@@ -83,6 +85,22 @@ def is_fresh(request: StaffRequest) -> bool:
     return rules.is_fresh(staff.session_began(request.session_secret, at=now), now)
 
 
+def from_our_pages(view: View) -> View:
+    """Let a look be asked for from our own pages or an address that was typed, not by another site's link or picture.
+
+    Browsers say where a request comes from (`Sec-Fetch-Site`); what is old and does not say has `SameSite` cookies.
+    """
+
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if request.headers.get("Sec-Fetch-Site", "none") not in ("same-origin", "none"):
+            events.note("refused", why="from_elsewhere")
+            raise Http404
+        return view(request, *args, **kwargs)
+
+    return guarded
+
+
 def needs(*roles: str) -> Callable[[View], View]:
     """Let only staff in one of these roles in. To other staff the page is not there; nobody else learns that it is."""
 
@@ -91,6 +109,7 @@ def needs(*roles: str) -> Callable[[View], View]:
         @signed_in
         def guarded(request: StaffRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             if not request.actor.roles & set(roles):
+                events.note("refused", why="role")
                 raise Http404
             return view(request, *args, **kwargs)
 
@@ -114,6 +133,9 @@ def way_on(request: HttpRequest) -> str:
 
 def let_in(request: HttpRequest, secret: str, to: str) -> HttpResponse:
     """Hand over a new session and go on; the session that was there before, whoever began it, ends."""
+    began = queries.session_of(secret)
+    events.known(began.staff)
+    events.note("signed_in", how=began.how)
     if old := presented(request):
         access.end_session(old, at=timezone.now())
     rotate_token(request)
@@ -127,6 +149,7 @@ def let_out(to: str) -> HttpResponse:
     """Take the session's cookie back and go on."""
     response = HttpResponseRedirect(to)
     _set_cookie(response, settings.SESSION_COOKIE_NAME, "", 0)
+    response.headers["Clear-Site-Data"] = '"cache", "storage"'
     return response
 
 
@@ -193,12 +216,6 @@ def account_tries() -> Limiter:
     return Limiter(1 / 30, 5)
 
 
-def address_of(request: HttpRequest) -> str:
-    """Return the address that asks; behind our own proxy, the one that the proxy names."""
-    named = request.headers.get("X-Real-IP", "") if settings.HTTPS else ""
-    return address_key(named or request.META.get("REMOTE_ADDR", ""))
-
-
 def wait_seconds(request: HttpRequest, email: str | None = None) -> int:
     """Take one try; return 0, or how many seconds to wait before the next (none is taken)."""
     wait = address_tries().wait_seconds(address_of(request), time.monotonic)
@@ -209,20 +226,22 @@ def wait_seconds(request: HttpRequest, email: str | None = None) -> int:
 
 def too_many(request: HttpRequest, seconds: int) -> HttpResponse:
     """Answer a try that came too soon."""
+    events.note("slowed", seconds=seconds)
     response = render(request, "access/wait.html", {"seconds": seconds}, status=429)
     response.headers["Retry-After"] = str(seconds)
     return response
 
 
-def not_proved(request: HttpRequest, problem: NotProved) -> None:
-    """Note why somebody was not let in. What they typed is not noted."""
-    log.warning("%s: not let in: %s", request.resolver_match.route if request.resolver_match else "", problem.code)
+def not_proved(problem: NotProved, account: UUID | None = None) -> None:
+    """Note why somebody was not let in. What they typed is not noted; an account only if there is one."""
+    facts = {"account": account} if account else {}
+    events.note("not_signed_in", why=problem.code, **facts)
 
 
 @private
 def form_refused(request: HttpRequest, reason: str = "") -> HttpResponse:
     """Answer a form that was not sent from a page of ours, or too long ago."""
-    log.warning("a form was refused: %s", reason)
+    events.note("form_refused", why=reason)
     return render(request, "access/again.html", status=403)
 
 

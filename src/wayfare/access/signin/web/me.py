@@ -1,4 +1,4 @@
-"""One's own account: passkeys, sessions, what others ask in one's name."""
+"""One's own account: passkeys, password and code generator, sessions, what others ask in one's name."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from django.utils import timezone, translation
 from django.utils.html import format_html
 from django.views.decorators.http import require_http_methods, require_POST
 
+from wayfare.access import events
 from wayfare.access.rules import Forbidden, secret_hash
-from wayfare.access.signin import operations, passkeys, queries
+from wayfare.access.signin import operations, own, passkeys, queries
 from wayfare.access.signin.rules import NotProved
 from wayfare.access.signin.web import doors, words
 from wayfare.access.signin.web.doors import StaffRequest
@@ -36,32 +37,42 @@ def me(request: StaffRequest) -> HttpResponse:
     except Refused as refusal:
         return _shown(request, wrong=words.refusal(refusal.field), status=422)
     except NotProved as problem:
-        doors.not_proved(request, problem)
+        events.note("not_changed", why=problem.code)
         return _shown(request, failed=True, status=403)
     return HttpResponseRedirect(reverse("staff-me"))
 
 
+_FRESH = frozenset({"end", "end-others", "remove", "add"})
+"""What only who has just signed in does: what changes how one comes in, and the sessions of one's own."""
+
+
 def _changed(request: StaffRequest) -> None:
-    """Do what a form asks; what changes how one comes in asks for a fresh sign-in. Raises: Refused, NotProved."""
+    """Do what a form asks, and note it. Raises: Refused, NotProved, Http404."""
     now, actor, given = timezone.now(), request.actor, request.POST
-    match given.get("do"):
+    wanted = given.get("do", "")
+    if wanted in _FRESH and not doors.is_fresh(request):
+        raise NotProved("not_fresh")
+    match wanted:
         case "end":
             operations.end_own_session(actor.staff, _bytes(given.get("session", "")), at=now)
+            events.note("sessions_ended", whose=actor.staff, count=1)
         case "end-others":
-            operations.end_other_sessions(actor.staff, request.session_secret, at=now)
+            ended = operations.end_other_sessions(actor.staff, request.session_secret, at=now)
+            events.note("sessions_ended", whose=actor.staff, count=ended)
         case "not-me":
             try:
                 operations.refuse_recovery(UUID(given.get("recovery", "")), actor, at=now)
             except (ValueError, Forbidden):
                 raise Http404 from None
-        case "remove" if doors.is_fresh(request):
+            events.note("recovery_refused", recovery=given.get("recovery"))
+        case "remove":
             operations.remove_passkey(actor.staff, _bytes(given.get("passkey", "")))
-        case "add" if doors.is_fresh(request):
+            events.note("passkey_removed")
+        case "add":
             state = doors.finish_ceremony(request, _about(request))
             made = passkeys.made(doors.site_of(request), state, given.get("credential", ""))
             operations.add_passkey(actor.staff, made, given.get("name", ""), at=now)
-        case "add" | "remove":
-            raise NotProved("not_fresh")
+            events.note("passkey_added")
         case _:
             raise Http404
 
@@ -73,13 +84,9 @@ def _bytes(text: str) -> bytes:
         raise Http404 from None
 
 
-def _unbroken(code: str) -> str:
-    return format_html('<bdi class="wf-nb">{}</bdi>', code)
-
-
 def _shown(request: StaffRequest, *, wrong: str = "", failed: bool = False, status: int = 200) -> HttpResponse:
     now, actor, language = timezone.now(), request.actor, translation.get_language() or "en"
-    recovered = queries.last_recovered(actor.staff)
+    recovered, known = queries.last_recovered(actor.staff), own.password(actor.staff)
     context = {
         "email": queries.email_of(actor.staff),
         "roles": [role_name(role) for role in sorted(actor.roles)],
@@ -103,7 +110,7 @@ def _shown(request: StaffRequest, *, wrong: str = "", failed: bool = False, stat
             }
             for one in queries.sessions(actor.staff, at=now)
         ],
-        "password": queries.has_password(actor.staff),
+        "password": known and {name: moment(at, language) for name, at in known._asdict().items()},
         "asked": [
             {
                 "id": one.id,

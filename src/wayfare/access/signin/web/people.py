@@ -10,8 +10,9 @@ from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone, translation
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods
 
+from wayfare.access import events
 from wayfare.access import operations as access
 from wayfare.access.purposes import ROLES
 from wayfare.access.signin import operations, queries
@@ -33,10 +34,14 @@ def _roles(chosen: tuple[str, ...] | list[str]) -> list[tuple[str, str, bool]]:
     return [(role, role_name(role), role in chosen) for role in ROLES]
 
 
-@require_safe
+@require_http_methods(["GET", "HEAD", "POST"])
 @doors.needs("administrator")
 def people(request: StaffRequest) -> HttpResponse:
-    """List the staff and the open invitations."""
+    """List the staff and the open invitations; with POST, end the sessions of all but the one who asks."""
+    if request.method == "POST":
+        ended = access.end_sessions(None, by=request.session_secret, at=timezone.now())
+        events.note("sessions_ended", whose="everybody", count=ended)
+        return HttpResponseRedirect(reverse("staff-people"))
     lines = [_line(one) for one in queries.colleagues(at=timezone.now())]
     return render(request, "access/people.html", {"lines": lines})
 
@@ -66,12 +71,19 @@ def _changed(request: StaffRequest, found: Colleague) -> None:
         case "roles", "active":
             roles = request.POST.getlist("roles")
             operations.may_leave_the_role(found.staff, roles)
-            access.change_roles(found.staff, roles, by=request.session_secret, at=now)
+            before = sorted(found.roles)
+            waits = access.change_roles(found.staff, roles, by=request.session_secret, at=now)
+            events.note("roles_changed", whose=found.staff, before=before, after=sorted(set(roles)), waits=waits)
         case "leave", "active":
             operations.may_leave_the_role(found.staff, ())
             access.leave(found.staff, by=request.session_secret, at=now)
+            events.note("left", whose=found.staff)
+        case "end", "active":
+            count = access.end_sessions(found.staff, by=request.session_secret, at=now)
+            events.note("sessions_ended", whose=found.staff, count=count)
         case "withdraw", "invited" | "run_out":
             operations.withdraw(found.email, by=request.session_secret, at=now)
+            events.note("invitation_withdrawn", whose=found.staff)
         case _:
             raise Http404
 
@@ -103,6 +115,7 @@ def invite(request: StaffRequest) -> HttpResponse:
     except Refused as refusal:
         context["errors"] = {refusal.field: words.refusal(refusal.field)}
         return render(request, "access/invite.html", context, status=422)
+    events.note("invited", roles=sorted(set(given.getlist("roles"))), office=values["office"])
     link = doors.site_of(request).origin + reverse("staff-sign-up", args=[secret])
     return render(request, "access/invited.html", {"link": link, "name": values["name"]})
 
@@ -120,4 +133,5 @@ def offices(request: StaffRequest) -> HttpResponse:
     except Refused as refusal:
         context["errors"] = {refusal.field: words.refusal(refusal.field)}
         return render(request, "access/offices.html", context, status=422)
+    events.note("office_set", office=given["id"])
     return HttpResponseRedirect(reverse("staff-offices"))

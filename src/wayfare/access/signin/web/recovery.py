@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils import timezone, translation
 from django.views.decorators.http import require_http_methods, require_POST
 
+from wayfare.access import events
 from wayfare.access.rules import Forbidden
 from wayfare.access.signin import operations, passkeys, queries
 from wayfare.access.signin.rules import NotProved
@@ -30,6 +31,7 @@ def recover(request: HttpRequest) -> HttpResponse:
     if seconds := doors.wait_seconds(request, email):
         return doors.too_many(request, seconds)
     secret = operations.ask_recovery(email, at=timezone.now())
+    events.note("recovery_asked", account=queries.staff_of(email))
     return HttpResponseRedirect(reverse("staff-recovering", args=[secret]))
 
 
@@ -51,7 +53,7 @@ def recovering(request: HttpRequest, secret: str) -> HttpResponse:
         passkey = passkeys.made(doors.site_of(request), state, request.POST.get("credential", ""))
         return doors.let_in(request, operations.recover(secret, passkey, "", at=timezone.now()), reverse("staff-me"))
     except NotProved as problem:
-        doors.not_proved(request, problem)
+        doors.not_proved(problem)
         return render(request, "access/recovering.html", context | {"wrong": True}, status=403)
 
 
@@ -99,8 +101,11 @@ def _answered(request: StaffRequest) -> HttpResponse:
         recovery = UUID(request.POST.get("recovery", ""))
         if request.POST.get("do") == "refuse":
             operations.refuse_recovery(recovery, request.actor, at=now)
+            events.note("recovery_refused", recovery=recovery)
         elif doors.is_fresh(request):
-            operations.confirm_recovery(recovery, request.actor, at=now)
-    except (ValueError, Forbidden):
+            enough = operations.confirm_recovery(recovery, request.actor, at=now)
+            events.note("recovery_confirmed", recovery=recovery, enough=enough)
+    except (ValueError, Forbidden) as problem:
+        events.note("refused", why=getattr(problem, "code", "recovery"))
         raise Http404 from None
     return HttpResponseRedirect(reverse("staff-recoveries"))

@@ -8,6 +8,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
 
+from wayfare.access import events
 from wayfare.access import operations as access
 from wayfare.access.signin import operations, passkeys, queries
 from wayfare.access.signin.rules import NotProved
@@ -28,7 +29,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     try:
         return doors.let_in(request, _proved(request), doors.way_on(request))
     except NotProved as problem:
-        doors.not_proved(request, problem)
+        doors.not_proved(problem, queries.staff_of(email) if email is not None else None)
         return render(request, "access/sign_in.html", {"wrong": True, "email": email or ""}, status=403)
 
 
@@ -58,4 +59,5 @@ def sign_in_options(request: HttpRequest) -> HttpResponse:
 def sign_out(request: HttpRequest) -> HttpResponse:
     """End the session."""
     access.end_session(doors.presented(request), at=timezone.now())
+    events.note("signed_out")
     return doors.let_out(reverse("staff-sign-in"))

@@ -27,6 +27,7 @@ def refusal(field: str) -> str:
         "password": _(
             "Use at least 12 characters, such as a sentence of your own, without your name and no common one."
         ),
+        "old": _("This is not your password. Nothing was changed."),
         "code": _("This is not the code that the phone shows now. Wait for the next one, and write that."),
         "passkey": _("It is the only way that you come in. Add another before you remove it."),
         "id": _("Use lower-case letters, digits and hyphens."),

@@ -1,0 +1,225 @@
+"""Role × office × purpose × object, at every door that names an object: what is hidden answers as what is not there.
+
+Made from the URL map: a door that names somebody, or a form that does, cannot be added without a line here.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from itertools import product
+from uuid import uuid4
+
+import pytest
+from django.test import Client
+
+from tests.test_doors import CALLERS, DOORS, callers, patterns
+from wayfare.access import operations as access
+from wayfare.access.purposes import PURPOSES, ROLES
+from wayfare.access.signin import operations as signin
+from wayfare.access.signin import queries
+from wayfare.access.signin.passkeys import NewPasskey
+from wayfare.access.signin.web.doors import account_tries, address_tries
+from wayfare.people import operations as people
+from wayfare.people.tests.cast import WORDS, Colleague
+
+callers = callers
+OFFICES = ("paris", "lyon")
+MAY_SEE = {("staff/people/<uuid:staff>", "administrator")}
+"""Where a role sees each object that there is: no answer is hidden there."""
+FORMS = {
+    "staff/requests": ("approve",),
+    "staff/recoveries": ("recovery",),
+    "staff/me": ("recovery",),
+}
+"""Doors whose forms name an object that may be another's → the fields that do."""
+FORMS_OF_ONE_S_OWN = {
+    "staff/sign-in", "staff/sign-in/options", "staff/sign-out", "staff/me/options", "staff/me/password", "staff/recover",
+    "staff/people", "staff/people/invite", "staff/offices", "files/", "files/new",
+}  # fmt: skip
+"""Doors that take forms which name no object by an id."""
+
+
+@pytest.fixture
+def world(db, tmp_path, settings):
+    settings.PEOPLE_KEYS = tmp_path / "people-keys"
+    address_tries.cache_clear()
+    account_tries.cache_clear()
+    return World()
+
+
+class World:
+    """Two offices with a colleague of each role, and objects of every fate."""
+
+    def __init__(self) -> None:
+        now = datetime.now(UTC)
+        self.staff = {(office, role): Colleague(office, role) for office in OFFICES for role in ROLES}
+        self.clients = {key: self.browser(one) for key, one in self.staff.items()}
+        self.clients["", "nobody"] = Client(HTTP_HOST="localhost")
+        keeper = Colleague("paris", "counsellor")
+        other = Colleague("lyon", "counsellor")
+        self.people = {
+            "own office": keeper.enrols("Own Office").person,
+            "other office": other.enrols("Other Office").person,
+            "erased": keeper.enrols("Gone Away").person,
+        }
+        with self.staff["paris", "data_protection_officer"].acting():
+            people.erase(self.people["erased"], at=now)
+        sealed = keeper.task(self.people["own office"])
+        with keeper.acting():
+            access.close_task(sealed, at=now)
+        left = Colleague("paris", "auditor")
+        access.leave(left.id, by=None, at=now)
+        self.objects = {
+            "person": self.people,
+            "task": {
+                "a colleague's": keeper.task(self.people["own office"]),
+                "another office's": other.task(self.people["other office"]),
+                "sealed": sealed,
+                "an emergency": other.task(self.people["own office"], "break_glass"),
+            },
+            "staff": {"here": keeper.id, "elsewhere": other.id, "left": left.id},
+            "secret": self.links(now),
+            "recovery": self.recoveries(now),
+        }
+
+    @staticmethod
+    def browser(colleague) -> Client:
+        client = Client(HTTP_HOST="localhost", raise_request_exception=False)
+        client.cookies["wayfare_session"] = colleague.secret
+        return client
+
+    @staticmethod
+    def links(now) -> dict[str, str]:
+        used = signin.invite("Ada", "ada@example.org", "paris", ("auditor",), at=now)
+        signin.accept_with_passkey(used, NewPasskey(uuid4().bytes, b"", 0), "", at=now)
+        withdrawn = signin.invite("Bo", "bo@example.org", "paris", ("auditor",), at=now)
+        signin.withdraw("bo@example.org", at=now)
+        old = now - timedelta(days=8)
+        return {
+            "used": used,
+            "withdrawn": withdrawn,
+            "run out": signin.invite("Cy", "cy@example.org", "paris", ("auditor",), at=old),
+            "a recovery that ran out": signin.ask_recovery("ada@example.org", at=old),
+        }
+
+    def recoveries(self, now) -> dict[str, object]:
+        asks = Colleague("rome", "auditor")
+        signin.ask_recovery(queries.email_of(asks.id), at=now)
+        (found,) = queries.own_recoveries(asks.id, at=now)
+        return {"another office's": found.id}
+
+
+def bare(answer, *repeated):
+    """Return what an answer says, without what it repeats of the question and what is new in each."""
+    text = answer.content.decode()
+    for one in repeated:
+        text = text.replace(str(one), "")
+    text = re.sub(r'value="[A-Za-z0-9]{64}"|/files/work/[0-9a-f-]{36}', "", text)
+    location = re.sub(r"[0-9a-f-]{36}|[A-Za-z0-9_-]{43}", "", answer.headers.get("Location", ""))
+    return answer.status_code, sorted(answer.headers), location, text
+
+
+def form_for(field=None, value=None):
+    return {"purpose": "case_work", "do": "confirm" if field == "recovery" else "x", "also": "names"} | (
+        {field: value} if field else {}
+    )
+
+
+ADDRESSED = sorted(one for one in patterns() if "<" in one and one.startswith(("staff/", "files/")))
+WITH_FORMS = {one for one, methods in DOORS.items() if "POST" in methods and one.startswith(("staff/", "files/"))}
+
+
+def test_every_form_names_an_object_here_or_none():
+    assert {one for one in WITH_FORMS if "<" not in one} == FORMS.keys() | FORMS_OF_ONE_S_OWN
+    assert not FORMS.keys() & FORMS_OF_ONE_S_OWN
+
+
+@pytest.mark.parametrize("door", ADDRESSED)
+def test_what_is_hidden_answers_as_what_is_absent(world, door):
+    kind, name = re.search(r"<(\w+):(\w+)>", door).groups()
+    absent = "A" * 43 if kind == "str" else uuid4()
+    tried = 0
+    for (office, role), client in world.clients.items():
+        if (door, role) in MAY_SEE:
+            continue
+        for method in ("get", "post"):
+            answers = {}
+            for said, value in {"absent": absent, **world.objects[name]}.items():
+                address_tries.cache_clear()
+                path = "/" + re.sub("<.*>", str(value), door)
+                client.cookies.pop("wayfare_form", None)
+                answers[said] = bare(getattr(client, method)(path, form_for() if method == "post" else {}), value)
+                tried += 1
+            for said, answer in answers.items():
+                assert answer == answers["absent"], (office, role, method, said)
+    assert tried >= 2 * len(ROLES) * 2
+
+
+@pytest.mark.parametrize(("door", "field"), [(door, field) for door, fields in FORMS.items() for field in fields])
+def test_what_a_form_names_and_is_hidden_answers_as_what_is_absent(world, door, field):
+    name = {"approve": "task"}.get(field, field)
+    hidden = {said: one for said, one in world.objects[name].items() if said != "an emergency"}
+    for (office, role), client in world.clients.items():
+        senior = role in ("supervisor", "data_protection_officer", "administrator")
+        if door == "staff/recoveries" and senior:
+            continue  # they vouch for anybody
+        answers = {
+            said: bare(client.post(f"/{door}", form_for(field, value)), value)
+            for said, value in {"absent": uuid4(), **hidden}.items()
+        }
+        for said, answer in answers.items():
+            assert answer == answers["absent"], (office, role, said)
+
+
+def opens(role, purpose, kind, office):
+    """Tell what the list of purposes says: whether a file of `kind` opens to who is on no team of it."""
+    if kind in ("absent", "erased"):
+        return False
+    here = (kind == "own office") == (office == "paris")
+    return {"any": True, "office": here, "team": False, None: False}[PURPOSES[purpose].roles.get(role)]
+
+
+@pytest.mark.parametrize(("office", "role"), list(product(OFFICES, ROLES)))
+def test_a_file_opens_on_its_page_by_the_list_of_purposes_and_else_is_as_if_it_were_not(world, office, role):
+    """Every purpose that the role can take up, on every kind of file; and every other purpose is no door at all."""
+    client = world.clients[office, role]
+    for purpose, known in PURPOSES.items():
+        answers = {}
+        for kind, person in {"absent": uuid4(), **world.people}.items():
+            given = {"purpose": purpose, "asked": "yes", "reason": WORDS, "basis": WORDS}
+            taken = client.post(f"/files/{person}/work", given)
+            if role not in known.roles:
+                assert taken.status_code == 404, (purpose, kind)
+                continue
+            assert taken.status_code == 302, (purpose, kind)
+            address = taken.headers["Location"]
+            shown = client.get(address)
+            answers[kind] = bare(shown, person, address.rsplit("/", 1)[1])
+            if not opens(role, purpose, kind, office):
+                assert answers[kind] == answers["absent"], (purpose, kind)
+                assert answers[kind][0] == 404
+            else:
+                assert shown.status_code == 200, (purpose, kind)
+                sealed = known.needs == "approval"
+                assert ("still sealed" in shown.content.decode()) is sealed
+
+
+# The API
+
+
+@pytest.mark.parametrize("caller", CALLERS)
+@pytest.mark.parametrize(
+    ("there", "absent"),
+    [
+        ("/api/v1/programmes/fra/table", "/api/v1/programmes/nowhere/table"),
+        ("/api/v1/ledger/entries/1/receipt", "/api/v1/ledger/entries/999999/receipt"),
+    ],
+)
+def test_the_api_tells_who_may_not_read_nothing_of_what_there_is(callers, caller, there, absent):
+    answers = [callers[caller].get(path) for path in (there, absent)]
+    if caller == "read":
+        assert [one.status_code for one in answers] == [200, 404]
+        return
+    assert bare(answers[0]) == bare(answers[1])
+    assert answers[0].status_code in (401, 403)
