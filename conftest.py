@@ -48,9 +48,11 @@ def fresh_database(django_db_setup, django_db_blocker) -> Iterator[Callable[[str
     from django.db import connections
 
     from wayfare.site import embedded
+    from wayfare.site.tests.home import MEMORY, place
 
     name = f"test_{uuid.uuid4().hex}"
-    _as_superuser(f"create database {name} template pristine owner wayfare_owner")
+    strategy = "file_copy" if place == str(MEMORY) else "wal_log"  # the first waits for a disk, the second computes
+    _as_superuser(f"create database {name} template pristine owner wayfare_owner strategy {strategy}")
     old = {alias: connections.settings[alias]["NAME"] for alias in ("default", "owner")}
 
     def point_at(names: dict[str, str]) -> None:
