@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+LONG = 60
+
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip what needs Spark where it is not installed; `wayfare test` says so at its end."""
@@ -14,6 +16,11 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
     if item.get_closest_marker("spark") and not spark_is_here():
         pytest.skip("needs Java and the extra 'spark'")
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name a long value by its argument: every worker must find the same names, and signatures are never the same."""
+    return argname if isinstance(val, bytes | str) and len(val) > LONG else None
 
 
 @pytest.fixture(scope="session")
