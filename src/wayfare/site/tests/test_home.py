@@ -15,6 +15,7 @@ def test_what_a_session_wrote_goes_when_it_is_killed():
     session = subprocess.Popen(
         [sys.executable, "-c", SESSION], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
+    assert session.stdout is not None
     folder = Path(session.stdout.readline().strip())
     (folder / "left").mkdir()
     session.kill()
