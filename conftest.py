@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+LONG = 60
+
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip what needs Spark or SoftHSM where it is not installed; `wayfare test` says so at its end."""
@@ -16,6 +18,11 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         pytest.skip("needs Java and the extra 'spark'")
     if item.get_closest_marker("token") and not softhsm_is_here():
         pytest.skip("needs SoftHSM and the extra 'pkcs11'")
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name a long value by its argument: every worker must find the same names, and signatures are never the same."""
+    return argname if isinstance(val, bytes | str) and len(val) > LONG else None
 
 
 @pytest.fixture(scope="session")
@@ -50,9 +57,11 @@ def fresh_database(django_db_setup, django_db_blocker) -> Iterator[Callable[[str
     from django.db import connections
 
     from wayfare.site import embedded
+    from wayfare.site.tests.home import MEMORY, place
 
     name = f"test_{uuid.uuid4().hex}"
-    _as_superuser(f"create database {name} template pristine owner wayfare_owner")
+    strategy = "file_copy" if place == str(MEMORY) else "wal_log"  # the first waits for a disk, the second computes
+    _as_superuser(f"create database {name} template pristine owner wayfare_owner strategy {strategy}")
     old = {alias: connections.settings[alias]["NAME"] for alias in ("default", "owner")}
 
     def point_at(names: dict[str, str]) -> None:

@@ -36,7 +36,7 @@ def committed() -> list[Path]:
 def read_by_the_code() -> set[str]:
     """Return the names that the code takes from its environment."""
     names: set[str] = set()
-    sources = [path for path in (ROOT / "src").rglob("*.py") if "tests" not in path.parts]
+    sources = [path for path in (ROOT / "src").rglob("*.py") if "tests" not in path.relative_to(ROOT).parts]
     for path in [*sources, ROOT / "wayfare"]:
         names |= set(
             re.findall(

@@ -107,11 +107,23 @@ def test_it_is_the_same_log_when_a_hand_is_killed_and_when_somebody_else_grows_i
     ("change", "said"),
     [
         ("update ledger_entry set body = '{}' where position in (100000, 120000)", "position 100000 differs from"),
-        ("delete from ledger_entry where position = 100000", "position 100000 differs from"),
-        ("delete from ledger_entry where position = 98304", "position 98304 is committed to, and is no more"),
+        pytest.param(
+            "delete from ledger_entry where position = 100000", "position 100000 differs from", marks=pytest.mark.slow
+        ),
+        pytest.param(
+            "delete from ledger_entry where position = 98304",
+            "position 98304 is committed to, and is no more",
+            marks=pytest.mark.slow,
+        ),
         ("delete from log_bundle where number = 300", "position 76801 is the first that is missing"),
-        ("delete from log_tile where level = 0 and number = 300", "position 76801 is the first under a hash"),
-        ("delete from log_tile where level = 2", "position 1 is the first under a hash"),
+        pytest.param(
+            "delete from log_tile where level = 0 and number = 300",
+            "position 76801 is the first under a hash",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            "delete from log_tile where level = 2", "position 1 is the first under a hash", marks=pytest.mark.slow
+        ),
         (
             "update log_tile set hashes = overlay(hashes placing '\\x00' from 33) where level = 1 and number = 1",
             "position 65793 is the first under a hash that differs, in tile/1/001",

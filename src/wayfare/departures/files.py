@@ -14,7 +14,7 @@ from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 import orjson
 
@@ -36,9 +36,11 @@ from wayfare.departures.reading import (
 from wayfare.departures.screening import screen
 from wayfare.ledger import operations as ledger
 from wayfare.ledger import queries as stored
-from wayfare.ledger.presence import Presence
 from wayfare.ledger.queries import StoredEntry
 from wayfare.ledger.rules import Refused, Result
+
+if TYPE_CHECKING:
+    from wayfare.ledger.presence import Presence
 
 _ENTRY_BYTES = 200
 """About as long as an entry in a file is; shorter in Parquet, where a smaller memory only asks more often."""
@@ -134,7 +136,11 @@ def _presence(sources: Sequence[Source]) -> Presence | None:
     """Return a memory of what is in the ledger, where hearing of that costs less than it spares."""
     coming = sum(source.size for source in sources) // _ENTRY_BYTES
     there = stored.head()
-    return Presence(there + coming) if there < _WORTH_HEARING * coming else None
+    if there >= _WORTH_HEARING * coming:
+        return None
+    from wayfare.ledger.presence import Presence
+
+    return Presence(there + coming)
 
 
 def _refusal(result: Result, line: int, entry: bytes, file: str | None) -> bytes:

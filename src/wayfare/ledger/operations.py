@@ -9,14 +9,17 @@ from collections import Counter, deque
 from collections.abc import Sequence
 from datetime import datetime
 from itertools import compress
+from typing import TYPE_CHECKING
 
 from django.db import connection, transaction
 
 from wayfare.ledger import registry, rows
-from wayfare.ledger.presence import Presence, ids_of
 from wayfare.ledger.queries import array, references, text_array
 from wayfare.ledger.rules import EPOCH, MICROSECOND, Ahead, Connected, Entry, Fresh, Refused, Result, same_content
 from wayfare.ledger.statements import copied, run
+
+if TYPE_CHECKING:  # it brings NumPy, which only who appends very many needs
+    from wayfare.ledger.presence import Presence
 
 LOCK = 0x57415946  # "WAYF": the advisory lock under which positions are given, one writer at a time
 CHANNEL = "wayfare_ledger"
@@ -117,6 +120,8 @@ class _Look:
         perhaps = sent
         self._forecast, self._held, self._connectable = None, frozenset[int](), sent
         if presence is not None and sent:
+            from wayfare.ledger.presence import ids_of
+
             here = presence.perhaps(ids_of([entry.entry_id for entry in sent]))
             perhaps = list(compress(sent, here))
             if ahead is not None:

@@ -427,7 +427,7 @@ def use(folder: Path) -> IO[bytes]:
         else:
             if _held(home.ready_lock):
                 return mine
-        if keeper is None or keeper.poll() is not None:
+        if (keeper is None or keeper.poll() is not None) and not _held(home.keeper_lock):
             keeper = _start_keeper(home)
         time.sleep(0.05)
     raise EmbeddedError(f"the embedded PostgreSQL did not come up; see {home.log} and keeper.log beside it")

@@ -17,6 +17,8 @@ CHECKS = (
     ("types", ("-m", "mypy")),
     ("floors", ("-c", "from importlinter.cli import lint_imports_command; lint_imports_command()")),
 )
+_MOST_WORKERS = 8
+"""Each has a PostgreSQL of its own, in memory."""
 
 
 def spark_is_here() -> bool:
@@ -43,6 +45,12 @@ def _skipped() -> list[str]:
     return missing
 
 
+def _side_by_side() -> tuple[str, ...]:
+    """Return how pytest spreads tests: one more at a time than there are cores, since many wait for others to end."""
+    workers = min(_MOST_WORKERS, len(os.sched_getaffinity(0)) + 1)
+    return ("-n", str(workers), "--dist", "worksteal")
+
+
 @click.command(context_settings={"ignore_unknown_options": True})
 @click.option("--slow", is_flag=True, help="Also the long proofs.")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
@@ -56,9 +64,9 @@ def test(slow: bool, arguments: tuple[str, ...]) -> None:
         click.echo(f"wayfare test: {name}", err=True)
         if subprocess.run([sys.executable, *command], cwd=root, env=environment, check=False).returncode:  # noqa: S603
             failed.append(name)
-    selections = {"tests": arguments} if arguments else {"tests": ("-m", "not slow")}
-    if slow and not arguments:  # mostly waiting for what was killed to come back: two at a time
-        selections |= {"long proofs": ("-m", "slow", "-n", "2")}
+    selections = {"tests": arguments} if arguments else {"tests": ("-m", "not slow", *_side_by_side())}
+    if slow and not arguments:
+        selections |= {"long proofs": ("-m", "slow", *_side_by_side())}
     for name, selection in selections.items():
         click.echo(f"wayfare test: {name}", err=True)
         tests = [sys.executable, "-m", "pytest", "-q", *selection]

@@ -6,18 +6,17 @@ import io
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
-from babel.messages.catalog import Catalog
-from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_dir, extract_python
-from babel.messages.mofile import write_mo
-from babel.messages.pofile import read_po, write_po
+if TYPE_CHECKING:  # each start of a command looks here, and hardly one has anything to compile
+    from babel.messages.catalog import Catalog
 
 LOCALE = Path(__file__).parent / "locale"
 
 
 def django_templates(file: IO[bytes], keywords: Any, comment_tags: Any, options: Any) -> Iterator[Any]:
     """Extract a template's strings (a Babel extraction method; needs Django's settings)."""
+    from babel.messages.extract import extract_python
     from django.utils.translation.template import templatize
 
     source = templatize(file.read().decode())
@@ -26,7 +25,7 @@ def django_templates(file: IO[bytes], keywords: Any, comment_tags: Any, options:
     yield from extract_python(io.BytesIO(source.encode()), words, comment_tags, options)
 
 
-_KEYWORDS = {**DEFAULT_KEYWORDS, "gettext_lazy": None, "pgettext_lazy": ((1, "c"), 2)}
+_KEYWORDS = {"gettext_lazy": None, "pgettext_lazy": ((1, "c"), 2)}
 _METHODS = [
     ("**/tests/**", "ignore"),
     ("**.py", "python"),
@@ -36,14 +35,20 @@ _METHODS = [
 
 def extract(source: Path = LOCALE.parents[1]) -> Catalog:
     """Return every string that the pages may show, as English catalogue."""
+    from babel.messages.catalog import Catalog
+    from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_dir
+
     found = Catalog()
-    for file, line, message, comments, context in extract_from_dir(source, _METHODS, keywords=_KEYWORDS):
+    keywords = {**DEFAULT_KEYWORDS, **_KEYWORDS}
+    for file, line, message, comments, context in extract_from_dir(source, _METHODS, keywords=keywords):
         found.add(message, None, [(file, line)], auto_comments=comments, context=context)
     return found
 
 
 def update_all(folder: Path = LOCALE) -> None:
     """Bring each catalogue in step with the source: new strings empty, unused ones gone; nothing is guessed."""
+    from babel.messages.pofile import read_po, write_po
+
     wanted = extract()
     for path in sorted(folder.glob("*/LC_MESSAGES/django.po")):
         with path.open("rb") as file:
@@ -64,6 +69,9 @@ def compile_all(target: Path, folder: Path = LOCALE) -> list[Path]:
     for source in sorted(folder.glob("*/LC_MESSAGES/django.po")):
         compiled = target / source.relative_to(folder).with_suffix(".mo")
         if not compiled.exists() or compiled.stat().st_mtime < source.stat().st_mtime:
+            from babel.messages.mofile import write_mo
+            from babel.messages.pofile import read_po
+
             with source.open("rb") as file:
                 catalogue = read_po(file, locale=source.parts[-3])
             content = io.BytesIO()

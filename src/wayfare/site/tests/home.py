@@ -1,15 +1,49 @@
-"""A pytest plugin that is loaded before Django's: a home of the session's own, before any setting is read."""
+"""A pytest plugin that is loaded before Django's: a home of the session's own, before any setting is read.
+
+In memory where there is room for it: what a test promises about a disk it asks the settings, or a disk of its own.
+All that tests write lies beside the home, and goes with it when the session has ended, however it ended.
+"""
 
 from __future__ import annotations
 
+import fcntl
 import os
+import shutil
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
 import hypothesis
 
-folder = tempfile.TemporaryDirectory(prefix="wayfare-test-", ignore_cleanup_errors=True)  # its keeper is still there
-os.environ["WAYFARE_HOME"] = str(Path(folder.name) / "home")
+MEMORY = Path("/dev/shm")
+ENOUGH_BYTES = 4 << 30
+_SWEEP = """
+import fcntl, pathlib, shutil, sys, time
+folder = pathlib.Path(sys.argv[1])
+with (folder / "session.lock").open("ab") as lock:
+    fcntl.flock(lock, fcntl.LOCK_EX)
+for _ in range(30):
+    time.sleep(5)  # keepers of homes in it end when nobody has used them for a while
+    shutil.rmtree(folder, ignore_errors=True)
+    if not folder.exists():
+        break
+"""
+
+
+def room_in_memory() -> bool:
+    """Tell whether memory has room for the files of a session, and of its workers."""
+    return MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free >= ENOUGH_BYTES
+
+
+place = os.environ.setdefault("TESTS_PLACE", str(MEMORY) if room_in_memory() else tempfile.gettempdir())
+folder = Path(tempfile.mkdtemp(prefix="wf-", dir=place))  # short, since a socket's path is limited
+session = (folder / "session.lock").open("ab")
+fcntl.flock(session, fcntl.LOCK_EX)
+subprocess.Popen([sys.executable, "-IS", "-c", _SWEEP, str(folder)], start_new_session=True, cwd="/")
+
+tempfile.tempdir = os.environ["TMPDIR"] = str(folder)
+os.environ["WAYFARE_HOME"] = str(folder / "home")
 os.environ.setdefault("WAYFARE_SHARED_BUFFERS", "128MB")
 os.environ.setdefault("WAYFARE_SPARK_MASTER", "local-cluster[2,1,1024]")  # processes of their own, as in earnest
 for elsewhere in ("DATABASE_URL", "WAYFARE_PEOPLE_KEYS", "WAYFARE_KEYS_TOKEN", "WAYFARE_KEYS_PIN_FILE"):
