@@ -52,6 +52,9 @@ DOORS = frozenset(
         "staff/requests",
         "files/",
         "files/<uuid:person>/work",
+        "files/<uuid:person>/team",
+        "files/<uuid:person>/looks",
+        "files/work/<uuid:task>/correct/<str:group>",
         "files/work/<uuid:task>",
         "files/work/<uuid:task>/seal",
     }
@@ -130,11 +133,13 @@ class World:
         from django.conf import settings
         from django.test import Client
 
-        from wayfare.access import operations as access
+        from wayfare.access import queries as staff
+        from wayfare.access.signin import operations
+        from wayfare.access.signin.passkeys import NewPasskey
 
         key = f"{office}-{called or role}"
         invitation = operations.invite(key, f"{key}@example.org", office, (role,), by=None, at=self.now)
-        passkey = NewPasskey(uuid.uuid4().bytes, b"", 0)
+        passkey = NewPasskey(uuid4().bytes, b"", 0)
         self.secrets[key] = operations.accept_with_passkey(invitation, passkey, "", at=self.now)
         actor = staff.actor(self.secrets[key], at=self.now)
         assert actor is not None
@@ -203,8 +208,18 @@ def file_pairs(world: World) -> Iterator[Pair]:
             for path, ask, name in (
                 ("/files/work/{}", world.get, door),
                 ("/files/work/{}/seal", world.post, "files/work/<uuid:task>/seal"),
+                ("/files/work/{}/correct/names", world.get, "files/work/<uuid:task>/correct/<str:group>"),
             ):
                 yield Pair(name, role, said, ask(key, path.format(uuid4())), ask(key, path.format(their)))
+        for page in ("team", "looks"):
+            for which in ("erased",) if role == "data_protection_officer" else ("other", "erased"):
+                yield Pair(
+                    f"files/<uuid:person>/{page}",
+                    role,
+                    which,
+                    world.get(key, f"/files/{uuid4()}/{page}"),
+                    world.get(key, f"/files/{world.files[which]}/{page}"),
+                )
         yield Pair(
             "files/",
             role,

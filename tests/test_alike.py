@@ -21,7 +21,7 @@ spec.loader.exec_module(alike)
 
 NAME_NO_OBJECT = {
     "staff/sign-in/options", "staff/sign-out", "staff/me/options", "staff/me/password", "staff/people",
-    "staff/people/invite", "staff/offices", "files/new",
+    "staff/people/invite", "staff/offices", "staff/purposes", "staff/matters", "staff/log", "files/new",
 }  # fmt: skip
 """Doors whose address and forms name nobody and nothing that could be hidden."""
 

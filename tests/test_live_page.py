@@ -22,6 +22,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from babel.messages.pofile import read_po
+from django.conf import settings
 from django.db import connections
 from django.test import Client
 
@@ -160,6 +161,7 @@ def server(fresh_database) -> Iterator[str]:
     (home / "keys").mkdir(mode=0o700, parents=True, exist_ok=True)
     (home / "keys" / "database-wayfare_app").write_text(here["PASSWORD"])
     (home / "keys" / "database-roles-apart").touch()
+    (home / "keys" / "staff-door").write_text(settings.STAFF_DOOR_KEY)
     environment = {**os.environ, "DATABASE_URL": url, "WAYFARE_HOME": str(home)}
     command = [sys.executable, "-m", "granian", "--interface", "asgi", "--port", str(port), "--no-ws"]
     process = subprocess.Popen([*command, "wayfare.site.asgi:application"], env=environment)

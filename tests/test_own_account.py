@@ -19,8 +19,8 @@ from wayfare.access.signin.passkeys import NewPasskey
 from wayfare.access.signin.rules import NotProved
 from wayfare.ledger.rules import Refused
 
-limits, office, stranger, staff, now = (
-    test_staff_doors.limits, test_staff_doors.office, test_staff_doors.stranger, test_staff_doors.staff,
+limits, office, committed, stranger, staff, now = (
+    test_staff_doors.limits, test_staff_doors.office, test_staff_doors.committed, test_staff_doors.stranger, test_staff_doors.staff,
     test_staff_doors.now,
 )  # fmt: skip
 NEW = "eleven herons by the weir"
@@ -32,7 +32,7 @@ def early():
 
 
 @pytest.fixture
-def ada(office):
+def ada(committed):
     """A colleague with a password and a code; their client has a fresh session, and there is another session."""
     email = f"{uuid4()}@example.org"
     link = operations.invite("Ada", email, "paris", ("auditor",), by=None, at=early())
@@ -188,7 +188,7 @@ def test_of_two_changes_at_once_the_second_does_not_overwrite_the_first(ada, mon
 # Sessions
 
 
-def test_one_s_own_sessions_are_ended_after_a_fresh_sign_in_alone(office):
+def test_one_s_own_sessions_are_ended_after_a_fresh_sign_in_alone(committed):
     id_, client = come_in("auditor")
     fresh = client.cookies["wayfare_session"].value
     old = access.begin_session(id_, "passkey", at=test_staff_doors.NOW - timedelta(minutes=16))

@@ -17,6 +17,7 @@ from django.db import connection, connections
 
 from tests import test_live_page
 from wayfare.access import operations as access
+from wayfare.access.door import door
 from wayfare.access.signin import operations, queries
 
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(shutil.which("chromium") is None, reason="no Chromium")]
@@ -60,7 +61,7 @@ def invited(
 
 def sql(query: str, *parameters: object) -> list[tuple[Any, ...]]:
     def work() -> list[tuple[Any, ...]]:
-        with connection.cursor() as cursor:
+        with door(), connection.cursor() as cursor:
             cursor.execute(query, parameters)
             return list(cursor.fetchall()) if cursor.description else []
 

@@ -7,12 +7,16 @@ batch is a transaction of its own, so that it can be broken off at any moment an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import struct
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import connections, transaction
+from psycopg.errors import error_from_result
+from psycopg.pq import ExecStatus
 
+from wayfare.ledger import arrays
 from wayfare.ledger.rules import Refused
 from wayfare.people import sealing
 from wayfare.people.enrolling import MARK
@@ -102,15 +106,9 @@ def _move_keys(cursor: Any, epoch: int, last: UUID, batch: int) -> tuple[UUID | 
     rows = cursor.fetchall()
     if not rows:
         return None, 0
-    cursor.execute("create temp table moved (person uuid, wrapped bytea) on commit drop")
     to, known = keys.wrapping(epoch), {old: keys.wrapping(old) for old in {row[1] for row in rows}}
-    wrapped = ((person, to.wrap(person, known[old].unwrap(person, bytes(one)))) for person, old, one in rows)
-    _copied(cursor, "moved", ["uuid", "bytea"], wrapped)
-    cursor.execute(
-        "update people_key k set epoch = %s, wrapped = m.wrapped from moved m where k.person = m.person"
-        " and k.person between %s and %s",
-        [epoch, rows[0][0], rows[-1][0]],
-    )
+    wrapped = [to.wrap(person, known[old].unwrap(person, one)) for person, old, one in rows]
+    _put("people_key", "wrapped", epoch, [person for person, *_ in rows], wrapped)
     return rows[-1][0], len(rows)
 
 
@@ -127,18 +125,31 @@ def _move_marks(cursor: Any, epoch: int, last: UUID, batch: int) -> tuple[UUID |
         return None, 0
     to = sealing.Sealing(keys.token_key(epoch, "marks"))
     known = {old: sealing.Sealing(keys.token_key(old, "marks")) for old in {row[1] for row in rows}}
-    cursor.execute("create temp table moved (person uuid, sealed bytea) on commit drop")
     sealed = []
     for person, old, mark in rows:
         plain = known[old].unseal(Place(person, MARK, 1, old), bytes(mark))
-        sealed.append((person, to.seal(Place(person, MARK, 1, epoch), plain)))
-    _copied(cursor, "moved", ["uuid", "bytea"], sealed)
-    cursor.execute(
-        "update people_mark k set epoch = %s, sealed = m.sealed from moved m where k.person = m.person"
-        " and k.person between %s and %s",
-        [epoch, rows[0][0], rows[-1][0]],
-    )
+        sealed.append(to.seal(Place(person, MARK, 1, epoch), plain))
+    _put("people_mark", "sealed", epoch, [person for person, *_ in rows], sealed)
     return rows[-1][0], len(rows)
+
+
+def _put(table: str, column: str, epoch: int, people: Sequence[UUID], values: Sequence[bytes]) -> None:
+    """Put a new value and its epoch into the rows of people, who are in their order. Within a transaction."""
+    columns = [
+        arrays.binary(arrays.UUIDS, [arrays.item(person.bytes) for person in people]),
+        arrays.binary(arrays.BYTES, [arrays.item(value) for value in values]),
+    ]
+    span = [people[0].bytes, people[-1].bytes]
+    query = (
+        f"update {table} k set epoch = $3, {column} = m.value from unnest($1::uuid[], $2::bytea[]) m (person, value)"  # noqa: S608 - fixed names
+        " where k.person = m.person and k.person between $4::uuid and $5::uuid"
+    )
+    link = connections["owner"].connection
+    answer = link.pgconn.exec_params(
+        query.encode(), [*columns, struct.pack(">i", epoch), *span], param_formats=[1, 1, 1, 1, 1]
+    )
+    if answer.status != ExecStatus.COMMAND_OK:
+        raise error_from_result(answer)
 
 
 def _move_tokens(cursor: Any, epoch: int, last: UUID, batch: int) -> tuple[UUID | None, int]:

@@ -231,7 +231,7 @@ def test_a_correction_is_stored_and_the_file_shown(counsellor, case, group, fiel
     client = browser(counsellor)
     answer = client.post(paths[group], fields(client.get(paths[group])) | {field: value})
     assert answer.status_code == 302
-    assert answer.headers["Location"] == f"/files/work/{task}?also={group}&corrected={group}#{group}"
+    assert answer.headers["Location"] == f"/files/work/{task}?corrected={group}"
     data, version = stored(counsellor, person, group)
     assert (found(data), version) == (value, 2)
     page = client.get(answer.headers["Location"].split("#")[0]).content.decode()
@@ -386,7 +386,7 @@ def test_a_note_is_added_with_its_day_and_the_others_stay(counsellor, case):
     page = client.get(paths["notes"]).content.decode()
     assert "Asked for a map." in page
     answer = client.post(paths["notes"], {"text": "Came with her sister.\nWill come again."})
-    assert answer.headers["Location"] == f"/files/work/{task}?also=notes&corrected=notes#notes"
+    assert answer.headers["Location"] == f"/files/work/{task}?corrected=notes"
     data, version = stored(counsellor, person, "notes")
     assert [one["text"] for one in data["notes"]] == ["Asked for a map.", "Came with her sister.\nWill come again."]
     assert date.fromisoformat(data["notes"][1]["on"]) >= NOW.date()
@@ -455,7 +455,7 @@ def test_a_purpose_corrects_what_it_opens_and_nothing_else(counsellor, purpose):
         assert page.status_code == (200 if needs <= set(known.groups) else 404), group
         if page.status_code == 200 and group != "notes":
             assert browser(colleague).post(path, fields(page)).status_code == 302
-    shown = browser(colleague).get(f"/files/work/{task}?also=notes&also=documents&also=contact").content.decode()
+    shown = browser(colleague).post(f"/files/work/{task}", {"also": ["notes", "documents", "contact"]}).content.decode()
     for group in GROUPS:
         needs = {"names", "birth"} if group in ("names", "birth") else {group}
         assert (f"/correct/{group}" in shown) is (needs <= set(known.groups)), group

@@ -19,7 +19,7 @@ from wayfare.access import queries as staff
 from wayfare.access import words as access_words
 from wayfare.access.purposes import OPENERS, PURPOSES
 from wayfare.access.rules import Forbidden
-from wayfare.access.signin.web import StaffRequest, needs
+from wayfare.access.signin.web import StaffRequest, from_our_pages, needs
 from wayfare.ledger.rules import Refused
 from wayfare.people import operations
 from wayfare.people.fields import bare
@@ -31,6 +31,7 @@ from wayfare.people.web.files import correctable, still_sealed
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
+@from_our_pages
 @needs(*OPENERS)
 def correct(request: StaffRequest, task: UUID, group: str) -> HttpResponse:
     """Show a field group to be corrected, as it stands; with POST, correct it. What was typed stays, whatever comes."""
@@ -52,7 +53,7 @@ def correct(request: StaffRequest, task: UUID, group: str) -> HttpResponse:
 
 
 def _done(task: UUID, group: str) -> HttpResponse:
-    return HttpResponseRedirect(f"{reverse('file-work', args=[task])}?also={group}&corrected={group}#{group}")
+    return HttpResponseRedirect(f"{reverse('file-work', args=[task])}?corrected={group}")
 
 
 def _noted(request: StaffRequest, task: UUID) -> HttpResponse:

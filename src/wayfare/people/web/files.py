@@ -130,7 +130,7 @@ def work(request: StaffRequest, task: UUID) -> HttpResponse:
         "team": team,
         "may_join": not request.actor.roles.isdisjoint(ENROLLERS),
         "correctable": [group for group in wanted if correctable(group, mine.purpose)],
-        "corrected": request.GET.get("corrected") in wanted,
+        "corrected": request.GET.get("corrected") in may,
         "other_work": [one for one in _open_work(request)["work"] if one["person"] == opened.look.person],
         "purpose": access_words.purpose_in_a_sentence(mine.purpose),
         "until": access_words.moment(mine.ends_at, language, request.actor.timezone),
