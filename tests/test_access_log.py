@@ -86,6 +86,48 @@ def test_every_change_of_the_record_is_found(looked, rounds):
     assert verified(ACCESS).differences == []
 
 
+BESIDE = {
+    "set staff = gen_random_uuid()": "columns of position 9",
+    "set person = gen_random_uuid()": "columns of position 9",
+    "set groups = '{notes}'": "columns of position 9",
+    "set kind = 'approval'": "columns of position 9",
+    "set try = 1000": "columns of position 9",
+    "set task = gen_random_uuid()": "columns of position 9",
+}
+
+
+def test_what_stands_beside_the_text_is_held_against_it(looked):
+    for change, found in BESIDE.items():
+        looked.execute(f"update access_log {change} where position = 9")
+        (said,) = verified(ACCESS).differences
+        assert found in said, change
+        looked.execute("delete from access_log")
+        looked.execute("insert into access_log select * from kept_access_log")
+    assert verified(ACCESS).differences == []
+
+
+def test_words_that_are_not_what_was_committed_to_are_found_unless_they_went_with_their_person(looked, held):
+    counsellor = Colleague("paris", "counsellor")
+    person, other = file_of(counsellor), file_of(counsellor)
+    spoken = [counsellor.opens(one, "support_at_request") for one in (person, other)]
+    operations.keep_up(ACCESS, held)
+    looked.execute("create table kept_access_words as select * from access_words")
+    for change in (
+        "update access_words set words = words || '.' where position = %s",
+        "update access_words set nonce = sha256(nonce) where position = %s",
+        "delete from access_words where position = %s",
+    ):
+        looked.execute(change, [spoken[1]])
+        (said,) = verified(ACCESS).differences
+        assert f"the reason of position {spoken[1]} is missing" in said
+        looked.execute("delete from access_words")
+        looked.execute("insert into access_words select * from kept_access_words")
+    looked.execute("update access_file set erased_at = now() where person = %s", [person])
+    looked.execute("select position from access_words where position = any (%s)", [spoken])
+    assert looked.fetchall() == [(spoken[1],)]
+    assert verified(ACCESS).differences == []
+
+
 def test_a_look_has_a_receipt_that_anyone_can_check(looked, held):
     body = ACCESS.bodies(6, 1)[0]
     proof = str(queries.receipt("access", 6, body)).encode()

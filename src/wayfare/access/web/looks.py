@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from wayfare.access import operations, queries, sentences, words
 from wayfare.access.purposes import CONFIRMERS, READERS, WATCHERS
-from wayfare.access.queries import Logged
+from wayfare.access.queries import Asked, Logged, Notice, Waiting
 from wayfare.access.rules import Actor, Forbidden
 from wayfare.access.signin.web import StaffRequest, needs
 from wayfare.ledger.rules import Refused
@@ -129,45 +129,47 @@ def requests(request: StaffRequest) -> HttpResponse:
     names = queries.staff_names(
         [*(one.staff for one in waiting), *(one.staff for one in told), *(one.by for one in asked)]
     )
-    actor = request.actor
     context = {
-        "waiting": [
-            {
-                "task": one.task,
-                "who": names.get(one.staff, _("A colleague")),
-                "at": _moment(one.at, actor),
-                "reason": one.reason,
-                "own": one.staff == actor.staff,
-            }
-            for one in waiting
-        ],
-        "asked": [
-            {
-                "staff": one.staff,
-                "name": one.name,
-                "office": one.office,
-                "codes": " ".join(one.roles),
-                "roles": [words.role(role) for role in one.roles],
-                "by": names.get(one.by, _("A colleague")),
-                "at": _moment(one.at, actor),
-                "own": actor.staff in (one.by, one.staff),
-                "mine": actor.staff == one.by,
-            }
-            for one in asked
-        ],
-        "told": [
-            {
-                "id": one.id,
-                "at": _moment(one.at, actor),
-                "sentence": _NOTICES[one.about] % {"who": names.get(one.staff, _("A colleague"))},
-                "person": one.person,
-            }
-            for one in told
-        ],
-        "officer": "data_protection_officer" in actor.roles,
-        "approves": actor.approves,
+        "waiting": [_emergency(one, names, request.actor) for one in waiting],
+        "asked": [_roles(one, names, request.actor) for one in asked],
+        "told": [_notice(one, names, request.actor) for one in told],
+        "officer": "data_protection_officer" in request.actor.roles,
+        "approves": request.actor.approves,
     }
     return render(request, "access/requests.html", context)
+
+
+def _emergency(one: Waiting, names: dict[UUID, str], actor: Actor) -> dict[str, Any]:
+    return {
+        "task": one.task,
+        "who": names.get(one.staff, _("A colleague")),
+        "at": _moment(one.at, actor),
+        "reason": one.reason,
+        "own": one.staff == actor.staff,
+    }
+
+
+def _roles(one: Asked, names: dict[UUID, str], actor: Actor) -> dict[str, Any]:
+    return {
+        "staff": one.staff,
+        "name": one.name,
+        "office": one.office,
+        "codes": " ".join(one.roles),
+        "roles": [words.role(role) for role in one.roles],
+        "by": names.get(one.by, _("A colleague")),
+        "at": _moment(one.at, actor),
+        "own": actor.staff in (one.by, one.staff),
+        "mine": actor.staff == one.by,
+    }
+
+
+def _notice(one: Notice, names: dict[UUID, str], actor: Actor) -> dict[str, Any]:
+    return {
+        "id": one.id,
+        "at": _moment(one.at, actor),
+        "sentence": _NOTICES[one.about] % {"who": names.get(one.staff, _("A colleague"))},
+        "person": one.person,
+    }
 
 
 def _answered(request: StaffRequest) -> None:

@@ -30,6 +30,8 @@ class Source(NamedTuple):
 
     log: str
     bodies: Callable[[int, int], list[bytes]]
+    beside: Callable[[], Iterable[str]] = tuple
+    """What stands beside the bodies, is not committed to itself and differs from what they say: in words."""
 
 
 class Part(NamedTuple):

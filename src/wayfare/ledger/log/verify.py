@@ -39,7 +39,7 @@ def verified(
     differs = next(_differences(source, extent.head.size, edge, tell), "")
     if not differs and edge.root() != extent.head.root:
         differs = "the root of the log is not that of its leaves"
-    problems = [differs] if differs else list(_superfluous(extent))
+    problems = [differs] if differs else [*_superfluous(extent), *source.beside()]
     if signed is not None and not said:
         said = _beside(source.log, extent.head.size, signed)
     return Findings(edge.size, signed.size if signed else 0, [*problems, *([said] if said else [])])
