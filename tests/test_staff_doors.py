@@ -14,11 +14,13 @@ from django.test import Client
 from django.urls import URLPattern, get_resolver
 
 from wayfare.access import operations as access
+from wayfare.access import queries as staff_queries
 from wayfare.access.purposes import ROLES
 from wayfare.access.rules import secret_hash
 from wayfare.access.signin import operations, queries
 from wayfare.access.signin.passkeys import NewPasskey
 from wayfare.access.signin.web import doors
+from wayfare.access.tests.cast import there
 
 NOW = datetime.now(UTC)
 PASSWORD = "seven lamps along the quay"
@@ -469,3 +471,20 @@ def test_pages_are_whole_in_each_language(staff, language):
         assert len(page) < 16_000, door
         assert b"<script>" not in page
         assert b"style=" not in page
+
+
+def test_a_role_that_is_taken_while_a_form_is_sent_answers_as_a_page_that_is_not_there(staff, monkeypatch):
+    """The database decides anew what the door let in: here the door still knows the role, and the database no more."""
+    id_, client = staff["administrator"]
+    other, _ = staff["auditor"]
+    real = staff_queries.actor
+
+    def taken_meanwhile(secret, *, at):
+        found = real(secret, at=at)
+        access.change_roles(id_, ["auditor"], by=None, at=at)
+        return found
+
+    monkeypatch.setattr(staff_queries, "actor", taken_meanwhile)
+    answer = client.post(f"/staff/people/{other}", {"do": "leave"})
+    assert answer.status_code == 404
+    assert there(queries.colleague(other, at=NOW)).state == "active"

@@ -23,7 +23,7 @@ from wayfare.access import events
 from wayfare.access import operations as access
 from wayfare.access import queries as staff
 from wayfare.access.callers import address_of
-from wayfare.access.rules import Actor, Limiter, secret_hash
+from wayfare.access.rules import Actor, Forbidden, Limiter, secret_hash
 from wayfare.access.signin import operations, passkeys, queries, rules
 from wayfare.access.signin.passkeys import Site
 from wayfare.access.signin.rules import CEREMONY_SECONDS, NotProved, folded_email
@@ -111,7 +111,10 @@ def needs(*roles: str) -> Callable[[View], View]:
             if not request.actor.roles & set(roles):
                 events.note("refused", why="role")
                 raise Http404
-            return view(request, *args, **kwargs)
+            try:
+                return view(request, *args, **kwargs)
+            except Forbidden:  # a role that was taken since, or an object that is not theirs
+                raise Http404 from None
 
         return guarded
 
