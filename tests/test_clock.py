@@ -31,6 +31,8 @@ from wayfare.site.tests.test_up import Installation
 
 LIBRARY = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
 faked = [pytest.mark.slow, pytest.mark.skipif(LIBRARY is None, reason="libfaketime is not installed")]
+ON_DISK = os.environ["TESTS_DISK"]
+"""A server in memory sees the clock that it is told by a file beside it not at all, or late."""
 KEEPER = """
 import os, sys
 from pathlib import Path
@@ -92,7 +94,7 @@ class World:
 
 @pytest.fixture
 def world():
-    with tempfile.TemporaryDirectory(prefix="wf") as folder:
+    with tempfile.TemporaryDirectory(prefix="wf", dir=ON_DISK) as folder:
         world = World(folder)
         try:
             yield world
