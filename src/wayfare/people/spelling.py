@@ -154,7 +154,7 @@ _LONG = str.maketrans({"ا": "a", "و": "u", "ی": "i"})
 
 def long_vowels(word: str) -> str:
     """Return the bones of a word in Arabic script with the vowels that it writes: `mhmud`, where `mhmd` has none."""
-    plain = _JOINED_ARABIC.sub("", word if (shorter := _without_article(word)) == word else shorter)
+    plain = _JOINED_ARABIC.sub("", _without_article(word)) or word  # the article alone is a word, as in ال سعود
     first = "a" if plain[0] in "اع" else plain[:1].translate(_LONG).translate(_HEARD)
     found = first + plain[1:].translate(_LONG).translate(_HEARD)
     return found[:-1] if plain[-1] == "ه" and len(found) > 1 else found

@@ -6,7 +6,7 @@ import secrets
 from uuid import UUID
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from wayfare.people import tokens
@@ -221,6 +221,7 @@ def test_titles_are_no_names():
     st.lists(st.text("abdfghklmnrstwyzqxv", min_size=1, max_size=40), max_size=9)
     | st.lists(st.text("ابدهوزحطيكلمنسعفصقرشتثخذضظغ", min_size=1, max_size=40), max_size=9)
 )
+@example(["ال", "سعود"])
 def test_the_longest_search_asks_for_no_more_than_the_database_takes(parts):
     """In two epochs at once, as while one is moved to the next."""
     query = asked(" ".join(parts), Told("gregorian", 1990, 5, 7))
@@ -229,6 +230,8 @@ def test_the_longest_search_asks_for_no_more_than_the_database_takes(parts):
 
 
 @given(st.text(max_size=60), st.text(max_size=60))
+@example("ال سعود", "ال")
+@example("أل", "الـ")
 def test_any_text_can_be_asked_for_and_kept(one, other):
     for text in (one, other):
         query = asked(text)
