@@ -21,7 +21,7 @@ from wayfare.access.signin import queries
 from wayfare.access.signin.passkeys import NewPasskey
 from wayfare.access.signin.web.doors import account_tries, address_tries
 from wayfare.people import operations as people
-from wayfare.people.tests.cast import WORDS, Colleague
+from wayfare.people.tests.cast import WORDS, Colleague, browser
 
 callers = callers
 OFFICES = ("paris", "lyon")
@@ -59,7 +59,7 @@ class World:
     def __init__(self) -> None:
         now = datetime.now(UTC)
         self.staff = {(office, role): Colleague(office, role) for office in OFFICES for role in ROLES}
-        self.clients = {key: self.browser(one) for key, one in self.staff.items()}
+        self.clients = {key: browser(one, raise_request_exception=False) for key, one in self.staff.items()}
         self.clients["", "nobody"] = Client(HTTP_HOST="localhost")
         keeper = Colleague("paris", "counsellor")
         other = Colleague("lyon", "counsellor")
@@ -87,12 +87,6 @@ class World:
             "secret": self.links(now),
             "recovery": self.recoveries(now),
         }
-
-    @staticmethod
-    def browser(colleague) -> Client:
-        client = Client(HTTP_HOST="localhost", raise_request_exception=False)
-        client.cookies["wayfare_session"] = colleague.secret
-        return client
 
     @staticmethod
     def links(now) -> dict[str, str]:

@@ -17,24 +17,19 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from wayfare.access.statements import bound, rows
+from wayfare.ledger.macs import pads
 
 log = logging.getLogger("wayfare.access")
-_BLOCK = 64
 
 
 def _key() -> bytes:
     return hashlib.sha256(settings.STAFF_DOOR_KEY.encode()).digest()
 
 
-def _padded(byte: int) -> bytes:
-    """Return the key of RFC 2104, section 2, step 2 or 5, so that the database only hashes."""
-    return bytes(one ^ byte for one in _key().ljust(_BLOCK, b"\0"))
-
-
 def hang(cursor: Any) -> None:
     """Let the database know the key of this installation's door. As the owner of the tables, at each start."""
-    pads = [_padded(0x36), _padded(0x5C)]
-    cursor.execute("select inner_pad = %s and outer_pad = %s from access_door", pads)
+    halves = pads(_key())  # so that the database only hashes
+    cursor.execute("select inner_pad = %s and outer_pad = %s from access_door", halves)
     known = cursor.fetchone()
     if known == (True,):
         return
@@ -43,7 +38,7 @@ def hang(cursor: Any) -> None:
     cursor.execute(
         "insert into access_door (inner_pad, outer_pad) values (%s, %s) on conflict (alone)"
         " do update set inner_pad = excluded.inner_pad, outer_pad = excluded.outer_pad",
-        pads,
+        halves,
     )
 
 

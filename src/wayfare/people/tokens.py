@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import ECB
 
+from wayfare.ledger.macs import pads
 from wayfare.people.births import Birth, Told, days
 from wayfare.people.names import Names
 from wayfare.people.spelling import (
@@ -59,8 +60,7 @@ class Keyed:
     """Makes the tokens of one epoch."""
 
     def __init__(self, index_key: bytes, epoch_key: bytes) -> None:
-        block = (index_key if len(index_key) <= 64 else sha256(index_key).digest()).ljust(64, b"\0")
-        self._inner, self._outer = (sha256(bytes(one ^ pad for one in block)) for pad in (0x36, 0x5C))
+        self._inner, self._outer = map(sha256, pads(index_key))
         self._cipher = Cipher(AES(epoch_key), ECB())  # noqa: S305 - single blocks, each the output of an HMAC
 
     def _block(self, text: str) -> bytes:

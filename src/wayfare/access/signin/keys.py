@@ -11,6 +11,7 @@ from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV
+from django.conf import settings
 
 from wayfare.ledger import disk
 
@@ -35,6 +36,11 @@ def opened(folder: Path) -> bytes:
     if len(key) != 32:
         raise KeyProblem(f"{path} has {len(key)} bytes and not 32; restore it from the backup of the keys")
     return key
+
+
+def of_this_home() -> bytes:
+    """Return the key of this installation. Raises: KeyProblem."""
+    return opened(settings.WAYFARE_HOME / "keys")
 
 
 def sealed(key: bytes, owner: bytes, secret: bytes) -> bytes:

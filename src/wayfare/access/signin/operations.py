@@ -102,16 +102,27 @@ def accept_with_password(secret: str, password: str, generator: str, code: str, 
     if found is None:
         raise NotProved("invitation")
     check_password(password, email=found.email, name=found.name)
-    step = totp.step_of(generator, code, at)
-    if step is None:
-        raise Refused("code", "is not the one that the phone shows now; wait for the next one and write that")
+    step = step_shown(generator, code, at)
     encoded = hashers.make_password(password)
     with door():
         staff = _accept(secret, at)
         done("insert into access_password (staff, encoded, set_at) values (%s, %s, %s)", [staff, encoded, at])
-        box = keys.sealed(_key(), staff.bytes, generator.encode())
-        done("insert into access_totp (staff, sealed, last_step) values (%s, %s, %s)", [staff, box, step])
+        put_generator(staff, generator, step, at)
         return access.begin_session(staff, "totp", at=at)
+
+
+def step_shown(generator: str, code: str, at: datetime) -> int:
+    """Return the step of a code that shows that a phone has a new generator. Raises: Refused."""
+    step = totp.step_of(generator, code, at)
+    if step is None:
+        raise Refused("code", "is not the one that the phone shows now; wait for the next one and write that")
+    return step
+
+
+def put_generator(staff: UUID, generator: str, step: int, at: datetime) -> None:
+    """Store a code generator, sealed for its owner, of which `step` is used. With the door open."""
+    box = keys.sealed(keys.of_this_home(), staff.bytes, generator.encode())
+    done("insert into access_totp (staff, sealed, last_step, set_at) values (%s, %s, %s, %s)", [staff, box, step, at])
 
 
 def _accept(secret: str, at: datetime) -> UUID:
@@ -190,7 +201,7 @@ def sign_in_with_code(email: str, password: str, code: str, *, at: datetime) -> 
     )
     staff, encoded, box = found[0] if found else (None, _NO_PASSWORD, b"")
     right = hashers.check_password(password[: rules.PASSWORD_MOST], encoded) and len(password) <= rules.PASSWORD_MOST
-    opened = keys.unsealed(_key(), staff.bytes, bytes(box)) if staff else None
+    opened = keys.unsealed(keys.of_this_home(), staff.bytes, bytes(box)) if staff else None
     step = totp.step_of(opened.decode() if opened else totp.NOBODY, code, at)
     if staff is None or not right or opened is None or step is None:
         raise NotProved("password_or_code")
@@ -198,10 +209,6 @@ def sign_in_with_code(email: str, password: str, code: str, *, at: datetime) -> 
         if not done("update access_totp set last_step = %s where staff = %s and last_step < %s", [step, staff, step]):
             raise NotProved("code_used")
         return access.begin_session(staff, "totp", at=at)
-
-
-def _key() -> bytes:
-    return keys.opened(settings.WAYFARE_HOME / "keys")
 
 
 # One's own passkeys and sessions

@@ -9,11 +9,10 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from django.conf import settings
 from django.contrib.auth import hashers
 
 from wayfare.access.door import door, read
-from wayfare.access.signin import keys, operations, queries, rules, totp
+from wayfare.access.signin import operations, queries, rules
 from wayfare.access.signin.rules import NotProved
 from wayfare.access.statements import done
 from wayfare.ledger.rules import Refused
@@ -40,14 +39,14 @@ def set_password(staff: UUID, name: str, new: str, generator: str, code: str, se
     that stays. Raises: Refused, by the field.
     """
     operations.check_password(new, email=queries.email_of(staff), name=name)
-    step, encoded = _step(generator, code, at), hashers.make_password(new)
+    step, encoded = operations.step_shown(generator, code, at), hashers.make_password(new)
     with door():
         if not done(
             "insert into access_password (staff, encoded, set_at) values (%s, %s, %s) on conflict do nothing",
             [staff, encoded, at],
         ):
             raise Refused("password", "is set already; change it instead")
-        _put(staff, generator, step, at)
+        operations.put_generator(staff, generator, step, at)
         return operations.end_other_sessions(staff, session, at=at)
 
 
@@ -72,11 +71,11 @@ def change_generator(staff: UUID, old: str, generator: str, code: str, session: 
     Raises: NotProved, Refused.
     """
     _proved(staff, old)
-    step = _step(generator, code, at)
+    step = operations.step_shown(generator, code, at)
     with door():
         if not done("delete from access_totp where staff = %s", [staff]):
             raise NotProved("generator")
-        _put(staff, generator, step, at)
+        operations.put_generator(staff, generator, step, at)
         return operations.end_other_sessions(staff, session, at=at)
 
 
@@ -86,15 +85,3 @@ def _proved(staff: UUID, old: str) -> str:
     if not found or len(old) > rules.PASSWORD_MOST or not hashers.check_password(old, found[0][0]):
         raise NotProved("password")
     return str(found[0][0])
-
-
-def _step(generator: str, code: str, at: datetime) -> int:
-    step = totp.step_of(generator, code, at)
-    if step is None:
-        raise Refused("code", "is not the one that the phone shows now; wait for the next one and write that")
-    return step
-
-
-def _put(staff: UUID, generator: str, step: int, at: datetime) -> None:
-    box = keys.sealed(keys.opened(settings.WAYFARE_HOME / "keys"), staff.bytes, generator.encode())
-    done("insert into access_totp (staff, sealed, last_step, set_at) values (%s, %s, %s, %s)", [staff, box, step, at])

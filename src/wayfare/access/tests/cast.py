@@ -5,6 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from uuid import uuid4
 
+from django.conf import settings
+from django.test import Client
+
 from wayfare.access import operations, queries
 from wayfare.access.operations import acting, look, take_up
 from wayfare.access.purposes import PURPOSES
@@ -19,6 +22,14 @@ def there(found):
     """Return what was found; a test fails here if nothing was."""
     assert found is not None
     return found
+
+
+def browser(colleague, language="en", **more):
+    """Return a client with a colleague's session; with None, of somebody who is not signed in."""
+    client = Client(HTTP_HOST="localhost", headers={"accept-language": language}, **more)
+    if colleague is not None:
+        client.cookies[settings.SESSION_COOKIE_NAME] = colleague.secret
+    return client
 
 
 class Colleague:

@@ -7,16 +7,14 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
-from django.conf import settings
 from django.db import transaction
-from django.test import Client
 
 from wayfare.access import operations, queries, words
 from wayfare.access.operations import acting
 from wayfare.access.purposes import PURPOSES, ROLES, WATCHERS
 from wayfare.access.rules import Forbidden
 from wayfare.access.source import ACCESS
-from wayfare.access.tests.cast import Colleague, file_of
+from wayfare.access.tests.cast import Colleague, browser, file_of
 from wayfare.ledger.log import health, keys
 from wayfare.ledger.log import operations as log
 from wayfare.ledger.log.health import Extent
@@ -39,13 +37,6 @@ def world(db, home):
     for office in ("paris", "lyon"):
         operations.set_office(office, office.title(), "Europe/Paris", by=None)
     return {role: Colleague("paris", role) for role in ROLES}
-
-
-def browser(colleague, language="en"):
-    client = Client(HTTP_HOST="localhost", headers={"accept-language": language})
-    if colleague is not None:
-        client.cookies[settings.SESSION_COOKIE_NAME] = colleague.secret
-    return client
 
 
 def sections(page):

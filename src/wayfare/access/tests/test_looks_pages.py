@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from django.conf import settings
 from django.test import Client
 
 from wayfare.access import operations, queries
 from wayfare.access.operations import acting, take_up
 from wayfare.access.purposes import ROLES
-from wayfare.access.tests.cast import NOW, WORDS, Colleague, file_of
+from wayfare.access.tests.cast import NOW, WORDS, Colleague, browser, file_of
 
 
 @pytest.fixture
@@ -17,12 +16,6 @@ def world(db):
     for office in ("paris", "lyon"):
         operations.set_office(office, office.title(), "Europe/Paris", by=None)
     return {(office, role): Colleague(office, role) for office in ("paris", "lyon") for role in ROLES}
-
-
-def browser(colleague):
-    client = Client(HTTP_HOST="localhost", enforce_csrf_checks=False)
-    client.cookies[settings.SESSION_COOKIE_NAME] = colleague.secret
-    return client
 
 
 def test_each_reads_the_looks_that_are_theirs_to_read(world):

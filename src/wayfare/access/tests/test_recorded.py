@@ -13,7 +13,6 @@ import pytest
 import rfc8785
 from django.conf import settings
 from django.db import ProgrammingError, connection, connections, transaction
-from django.test import Client
 from django.utils import translation
 
 from wayfare.access import operations, purposes, queries, sentences
@@ -22,7 +21,7 @@ from wayfare.access.operations import Within, acting, take_up
 from wayfare.access.rules import Forbidden, secret_hash
 from wayfare.access.signin import operations as signin
 from wayfare.access.signin.passkeys import NewPasskey
-from wayfare.access.tests.cast import NOW, WORDS, Colleague, file_of, there
+from wayfare.access.tests.cast import NOW, WORDS, Colleague, browser, file_of, there
 from wayfare.ledger.rules import Refused
 
 
@@ -35,12 +34,6 @@ def office():
 def world(db):
     office()
     return {(where, role): Colleague(where, role) for where in ("paris", "lyon") for role in purposes.ROLES}
-
-
-def browser(colleague):
-    client = Client(HTTP_HOST="localhost")
-    client.cookies[settings.SESSION_COOKIE_NAME] = colleague.secret
-    return client
 
 
 def refused(call, *args, **kwargs):

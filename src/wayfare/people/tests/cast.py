@@ -12,6 +12,7 @@ from wayfare.access.operations import acting
 from wayfare.access.tests import cast
 from wayfare.access.tests.cast import NOW as NOW
 from wayfare.access.tests.cast import WORDS as WORDS
+from wayfare.access.tests.cast import browser as browser
 from wayfare.people import operations
 from wayfare.people.operations import Enrolled
 

@@ -11,9 +11,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from django.conf import settings as django_settings
 from django.db import connections
-from django.test import Client
 
 from wayfare.access import operations as access
 from wayfare.access import queries
@@ -23,7 +21,7 @@ from wayfare.people import operations
 from wayfare.people.fields import LIST_LIMIT, bare
 from wayfare.people.rules import read_group
 from wayfare.people.statements import Stale
-from wayfare.people.tests.cast import NOW, WORDS, Colleague, file_data
+from wayfare.people.tests.cast import NOW, WORDS, Colleague, browser, file_data
 from wayfare.people.web import correcting
 from wayfare.people.web.correcting import filled, typed, with_one_more
 
@@ -62,13 +60,6 @@ WHOLE: dict[str, Any] = {
         ]
     },
 }
-
-
-def browser(colleague, language="en", **more):
-    client = Client(HTTP_HOST="localhost", headers={"accept-language": language}, **more)
-    if colleague is not None:
-        client.cookies[django_settings.SESSION_COOKIE_NAME] = colleague.secret
-    return client
 
 
 def fields(page):

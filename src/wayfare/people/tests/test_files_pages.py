@@ -6,12 +6,10 @@ import re
 from uuid import uuid4
 
 import pytest
-from django.conf import settings as django_settings
-from django.test import Client
 
 from wayfare.access import queries as access
 from wayfare.access.purposes import ROLES
-from wayfare.people.tests.cast import WORDS, Colleague
+from wayfare.people.tests.cast import WORDS, Colleague, browser
 from wayfare.people.web import forms
 
 FORM = {
@@ -27,13 +25,6 @@ FORM = {
     "speaks": "fa",
 }
 SECRETS = ("Maryam", "Karimi", "KARIMI", "مريم", "1373-02-17", "45 67 89")
-
-
-def browser(colleague, language="en"):
-    client = Client(HTTP_HOST="localhost", headers={"accept-language": language})
-    if colleague is not None:
-        client.cookies[django_settings.SESSION_COOKIE_NAME] = colleague.secret
-    return client
 
 
 def looks(colleague, person=None):

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
-from pathlib import Path
 from uuid import UUID
 
 import pytest
 
 from wayfare.people.masterkeys import TOKEN_KINDS, LocalKeys, MasterKeyProblem
 from wayfare.people.sealing import SealRefusal
+from wayfare.people.tests.at_once import said_at_once
 
 KEY, PERSON = bytes(range(32)), UUID(int=5)
 
@@ -123,23 +121,7 @@ ONE = "import sys; from pathlib import Path; from wayfare.people.masterkeys impo
 
 
 def test_processes_at_once_make_one_secret(folder):
-    source = Path(__file__).parents[3]
-    start = [
-        subprocess.Popen(
-            [sys.executable, "-c", ONE, str(folder)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env={"PYTHONPATH": str(source)},
-        )
-        for _ in range(6)
-    ]
-    for process in start:
-        assert process.stdin is not None
-        process.stdin.write("x")
-        process.stdin.flush()
-    assert len({process.communicate()[0] for process in start}) == 1
-    assert all(process.returncode == 0 for process in start)
+    assert len(said_at_once(6, ONE, [str(folder)])) == 1
     assert sorted(file.name for file in folder.iterdir()) == ["epoch-1", "index"]
 
 

@@ -7,21 +7,12 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
-from django.conf import settings as django_settings
-from django.test import Client
 
 from wayfare.access import operations as access
 from wayfare.access import queries
 from wayfare.access.purposes import OPENERS, ROLES
 from wayfare.people import operations as people
-from wayfare.people.tests.cast import NOW, WORDS, Colleague
-
-
-def browser(colleague, language="en"):
-    client = Client(HTTP_HOST="localhost", headers={"accept-language": language})
-    if colleague is not None:
-        client.cookies[django_settings.SESSION_COOKIE_NAME] = colleague.secret
-    return client
+from wayfare.people.tests.cast import NOW, WORDS, Colleague, browser
 
 
 def lines(page):

@@ -8,8 +8,7 @@ import pytest
 
 from wayfare.access import queries as access
 from wayfare.access.operations import acting
-from wayfare.people.tests.cast import WORDS, Colleague
-from wayfare.people.tests.test_files_pages import browser
+from wayfare.people.tests.cast import WORDS, Colleague, browser
 
 
 def on_it(colleague, person):

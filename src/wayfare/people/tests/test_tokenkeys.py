@@ -5,10 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from uuid import UUID, uuid4
 
 import pkcs11
@@ -18,6 +16,7 @@ from pkcs11 import Attribute, KeyType, MechanismFlag
 from wayfare.people import epochs, installed
 from wayfare.people.masterkeys import IN_CLEAR, IN_MODULE, LocalKeys, MasterKeyProblem
 from wayfare.people.sealing import SealRefusal
+from wayfare.people.tests.at_once import said_at_once
 from wayfare.people.tests.cast import Colleague
 from wayfare.people.tests.softhsm import PIN, SoftToken
 from wayfare.people.tokenkeys import Sealed, Token, TokenKeys
@@ -325,22 +324,7 @@ print(keys.mark(keys.current()).hex(), keys.index_key().hex())
 
 def test_processes_at_once_make_one_secret_and_one_key(token, folder):
     before = ids(token)
-    start = [
-        subprocess.Popen(
-            [sys.executable, "-c", ONE, str(folder), token.module, token.label, str(token.pin_file)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
-        )
-        for _ in range(4)
-    ]
-    for process in start:
-        assert process.stdin is not None
-        process.stdin.write("x")
-        process.stdin.flush()
-    assert len({process.communicate()[0] for process in start}) == 1
-    assert all(process.returncode == 0 for process in start)
+    assert len(said_at_once(4, ONE, [str(folder), token.module, token.label, str(token.pin_file)])) == 1
     assert here(folder) == ["epoch-1", "index"]
     assert len(ids(token) - before) == 2
 

@@ -22,6 +22,7 @@ from wayfare.access.rules import Forbidden, secret_hash
 from wayfare.access.signin import cli, keys, operations, queries
 from wayfare.access.signin.passkeys import Assertion, NewPasskey
 from wayfare.access.signin.rules import NotProved
+from wayfare.access.tests.cast import there
 from wayfare.ledger.rules import Refused
 
 NOW = datetime.now(UTC)
@@ -60,12 +61,6 @@ def colleague(email="bo@example.org", *roles, office="paris", at=NOW):
 
 def with_code(email="ada@example.org", at=NOW):
     return operations.accept_with_password(invite(email), PASSWORD, GENERATOR, code(at), at=at)
-
-
-def there(found):
-    """Return what was found; a test fails here if nothing was."""
-    assert found is not None
-    return found
 
 
 def one(query, *parameters):
@@ -335,7 +330,7 @@ def test_a_seal_moved_to_a_colleague_does_not_open(office):
     with connection.cursor() as cursor, pytest.raises(Error, match="permission denied"), transaction.atomic():
         cursor.execute("update access_totp set sealed = (select sealed from access_totp limit 1)")
     (bo,) = one("select id from access_staff where email = 'bo@example.org'")
-    box = keys.sealed(operations._key(), uuid4().bytes, GENERATOR.encode())
+    box = keys.sealed(keys.of_this_home(), uuid4().bytes, GENERATOR.encode())
     with door(), connection.cursor() as cursor:
         cursor.execute("delete from access_totp where staff = %s", [bo])
         cursor.execute("insert into access_totp values (%s, %s, 0)", [bo, box])

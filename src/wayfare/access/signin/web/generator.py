@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from django.conf import settings
 from django.core import signing
 from django.http import HttpRequest
 
@@ -22,14 +21,14 @@ def pending(request: HttpRequest, staff: UUID) -> str | None:
         text = signing.loads(request.POST.get("generator", ""), salt=_SALT, max_age=_SECONDS)
     except signing.BadSignature:
         return None
-    opened = keys.unsealed(keys.opened(settings.WAYFARE_HOME / "keys"), staff.bytes, bytes.fromhex(text))
+    opened = keys.unsealed(keys.of_this_home(), staff.bytes, bytes.fromhex(text))
     return opened.decode() if opened else None
 
 
 def offered(request: HttpRequest, staff: UUID, email: str) -> dict[str, str]:
     """Return what a page shows of a generator: the one that its form brought, or a new one."""
     generator = (pending(request, staff) if request.method == "POST" else None) or totp.new_secret()
-    box = keys.sealed(keys.opened(settings.WAYFARE_HOME / "keys"), staff.bytes, generator.encode())
+    box = keys.sealed(keys.of_this_home(), staff.bytes, generator.encode())
     return {
         "generator": signing.dumps(box.hex(), salt=_SALT),
         "typed": " ".join(generator[at : at + 4] for at in range(0, len(generator), 4)),
