@@ -18,21 +18,17 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import os
 import random
 import re
 import statistics
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
-from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
-SRC = Path(__file__).resolve().parent.parent / "src"
 TELLS_US = 250.0
 """Microseconds. A remote attacker finds 100 µs in a wide network with many thousand tries (Crosby, Wallach, Riedi,
 "Opportunities and limits of remote timing attacks", 2009); ours are slowed, and each is on record."""
@@ -133,17 +129,10 @@ class World:
         from django.conf import settings
         from django.test import Client
 
-        from wayfare.access import queries as staff
-        from wayfare.access.signin import operations
-        from wayfare.access.signin.passkeys import NewPasskey
+        from wayfare.access.tests.cast import taken_on
 
         key = f"{office}-{called or role}"
-        invitation = operations.invite(key, f"{key}@example.org", office, (role,), by=None, at=self.now)
-        passkey = NewPasskey(uuid4().bytes, b"", 0)
-        self.secrets[key] = operations.accept_with_passkey(invitation, passkey, "", at=self.now)
-        actor = staff.actor(self.secrets[key], at=self.now)
-        assert actor is not None
-        self.ids[key] = actor.staff
+        self.ids[key], self.secrets[key] = taken_on(key, f"{key}@example.org", office, (role,))
         self.clients[key] = Client(HTTP_HOST="localhost")
         self.clients[key].cookies[settings.SESSION_COOKIE_NAME] = self.secrets[key]
 
@@ -179,6 +168,12 @@ class World:
         return lambda: self.clients[key].post(path, form)
 
 
+def shut(page: str, role: str) -> tuple[str, ...]:
+    """Return which files' page is not for a role: who watches sees looks into an erased one, officers any office's."""
+    watches = page == "looks" and role in ("supervisor", "data_protection_officer")
+    return (*(() if role == "data_protection_officer" else ("other",)), *(() if watches else ("erased",)))
+
+
 def file_pairs(world: World) -> Iterator[Pair]:
     """Doors of files: another office's, a colleague's of one's own, an erased one's, beside one that never was."""
     roles = ("counsellor", "supervisor", "travel_officer", "data_protection_officer")
@@ -212,7 +207,7 @@ def file_pairs(world: World) -> Iterator[Pair]:
             ):
                 yield Pair(name, role, said, ask(key, path.format(uuid4())), ask(key, path.format(their)))
         for page in ("team", "looks"):
-            for which in ("erased",) if role == "data_protection_officer" else ("other", "erased"):
+            for which in shut(page, role):
                 yield Pair(
                     f"files/<uuid:person>/{page}",
                     role,
@@ -239,101 +234,92 @@ def file_pairs(world: World) -> Iterator[Pair]:
         )
 
 
+def sent(world: World, door: str, role: str, hidden: str, absent: dict[str, Any], there: dict[str, Any]) -> Pair:
+    """Return a pair of forms sent to one door."""
+    key = role if role == "nobody" else f"paris-{role}"
+    return Pair(door, role, hidden, world.post(key, f"/{door}", **absent), world.post(key, f"/{door}", **there))
+
+
 def staff_pairs(world: World) -> Iterator[Pair]:
     """Doors of the staff: colleagues, looks, emergencies, recoveries, links, addresses."""
-    from wayfare.access.signin import operations, queries
-    from wayfare.access.signin.passkeys import NewPasskey
+    yield from seen_pairs(world)
+    yield from request_pairs(world)
+    yield from recovery_pairs(world)
+    yield from link_pairs(world)
+    yield from address_pairs(world)
 
+
+def seen_pairs(world: World) -> Iterator[Pair]:
+    """Pages that are looked at: of a colleague, of the looks into a file."""
     for role in ("counsellor", "supervisor", "auditor", "data_protection_officer"):
         key = f"paris-{role}"
-        yield Pair(
-            "staff/people/<uuid:staff>",
-            role,
-            "a colleague",
-            world.get(key, f"/staff/people/{uuid4()}"),
-            world.get(key, f"/staff/people/{world.ids['lyon-auditor']}"),
-        )
+        pages = [("staff/people/<uuid:staff>", "a colleague", "/staff/people/{}", world.ids["lyon-auditor"])]
         if role != "auditor":
-            yield Pair(
-                "staff/looks",
-                role,
-                "other office's file",
-                world.get(key, f"/staff/looks?person={uuid4()}"),
-                world.get(key, f"/staff/looks?person={world.files['other']}"),
-            )
+            pages += [("staff/looks", "other office's file", "/staff/looks?person={}", world.files["other"])]
+        for door, said, path, there in pages:
+            yield Pair(door, role, said, world.get(key, path.format(uuid4())), world.get(key, path.format(there)))
+
+
+def request_pairs(world: World) -> Iterator[Pair]:
+    """Emergencies that are not the actor's to approve."""
     asked = world.task("lyon-counsellor", world.files["other"], "break_glass")
     plain = world.task("lyon-counsellor", world.files["other"])
     own = world.task("paris-supervisor", world.files["other"], "break_glass")
-    for said, task in (("a task that waits for nobody", plain), ("one's own emergency", own)):
-        yield Pair(
-            "staff/requests",
-            "supervisor",
-            said,
-            world.post("paris-supervisor", "/staff/requests", approve=uuid4()),
-            world.post("paris-supervisor", "/staff/requests", approve=task),
-        )
-    yield Pair(
-        "staff/requests",
-        "counsellor",
-        "an emergency",
-        world.post("paris-counsellor", "/staff/requests", approve=uuid4()),
-        world.post("paris-counsellor", "/staff/requests", approve=asked),
-    )
+    for role, said, task in (
+        ("supervisor", "a task that waits for nobody", plain),
+        ("supervisor", "one's own emergency", own),
+        ("counsellor", "an emergency", asked),
+    ):
+        yield sent(world, "staff/requests", role, said, {"approve": uuid4()}, {"approve": task})
+
+
+def recovery_pairs(world: World) -> Iterator[Pair]:
+    """A recovery that somebody of another office asked for."""
+    from wayfare.access.signin import operations, queries
+
     operations.ask_recovery("lyon-auditor@example.org", at=world.now)
     (theirs,) = queries.own_recoveries(world.ids["lyon-auditor"], at=world.now)
     for do in ("confirm", "refuse"):
-        yield Pair(
-            "staff/recoveries",
-            "counsellor",
-            f"another office's, {do}",
-            world.post("paris-counsellor", "/staff/recoveries", recovery=uuid4(), do=do),
-            world.post("paris-counsellor", "/staff/recoveries", recovery=theirs.id, do=do),
-        )
-        yield Pair(
-            "staff/me",
-            "counsellor",
-            "another's recovery",
-            world.post("paris-counsellor", "/staff/me", recovery=uuid4(), do="not-me"),
-            world.post("paris-counsellor", "/staff/me", recovery=theirs.id, do="not-me"),
-        )
+        for door, said, form in (
+            ("staff/recoveries", f"another office's, {do}", {"do": do}),
+            ("staff/me", "another's recovery", {"do": "not-me"}),
+        ):
+            absent, there = ({"recovery": one, **form} for one in (uuid4(), theirs.id))
+            yield sent(world, door, "counsellor", said, absent, there)
+
+
+def link_pairs(world: World) -> Iterator[Pair]:
+    """Links that open nothing any more."""
+    from wayfare.access.signin import operations
+    from wayfare.access.signin.passkeys import NewPasskey
+
     used = operations.invite("Ada", "ada@example.org", "paris", ("auditor",), by=None, at=world.now)
     operations.accept_with_passkey(used, NewPasskey(uuid4().bytes, b"", 0), "", at=world.now)
     old = operations.invite("Bo", "bo@example.org", "paris", ("auditor",), by=None, at=world.now - timedelta(days=8))
-    for said, secret in (("used up", used), ("run out", old)):
-        for name, ask in (("", world.get), ("/options", world.post)):
-            yield Pair(
-                f"staff/sign-up/<str:secret>{name}",
-                "nobody",
-                said,
-                ask("nobody", f"/staff/sign-up/{'A' * 43}{name}"),
-                ask("nobody", f"/staff/sign-up/{secret}{name}"),
-            )
     refused = operations.ask_recovery("lyon-verifier@example.org", at=world.now - timedelta(days=2))
-    for name, ask in (("", world.get), ("/options", world.post)):
-        yield Pair(
-            f"staff/recover/<str:secret>{name}",
-            "nobody",
-            "run out",
-            ask("nobody", f"/staff/recover/{'A' * 43}{name}"),
-            ask("nobody", f"/staff/recover/{refused}{name}"),
-        )
-    yield Pair(
-        "staff/recover",
-        "nobody",
-        "a colleague's address",
-        world.post("nobody", "/staff/recover", email="xyz-auditor@example.org"),
-        world.post("nobody", "/staff/recover", email="lyon-auditor@example.org"),
-    )
+    for kind, said, secret in (
+        ("sign-up", "used up", used),
+        ("sign-up", "run out", old),
+        ("recover", "run out", refused),
+    ):
+        for name, ask in (("", world.get), ("/options", world.post)):
+            absent, there = (ask("nobody", f"/staff/{kind}/{one}{name}") for one in ("A" * 43, secret))
+            yield Pair(f"staff/{kind}/<str:secret>{name}", "nobody", said, absent, there)
+
+
+def address_pairs(world: World) -> Iterator[Pair]:
+    """E-mail addresses that are a colleague's and that are nobody's."""
+    from wayfare.access.signin import operations
+
     known = operations.invite("Cy", "cy@example.org", "paris", ("auditor",), by=None, at=world.now)
     code(known, world.now)
     tries = {"password": "a wrong one that is long", "code": "123456"}
-    yield Pair(
-        "staff/sign-in",
-        "nobody",
-        "a colleague's address",
-        world.post("nobody", "/staff/sign-in", email="qz@example.org", **tries),
-        world.post("nobody", "/staff/sign-in", email="cy@example.org", **tries),
-    )
+    for door, nobody, colleague, form in (
+        ("staff/recover", "xyz-auditor@example.org", "lyon-auditor@example.org", {}),
+        ("staff/sign-in", "qz@example.org", "cy@example.org", tries),
+    ):
+        absent, there = ({"email": one, **form} for one in (nobody, colleague))
+        yield sent(world, door, "nobody", "a colleague's address", absent, there)
 
 
 def code(link: str, now: datetime) -> None:
@@ -407,17 +393,13 @@ def measured(pairs: list[Pair], rounds: int) -> list[tuple[list[float], list[flo
 
 
 def main() -> None:
+    from home import installation
+
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=200)
     parser.add_argument("--only", default="", help="doors that begin so")
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="wayfare-bench-", ignore_cleanup_errors=True) as folder:
-        os.environ |= {"WAYFARE_HOME": str(Path(folder) / "home"), "PYTHONPATH": str(SRC)}
-        sys.path.insert(0, str(SRC))
-        from wayfare.site import runtime
-
-        runtime.set_up_django()
-        runtime.bring_up()
+    with installation():
         report(given.rounds, given.only)
 
 

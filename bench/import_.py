@@ -11,11 +11,9 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import random
 import subprocess
 import sys
-import tempfile
 import time
 import uuid
 from collections.abc import Iterator
@@ -24,7 +22,8 @@ from typing import Any
 
 import orjson
 
-SRC = Path(__file__).resolve().parent.parent / "src"
+from home import installation
+
 BLOCK = 1 << 20
 
 
@@ -119,14 +118,7 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--entries", type=int, default=2_000_000)
     entries = arguments.parse_args().entries
-    with tempfile.TemporaryDirectory(prefix="wayfare-bench-") as temporary:
-        folder = Path(temporary)
-        os.environ |= {"WAYFARE_HOME": str(folder / "home"), "PYTHONPATH": str(SRC)}
-        sys.path.insert(0, str(SRC))
-        from wayfare.site import runtime
-
-        runtime.set_up_django()
-        runtime.bring_up()
+    with installation() as folder:
         from wayfare.departures.operations import add_programme
 
         add_programme("fra", "France", "FRA", "Europe/Paris")

@@ -16,14 +16,12 @@ import argparse
 import json
 import os
 import random
-import sys
-import tempfile
 import time
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
-SRC = Path(__file__).resolve().parent.parent / "src"
+from home import installation
+
 FILL = """
 insert into ledger_entry (position, entry_id, kind, occurred_at, recorded_at, source, subject, body, digest)
 select n, id, 'departure_confirmed', now(), now(), 'bench', gen_random_uuid(), body, sha256(body::bytea)
@@ -89,13 +87,7 @@ def main() -> None:
     parser.add_argument("--entries", type=int, default=1_000_000)
     parser.add_argument("--proofs", type=int, default=2_000)
     asked = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="wayfare-bench-", ignore_cleanup_errors=True) as folder:
-        os.environ |= {"WAYFARE_HOME": str(Path(folder) / "home"), "PYTHONPATH": str(SRC)}
-        sys.path.insert(0, str(SRC))
-        from wayfare.site import runtime
-
-        runtime.set_up_django()
-        runtime.bring_up()
+    with installation():
         from django.db import connections
 
         from wayfare.ledger import jobs

@@ -19,11 +19,9 @@ import argparse
 import csv
 import importlib.util
 import json
-import os
 import random
 import sqlite3
 import sys
-import tempfile
 import uuid
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -31,7 +29,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-SRC = Path(__file__).resolve().parent.parent / "src"
+from home import SRC, installation, owner
+
 NOW = datetime.now(UTC)
 SETS = ("febrl1", "febrl2", "febrl3", "febrl4", "pseudopeople", "scripts", "scripts_back")
 SHOWN = 20
@@ -188,11 +187,9 @@ def enrol(office: str, records: Sequence[Record]) -> tuple[str, dict[uuid.UUID, 
     """Enrol people in an office of their own; return a session in it, and who each is."""
     from wayfare.access import operations as access
     from wayfare.people import operations
+    from wayfare.people.tests.cast import Colleague
 
-    access.add_office(office, office.title(), "Europe/Paris")
-    mail = f"bench-{office}@example.org"
-    staff = access.join("Bench", mail, office, ["counsellor"], "en", at=NOW)
-    secret = access.begin_session(staff, "command", at=NOW)
+    secret = Colleague(office, "counsellor").secret
     who: dict[uuid.UUID, str] = {}
     for at in range(0, len(records), 2_000):
         some = records[at : at + 2_000]
@@ -282,17 +279,8 @@ def measured(name: str, searches: int, misses: int) -> dict[str, Any]:
     return report
 
 
-def owner_rows(statement: str, parameters: Sequence[Any] = ()) -> Iterator[tuple[Any, ...]]:
-    from django.db import connections
-
-    with connections["owner"].cursor() as cursor:
-        cursor.execute(statement, parameters)
-        if cursor.description is not None:
-            yield from cursor.fetchall()
-
-
 def tokens_a_person(name: str) -> float:
-    ((tokens, people),) = owner_rows(
+    ((tokens, people),) = owner(
         "select count(*), count(distinct person) from people_token where office = %s", [name.replace("_", "-")]
     )
     return round(tokens / people, 2)
@@ -305,24 +293,9 @@ def attacked(name: str, most: int) -> dict[str, Any]:
     """Guess the texts of an office's commonest tokens, without a key: by their ranks, and by who shares which.
 
     The thief's public list is the other half of the same people, which is more than any list that one can buy; it is
-    told in the texts of `tokens.of_names`, since the code is public. `by_sharing`: both sides as graphs of how often
-    two tokens, or two texts, are one person's, matched by scipy's FAQ.
+    told in the texts of `tokens.of_names`, since the code is public.
     """
-    import numpy
-    from scipy.optimize import linear_sum_assignment, quadratic_assignment
-
-    from wayfare.people import tokens
-    from wayfare.people.births import Birth
     from wayfare.people.installed import keyed, master_keys
-    from wayfare.people.names import Names
-    from wayfare.people.rules import read_group
-
-    def texts(one: Record) -> set[str]:
-        data = file(one)
-        names, birth = read_group("names", data["names"]), read_group("birth", data.get("birth", {}))
-        assert isinstance(names, Names)
-        assert isinstance(birth, Birth)
-        return tokens.of_names(names, birth) | tokens.of_birth(birth)
 
     people = list(labelled(name).enrolled)
     random.Random(9).shuffle(people)
@@ -330,21 +303,36 @@ def attacked(name: str, most: int) -> dict[str, Any]:
     office = f"{name.replace('_', '-')}-stolen"
     _, who = enrol(office, people[:half])
     stolen: dict[Any, set[bytes]] = defaultdict(set)
-    for person, token in owner_rows("select person, token from people_token where office = %s", [office]):
+    for person, token in owner("select person, token from people_token where office = %s", [office]):
         stolen[person].add(bytes(token))
-    known = [texts(one) for one in people[half:]]
+    guesses = guessed(list(stolen.values()), [_texts(one) for one in people[half:]], most)
+    guesses["knowing_20_people"] = known_people(
+        {p: _texts(one) for p, one in by_id(who, people[:half], 20).items()}, stolen
+    )
+    every = sorted({text for one in people[:half] for text in _texts(one)})
+    truth = dict(zip(keyed(master_keys().current()).tokens(every), every, strict=True))
+    report: dict[str, Any] = {"people": half, "tokens": len(truth)}
+    return report | {way: _learnt(guess, truth, list(stolen.values()), half) for way, guess in guesses.items()}
 
-    def graph(each: Sequence[set[Any]]) -> tuple[list[Any], Any]:
-        counts = Counter(one for some in each for one in some)
-        common = sorted(counts, key=lambda one: -counts[one])[:most]
-        at = {one: n for n, one in enumerate(common)}
-        held = numpy.zeros((len(each), len(common)), dtype=numpy.float32)
-        for row, some in enumerate(each):
-            held[row, [at[one] for one in some if one in at]] = 1
-        return common, held.T @ held / len(each)
 
-    of_tokens, shared = graph(list(stolen.values()))
-    of_texts, public = graph(known)
+def _texts(one: Record) -> set[str]:
+    """Return the texts of which a person's tokens are made."""
+    from wayfare.people.enrolling import texts_of
+    from wayfare.people.rules import read_group
+
+    return texts_of({group: read_group(group, value) for group, value in file(one).items()})
+
+
+def guessed(stolen: Sequence[set[bytes]], known: Sequence[set[str]], most: int) -> dict[str, dict[bytes, str]]:
+    """Return what the commonest tokens may be, by their ranks, by their outline, and by sharing.
+
+    `by_sharing`: both sides as graphs of how often two tokens, or two texts, are one person's, matched by scipy's FAQ.
+    """
+    import numpy
+    from scipy.optimize import linear_sum_assignment, quadratic_assignment
+
+    of_tokens, shared = _graph(stolen, most)
+    of_texts, public = _graph(known, most)
     likeness = numpy.abs(_outline(shared)[:, None] - _outline(public)[None]).sum(axis=2)
     rows, columns = linear_sum_assignment(likeness)
     start = numpy.zeros(likeness.shape)
@@ -352,28 +340,40 @@ def attacked(name: str, most: int) -> dict[str, Any]:
     found = quadratic_assignment(
         numpy.sqrt(shared), numpy.sqrt(public), method="faq", options={"maximize": True, "P0": start}
     )
-    making = keyed(master_keys().current())
-    every = sorted({text for one in people[:half] for text in texts(one)})
-    truth = dict(zip(making.tokens(every), every, strict=True))
-    guesses = {
+    return {
         "by_rank": dict(zip(of_tokens, of_texts, strict=True)),
         "by_outline": dict(zip(of_tokens, [of_texts[n] for n in columns], strict=True)),
         "by_sharing": dict(zip(of_tokens, [of_texts[n] for n in found.col_ind], strict=True)),
-        "knowing_20_people": known_people({p: texts(one) for p, one in by_id(who, people[:half], 20).items()}, stolen),
     }
-    report: dict[str, Any] = {"people": half, "tokens": len(truth)}
-    for way, guess in guesses.items():
-        right = {token for token, text in guess.items() if truth[token] == text}
-        words = {token for token in right if truth[token].startswith(("word:", "bones:", "long:", "pair:"))}
-        learnt = [set().union(*(_words_in(truth[token]) for token in some & words)) for some in stolen.values()]
-        report[way] = {
-            "guessed": len(guess),
-            "right": len(right),
-            "of_names_right": len(words),
-            "people_with_a_word_learnt": round(sum(bool(some) for some in learnt) / half, 3),
-            "people_with_two_words_learnt": round(sum(len(some) > 1 for some in learnt) / half, 3),
-        }
-    return report
+
+
+def _graph(each: Sequence[set[Any]], most: int) -> tuple[list[Any], Any]:
+    """Return the commonest of what people have, and how often each two are one person's."""
+    import numpy
+
+    counts = Counter(one for some in each for one in some)
+    common = sorted(counts, key=lambda one: -counts[one])[:most]
+    at = {one: n for n, one in enumerate(common)}
+    held = numpy.zeros((len(each), len(common)), dtype=numpy.float32)
+    for row, some in enumerate(each):
+        held[row, [at[one] for one in some if one in at]] = 1
+    return common, held.T @ held / len(each)
+
+
+def _learnt(
+    guess: dict[bytes, str], truth: dict[bytes, str], stolen: Sequence[set[bytes]], people: int
+) -> dict[str, Any]:
+    """Return how much of a guess is right, and of how many of the people it tells a word or two."""
+    right = {token for token, text in guess.items() if truth[token] == text}
+    words = {token for token in right if truth[token].startswith(("word:", "bones:", "long:", "pair:"))}
+    learnt = [set().union(*(_words_in(truth[token]) for token in some & words)) for some in stolen]
+    return {
+        "guessed": len(guess),
+        "right": len(right),
+        "of_names_right": len(words),
+        "people_with_a_word_learnt": round(sum(bool(some) for some in learnt) / people, 3),
+        "people_with_two_words_learnt": round(sum(len(some) > 1 for some in learnt) / people, 3),
+    }
 
 
 def _words_in(text: str) -> set[str]:
@@ -424,14 +424,8 @@ def main() -> None:
     parser.add_argument("--attack", action="store_true", help="play the thief of the database instead")
     parser.add_argument("--tokens", type=int, default=400, help="common tokens that the thief guesses")
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="wayfare-bench-", ignore_cleanup_errors=True) as folder:
-        os.environ |= {"WAYFARE_HOME": str(Path(folder) / "home"), "PYTHONPATH": str(SRC)}
-        sys.path.insert(0, str(SRC))
-        from wayfare.site import runtime
-
-        runtime.set_up_django()
-        runtime.bring_up()
-        list(owner_rows("update people_limits set searches_a_minute = 1000000, searches_a_day = 1000000"))
+    with installation():
+        owner("update people_limits set searches_a_minute = 1000000, searches_a_day = 1000000")
         report = {}
         for name in given.data.split(","):
             report[name] = (

@@ -13,19 +13,17 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-import os
 import statistics
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
-SRC = Path(__file__).resolve().parent.parent / "src"
+from home import installation
+
 MOST_WRITERS = 40
 """Each has a connection on either side."""
 NOW = "2026-07-01T10:00:00+02:00"
@@ -136,13 +134,7 @@ def main() -> None:
     asked = parser.parse_args()
     if not 1 <= asked.writers <= MOST_WRITERS:
         parser.error(f"--writers {asked.writers}: from 1 to {MOST_WRITERS}; the server takes a hundred connections")
-    with tempfile.TemporaryDirectory(prefix="wayfare-bench-", ignore_cleanup_errors=True) as folder:
-        os.environ |= {"WAYFARE_HOME": str(Path(folder) / "home"), "PYTHONPATH": str(SRC)}
-        sys.path.insert(0, str(SRC))
-        from wayfare.site import runtime
-
-        runtime.set_up_django()
-        runtime.bring_up()
+    with installation():
         from django.conf import settings
 
         from wayfare.departures.operations import add_programme, record

@@ -14,14 +14,13 @@ import argparse
 import csv
 import itertools
 import json
-import os
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
-SRC = Path(__file__).resolve().parent.parent / "src"
+from home import SRC, installation
+
 PACKAGED = SRC / "wayfare" / "departures" / "data" / "returns_by_corridor.csv"
 
 ROWS = """
@@ -121,13 +120,7 @@ def main() -> None:
         "--home", type=Path, default=None, help="a home to keep and use again; default: a temporary one"
     )
     given = arguments.parse_args()
-    with tempfile.TemporaryDirectory(prefix="wayfare-bench-") as temporary:
-        os.environ |= {"WAYFARE_HOME": str(given.home or Path(temporary) / "home"), "PYTHONPATH": str(SRC)}
-        sys.path.insert(0, str(SRC))
-        from wayfare.site import runtime
-
-        runtime.set_up_django()
-        runtime.bring_up()
+    with installation(given.home):
         from wayfare.departures import queries
 
         filled = fill(given.figures, given.departures) if not queries.programmes() else {}

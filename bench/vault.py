@@ -19,18 +19,16 @@ import json
 import os
 import random
 import secrets
-import sys
-import tempfile
 import time
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from home import installation, owner
 from single import race
 
-SRC = Path(__file__).resolve().parent.parent / "src"
 NOW = datetime.now(UTC)
 GROUPS = ("names", "birth", "contact", "documents", "notes")
 
@@ -81,17 +79,10 @@ def per_second(number: int, step: Callable[[], None]) -> float:
 
 
 def staff() -> tuple[uuid.UUID, str]:
-    from wayfare.access import operations, queries
-    from wayfare.access.signin import operations as signin
-    from wayfare.access.signin.passkeys import NewPasskey
+    from wayfare.people.tests.cast import Colleague
 
-    operations.set_office("paris", "Paris", "Europe/Paris", by=None)
-    roles = ["counsellor", "supervisor"]
-    invitation = signin.invite("Bench", "bench@example.org", "paris", roles, by=None, at=NOW)
-    secret = signin.accept_with_passkey(invitation, NewPasskey(b"bench", b"", 0), "", at=NOW)
-    actor = queries.actor(secret, at=NOW)
-    assert actor is not None
-    return actor.staff, secret
+    colleague = Colleague("paris", "counsellor", "supervisor")
+    return colleague.id, colleague.secret
 
 
 Step = Callable[[], None]
@@ -128,13 +119,13 @@ def sealed_steps(who: uuid.UUID, secret: str) -> tuple[Step, Step]:
 def plain_steps() -> tuple[Step, Step]:
     from django.db import connection, transaction
 
-    owner_run("create table bench_plain (id uuid primary key, body bytea not null)")
-    owner_run("create table bench_written (id bigserial primary key, at timestamptz default now(), body text)")
-    owner_run("grant select on bench_plain to wayfare_app; grant insert on bench_written to wayfare_app")
-    owner_run("grant usage on sequence bench_written_id_seq to wayfare_app")
+    owner("create table bench_plain (id uuid primary key, body bytea not null)")
+    owner("create table bench_written (id bigserial primary key, at timestamptz default now(), body text)")
+    owner("grant select on bench_plain to wayfare_app; grant insert on bench_written to wayfare_app")
+    owner("grant usage on sequence bench_written_id_seq to wayfare_app")
     ids, chance = [uuid.uuid4() for _ in range(20)], random.Random(1)
     for one in ids:
-        owner_run("insert into bench_plain values (%s, %s)", [one, secrets.token_bytes(1024)])
+        owner("insert into bench_plain values (%s, %s)", [one, secrets.token_bytes(1024)])
 
     def plain(write: bool) -> Step:
         def step() -> None:
@@ -172,13 +163,6 @@ def opening(number: int, who: uuid.UUID, secret: str) -> dict[str, Any]:
     }
 
 
-def owner_run(statement: str, parameters: Iterable[Any] | None = None) -> None:
-    from django.db import connections
-
-    with connections["owner"].cursor() as cursor:
-        cursor.execute(statement, parameters)
-
-
 def sealing_people(number: int, secret: str) -> dict[str, Any]:
     from wayfare.access import operations as access
     from wayfare.people import operations
@@ -209,8 +193,8 @@ def copy_sealed(plain: list[list[bytes]]) -> float:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
     from django.db import connections
 
-    owner_run("create table bench_key (person uuid primary key, epoch int, wrapped bytea)")
-    owner_run("create table bench_sealed (person uuid, grp text, version int, epoch int, sealed bytea,"
+    owner("create table bench_key (person uuid primary key, epoch int, wrapped bytea)")
+    owner("create table bench_sealed (person uuid, grp text, version int, epoch int, sealed bytea,"
               " primary key (person, grp))")  # fmt: skip
     master, start = AESGCM(secrets.token_bytes(32)), time.perf_counter()
     with connections["owner"].cursor() as cursor:
@@ -455,13 +439,7 @@ def main() -> None:
     parser.add_argument("--searches", type=int, default=300)
     parser.add_argument("--token", action="store_true")
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="wayfare-bench-", ignore_cleanup_errors=True) as folder:
-        os.environ |= {"WAYFARE_HOME": str(Path(folder) / "home"), "PYTHONPATH": str(SRC)}
-        sys.path.insert(0, str(SRC))
-        from wayfare.site import runtime
-
-        runtime.set_up_django()
-        runtime.bring_up()
+    with installation() as folder:
         who, secret = staff()
         report: dict[str, Any] = {}
         for name, measure, number in (
@@ -473,8 +451,8 @@ def main() -> None:
             if number:
                 report[name] = measure()
         if given.token:
-            (Path(folder) / "softhsm").mkdir()
-            into_token(Path(folder) / "softhsm")
+            (folder / "softhsm").mkdir()
+            into_token(folder / "softhsm")
             report["turning_with_a_token"] = turning(given.keys)
             report["wrapped_in_the_token"] = in_the_token(min(given.keys, 100_000))
         print(json.dumps(report))

@@ -24,6 +24,14 @@ def there(found):
     return found
 
 
+def taken_on(name, email, office, roles):
+    """Take a colleague on, by an invitation that is accepted with a passkey; return their id and a session's secret."""
+    at = datetime.now(UTC)  # NOW is old in a long run
+    invitation = signin.invite(name, email, office, roles, by=None, at=at)
+    secret = signin.accept_with_passkey(invitation, NewPasskey(uuid4().bytes, b"public", 0), "", at=at)
+    return there(queries.actor(secret, at=at)).staff, secret
+
+
 def browser(colleague, language="en", **more):
     """Return a client with a colleague's session; with None, of somebody who is not signed in."""
     client = Client(HTTP_HOST="localhost", headers={"accept-language": language}, **more)
@@ -36,10 +44,7 @@ class Colleague:
     """A member of staff with a session."""
 
     def __init__(self, office, *roles):
-        at = datetime.now(UTC)  # NOW is old in a long run
-        invitation = signin.invite(f"{roles[0]} of {office}", f"{uuid4()}@example.org", office, roles, by=None, at=at)
-        self.secret = signin.accept_with_passkey(invitation, NewPasskey(uuid4().bytes, b"public", 0), "", at=at)
-        self.id = there(queries.actor(self.secret, at=at)).staff
+        self.id, self.secret = taken_on(f"{roles[0]} of {office}", f"{uuid4()}@example.org", office, roles)
 
     def opens(self, person, purpose="case_work", groups=("names",), task=None):
         """Open field groups of a file; return the position in the log."""
