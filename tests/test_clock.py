@@ -5,6 +5,7 @@ PostgreSQL runs under libfaketime (Debian: `apt-get install libfaketime`), whose
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import subprocess
@@ -31,8 +32,6 @@ from wayfare.site.tests.test_up import Installation
 
 LIBRARY = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
 faked = [pytest.mark.slow, pytest.mark.skipif(LIBRARY is None, reason="libfaketime is not installed")]
-ON_DISK = os.environ["TESTS_DISK"]
-"""A server in memory sees the clock that it is told by a file beside it not at all, or late."""
 KEEPER = """
 import os, sys
 from pathlib import Path
@@ -52,6 +51,7 @@ class World:
         self.turn("+0")
         self.home.make()
         self.using = self.home.users_lock.open("ab")
+        fcntl.flock(self.using, fcntl.LOCK_SH)  # else our keeper ends between two commands, and theirs has a true clock
         self.environment = {**os.environ, "WAYFARE_HOME": str(self.home.home), "PYTHONPATH": os.pathsep.join(sys.path)}
         arguments = [sys.executable, "-c", KEEPER, str(self.home.home), str(LIBRARY), str(self.clock)]
         self.keeper = subprocess.Popen(arguments, env=self.environment, stderr=subprocess.DEVNULL)
@@ -94,11 +94,12 @@ class World:
 
 @pytest.fixture
 def world():
-    with tempfile.TemporaryDirectory(prefix="wf", dir=ON_DISK) as folder:
+    with tempfile.TemporaryDirectory(prefix="wf") as folder:
         world = World(folder)
         try:
             yield world
         finally:
+            assert world.keeper.poll() is None, "the keeper whose clock we turn was there to the end"
             world.keeper.terminate()
             world.keeper.wait(60)
 

@@ -33,7 +33,9 @@ from wayfare.site.translations import LOCALE
 NOW = datetime.now(UTC)
 
 
-def depart(programme: str = "paris", evidence: str = "pass_scanned", destination: str = "GEO") -> None:
+def depart(
+    programme: str = "paris", evidence: str = "pass_scanned", destination: str = "GEO", now: datetime = NOW
+) -> None:
     person, departure = str(uuid.uuid4()), str(uuid.uuid4())
 
     def entry(kind: str, at: datetime, **fields):
@@ -43,7 +45,7 @@ def depart(programme: str = "paris", evidence: str = "pass_scanned", destination
         [
             entry(
                 "enrolled",
-                NOW - timedelta(days=9),
+                now - timedelta(days=9),
                 person=person,
                 programme=programme,
                 nationality="GEO",
@@ -52,14 +54,14 @@ def depart(programme: str = "paris", evidence: str = "pass_scanned", destination
             ),
             entry(
                 "departure_registered",
-                NOW - timedelta(days=3),
+                now - timedelta(days=3),
                 departure=departure,
                 person=person,
                 programme=programme,
                 destination=destination,
                 assistance=[],
             ),
-            entry("departure_confirmed", NOW, departure=departure, evidence=evidence),
+            entry("departure_confirmed", now, departure=departure, evidence=evidence),
         ]
     )
     assert {r.status for r in results} == {"accepted"}
@@ -83,19 +85,28 @@ def programme(db) -> None:
 
 
 def test_cells_are_of_one_programme_or_of_all(programme):
-    depart()
-    depart(destination="TUN", evidence="carrier_flown")
-    depart(evidence="self_reported")
-    depart("berlin")
-    found = live.cells("paris", NOW)
+    noon = NOW.replace(hour=12) - timedelta(days=1)  # the same day in Paris and in UTC
+    depart(now=noon)
+    depart(destination="TUN", evidence="carrier_flown", now=noon)
+    depart(evidence="self_reported", now=noon)
+    depart("berlin", now=noon)
+    found = live.cells("paris", noon)
     assert (found.today, found.month, found.year) == (2, 2, 2)
     assert found.by_destination == [("GEO", 1), ("TUN", 1)]
     assert found.by_evidence == [("pass_scanned", 1), ("carrier_flown", 1)]
     assert found.findings == {"word_only": 1}
     assert found.position == 12
-    assert live.cells(live.EVERYTHING, NOW).today == 3
+    assert live.cells(live.EVERYTHING, noon).today == 3
     with pytest.raises(live.NoSuchProgramme):
-        live.cells("rome", NOW)
+        live.cells("rome", noon)
+
+
+def test_today_of_all_is_that_of_utc_and_of_one_that_of_its_zone(programme):
+    late = NOW.replace(hour=23, minute=30) - timedelta(days=1)  # tomorrow has begun in Paris
+    depart(now=late)
+    assert live.cells("paris", late).today == 1
+    assert live.cells(live.EVERYTHING, late).today == 0
+    assert live.cells(live.EVERYTHING, late + timedelta(hours=1)).today == 1
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,6 @@ def room_in_memory() -> bool:
     return MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free >= ENOUGH_BYTES
 
 
-os.environ.setdefault("TESTS_DISK", tempfile.gettempdir())  # for what goes wrong in memory
 place = os.environ.setdefault("TESTS_PLACE", str(MEMORY) if room_in_memory() else tempfile.gettempdir())
 folder = Path(tempfile.mkdtemp(prefix="wf-", dir=place))  # short, since a socket's path is limited
 session = (folder / "session.lock").open("ab")
