@@ -14,5 +14,9 @@ def address_of(request: HttpRequest) -> str:
     `X-Real-IP` is believed with `WAYFARE_HTTPS=yes` alone, which says that a proxy of ours is in front and overwrites
     it. Otherwise anybody could write it. `X-Forwarded-For`, to which every proxy adds, is never read.
     """
-    named = request.headers.get("X-Real-IP", "") if settings.HTTPS else ""
-    return address_key(named or request.META.get("REMOTE_ADDR", ""))
+    return address_by(request.headers.get("X-Real-IP", ""), request.META.get("REMOTE_ADDR", ""))
+
+
+def address_by(named: str, connected: str) -> str:
+    """Return the same by the header's value and the connection's address, for what does not come by Django."""
+    return address_key((named if settings.HTTPS else "") or connected)

@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from io import BytesIO
 from typing import Any
 from urllib.parse import parse_qs
@@ -112,13 +113,11 @@ watching: Counter[str] = Counter()
 
 
 def _address(scope: dict[str, Any]) -> str:
-    """Return the address that asks, as `access.callers.address_of` does for what Django answers."""
-    from django.conf import settings
+    """Return the address that asks."""
+    from wayfare.access.callers import address_by
 
-    from wayfare.access.rules import address_key
-
-    named = dict(scope["headers"]).get(b"x-real-ip", b"").decode("latin-1") if settings.HTTPS else ""
-    return address_key(named or (scope.get("client") or ("",))[0])
+    named = dict(scope["headers"]).get(b"x-real-ip", b"").decode("latin-1")
+    return address_by(named, (scope.get("client") or ("",))[0])
 
 
 async def _watched(scope: dict[str, Any], found: re.Match[str], receive: Receive, send: Send) -> None:
@@ -254,11 +253,17 @@ def _language(scope: dict[str, Any]) -> str:
     return asked if asked in dict(settings.LANGUAGES) else "en"
 
 
+@cache
+def _wanted(https: bool) -> list[tuple[bytes, bytes]]:
+    """Return the headers of all answers as they are sent."""
+    return [(name.lower().encode(), value.encode()) for name, value in safety(https).items()]
+
+
 def _safely(send: Send) -> Send:
     """Return a way to send in which every answer's start carries the headers of all answers."""
     from django.conf import settings
 
-    wanted = [(name.lower().encode(), value.encode()) for name, value in safety(settings.HTTPS).items()]
+    wanted = _wanted(settings.HTTPS)
 
     async def sending(message: dict[str, Any]) -> None:
         if message["type"] == "http.response.start":

@@ -15,6 +15,7 @@ from wayfare.access import operations as access
 from wayfare.access import queries as staff
 from wayfare.access import words as access_words
 from wayfare.access.purposes import ENROLLERS, OPENERS, PURPOSES
+from wayfare.access.queries import Task
 from wayfare.access.rules import Actor, Forbidden
 from wayfare.access.signin.web import StaffRequest, from_our_pages, needs
 from wayfare.ledger.rules import Refused
@@ -62,21 +63,22 @@ def search(request: StaffRequest) -> HttpResponse:
 
 def _open_work(request: StaffRequest) -> dict[str, Any]:
     """Return the tasks of the actor that have not ended: what is open to them now."""
-    language = translation.get_language() or "en"
     with access.acting(request.session_secret):
         tasks = staff.open_tasks()
         numbers = queries.case_numbers([task.person for task in tasks])
     return {
         "work": [
-            {
-                "task": task.task,
-                "person": task.person,
-                "purpose": access_words.purpose(task.purpose),
-                "until": access_words.moment(task.ends_at, language, request.actor.timezone),
-                "number": numbers.get(task.person, str(task.person)[:8]),
-            }
-            for task in tasks
+            {**_task(task, request.actor), "number": numbers.get(task.person, str(task.person)[:8])} for task in tasks
         ]
+    }
+
+
+def _task(task: Task, actor: Actor) -> dict[str, Any]:
+    language = translation.get_language() or "en"
+    return {
+        "task": task.task,
+        "purpose": access_words.purpose(task.purpose),
+        "until": access_words.moment(task.ends_at, language, actor.timezone),
     }
 
 
@@ -114,7 +116,8 @@ def work(request: StaffRequest, task: UUID) -> HttpResponse:
     """
     language = translation.get_language() or "en"
     with access.acting(request.session_secret):
-        mine = next((one for one in staff.open_tasks() if one.task == task), None)
+        tasks = staff.open_tasks()
+    mine = next((one for one in tasks if one.task == task), None)
     if mine is None:
         raise Http404
     may = PURPOSES[mine.purpose].groups
@@ -131,7 +134,7 @@ def work(request: StaffRequest, task: UUID) -> HttpResponse:
         "may_join": not request.actor.roles.isdisjoint(ENROLLERS),
         "correctable": [group for group in wanted if correctable(group, mine.purpose)],
         "corrected": request.GET.get("corrected") in may,
-        "other_work": [one for one in _open_work(request)["work"] if one["person"] == opened.look.person],
+        "other_work": [_task(one, request.actor) for one in tasks if one.person == mine.person],
         "purpose": access_words.purpose_in_a_sentence(mine.purpose),
         "until": access_words.moment(mine.ends_at, language, request.actor.timezone),
         "shown": [words.group(group, opened.groups[group], language) for group in wanted],
