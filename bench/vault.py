@@ -21,7 +21,7 @@ import random
 import secrets
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -216,20 +216,20 @@ def copy_sealed(plain: list[list[bytes]]) -> float:
 
 
 def copy_tokens() -> tuple[float, int]:
-    """Return the seconds that a COPY of all tokens that there are takes, and how many they are."""
+    """Return the seconds that a COPY of all of the index's rows takes, and how many they are."""
     from django.db import connections
 
     with connections["owner"].cursor() as cursor:
         cursor.execute("select person, token from people_token order by person")
         tokens = cursor.fetchall()
-        cursor.execute("create table bench_token (epoch int, kind text, office text, token bytea, person uuid,"
-                       " primary key (epoch, kind, office, token, person))")  # fmt: skip
+        cursor.execute("create table bench_token (token uuid, epoch int, office text, person uuid,"
+                       " primary key (token) include (office, person))")  # fmt: skip
         cursor.execute("create index on bench_token (person)")
         start = time.perf_counter()
         with cursor.copy("copy bench_token from stdin (format binary)") as copy:
-            copy.set_types(["int4", "text", "text", "bytea", "uuid"])
+            copy.set_types(["uuid", "int4", "text", "uuid"])
             for person, token in tokens:
-                copy.write_row((1, "search", "paris", bytes(token), person))
+                copy.write_row((token, 1, "paris", person))
         return time.perf_counter() - start, len(tokens)
 
 
@@ -325,71 +325,75 @@ def set_up() -> None:
 
 
 PART = 25_000
-"""People whose tokens one process makes and copies at a time."""
+"""People of whom one process makes the blocks and marks at a time."""
+
+Part = tuple[list[bytes], list[bytes], list[tuple[uuid.UUID, str]]]
+"""For each person their blocks, one after the other, and their mark; and some by name."""
 
 
-def fill_part(seed: int, people: list[uuid.UUID], share: float) -> list[tuple[uuid.UUID, str]]:
-    """Copy tokens and marks of some people in; return a share of them with their names, to be searched for."""
-    from django.db import connections
-
-    from wayfare.people import operations, sealing, tokens
+def part(seed: int, people: list[uuid.UUID], share: float) -> Part:
+    """Make what some people are found by, and a share of them with their names, to be searched for."""
+    from wayfare.people import operations, sealing
+    from wayfare.people.enrolling import texts_of
     from wayfare.people.installed import keyed, master_keys
-    from wayfare.people.names import Names
 
     keys, chance = master_keys(), random.Random(seed)
     epoch, name = keys.current(), names(random.Random(5), chance)
-    making, marks = keyed(epoch), keys.token_key(epoch, "marks")
-    known: list[tuple[uuid.UUID, str]] = []
-    with connections["owner"].cursor() as cursor:
-        with cursor.copy("copy people_token from stdin (format binary)") as copy:
-            copy.set_types(["int4", "text", "text", "bytea", "uuid"])
-            for person in people:
-                said = name()
-                file = operations.file_from(told(said, chance.randint(1950, 2015)), at=NOW)
-                of_names, birth = operations._named(file.groups)
-                assert isinstance(of_names, Names)
-                for one in making.tokens(tokens.of_names(of_names, birth) | tokens.of_birth(birth)):
-                    copy.write_row((epoch, "search", "paris", one, person))
-                if chance.random() < share:
-                    known.append((person, said))
-        with cursor.copy("copy people_mark from stdin (format binary)") as copy:
-            copy.set_types(["uuid", "int4", "bytea"])
-            for person in people:
-                place = sealing.Place(person, operations.MARK, 1, epoch)
-                copy.write_row((person, epoch, sealing.seal(marks, place, b"A. B.")))
-    return known
+    block, marks = keyed(epoch, "paris").block, keys.token_key(epoch, "marks")
+    blocks, sealed, known = list[bytes](), list[bytes](), list[tuple[uuid.UUID, str]]()
+    for person in people:
+        said = name()
+        file = operations.file_from(told(said, chance.randint(1950, 2015)), at=NOW)
+        blocks.append(b"".join(map(block, texts_of(file.groups))))
+        sealed.append(sealing.seal(marks, sealing.Place(person, operations.MARK, 1, epoch), b"A. B."))
+        if chance.random() < share:
+            known.append((person, said))
+    return blocks, sealed, known
 
 
 def fill_searched(number: int, searches: int) -> list[tuple[uuid.UUID, str]]:
-    """Put so many people in to be searched, by every core, and their indexes at the end; return some by name."""
+    """Put so many people in to be searched, and the index at the end; return some by name."""
     import multiprocessing
 
     from django.db import connections
 
+    from wayfare.people.index import BLOCK_BYTES, Slots, padded
+    from wayfare.people.installed import keyed, master_keys
+
     people = [uuid.uuid4() for _ in range(number)]
     fill_people(people)
+    parts = [people[at : at + PART] for at in range(0, number, PART)]
+    epoch, known = master_keys().current(), list[tuple[uuid.UUID, str]]()
+    stored = {one.bytes for (one,) in owner("select token from people_token")}
+
+    def there(tokens: Sequence[bytes]) -> set[int]:
+        return {n for n, token in enumerate(tokens) if token in stored}
+
+    slots = Slots(keyed(epoch, "paris"), there)
     with connections["owner"].cursor() as cursor:
         cursor.execute("update people_limits set searches_a_minute = 1000000, searches_a_day = 1000000")
-        cursor.execute("select conname, pg_get_constraintdef(oid) from pg_constraint"
-                       " where conrelid = 'people_token'::regclass and contype = 'p'")  # fmt: skip
-        constraints = cursor.fetchall()
-        cursor.execute("select indexname, indexdef from pg_indexes where tablename = 'people_token'"
-                       " and indexname <> all (%s)", [[name for name, _ in constraints]])  # fmt: skip
-        indexes = cursor.fetchall()
-        for name, _ in constraints:
-            cursor.execute(f"alter table people_token drop constraint {name}")
-        for name, _ in indexes:
-            cursor.execute(f"drop index {name}")
-    parts = [people[at : at + PART] for at in range(0, number, PART)]
-    with multiprocessing.get_context("spawn").Pool(initializer=set_up) as pool:
-        work = [(seed, part, 5 * searches / number) for seed, part in enumerate(parts)]
-        known = [one for some in pool.starmap(fill_part, work, chunksize=1) for one in some]
-    with connections["owner"].cursor() as cursor:
+        cursor.execute("alter table people_token drop constraint people_token_once; drop index people_token_person")
+        with multiprocessing.get_context("spawn").Pool(initializer=set_up) as pool:
+            work = [(seed, part, 5 * searches / number) for seed, part in enumerate(parts)]
+            for some, (blocks, marks, named) in zip(parts, pool.starmap(part, work, chunksize=1), strict=True):
+                known += named
+                of = [[one[at : at + BLOCK_BYTES] for at in range(0, len(one), BLOCK_BYTES)] for one in blocks]
+                tokens, signs = slots.rows(of)
+                rows = [(one, who.bytes) for who, found in zip(some, tokens, strict=True) for one in padded(found)]
+                stored.update(one for one, _ in rows)
+                with cursor.copy("copy people_token from stdin (format binary)") as copy:
+                    copy.set_types(["uuid", "int4", "text", "uuid"])
+                    for one, who in [*rows, *((one, None) for one in signs)]:
+                        copy.write_row((uuid.UUID(bytes=one), epoch, "paris", who and uuid.UUID(bytes=who)))
+                with cursor.copy("copy people_mark from stdin (format binary)") as copy:
+                    copy.set_types(["uuid", "int4", "bytea"])
+                    for who, mark in zip(some, marks, strict=True):
+                        copy.write_row((who, epoch, mark))
         cursor.execute("set maintenance_work_mem = '2GB'")
-        for name, definition in constraints:
-            cursor.execute(f"alter table people_token add constraint {name} {definition}")
-        for _, definition in indexes:
-            cursor.execute(definition)
+        cursor.execute(
+            "alter table people_token add constraint people_token_once primary key (token) include (office, person);"
+            " create index people_token_person on people_token (person) where person is not null"
+        )
         cursor.execute("vacuum analyze people_token, people_mark, people_person")
     return known
 

@@ -6,7 +6,7 @@ time. Everything else goes through Django's cursors.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import islice
 from typing import Any
@@ -146,33 +146,46 @@ def _answers(link: psycopg.Connection[Any], number: int) -> list[PGresult]:
     return [link.wait(fetch_many(link.pgconn))[-1] for _ in range(number + 1)][:-1]
 
 
+class Ahead:
+    """Statements that are sent before the one before them is waited for; see `ahead`."""
+
+    def __init__(self, link: psycopg.Connection[Any]) -> None:
+        self._link, self._waiting = link, False
+
+    def send(self, query: str, parameters: Sequence[object]) -> None:
+        """Send a statement as `run` does, once the one before it is done, and do not wait. Raises: psycopg.Error."""
+        self.wait()
+        _send(self._link, _name(self._link, query), parameters)
+        self._waiting = True
+        self._link.wait(send(self._link.pgconn))
+
+    def run(self, query: str, parameters: Sequence[object]) -> list[tuple[Any, ...]]:
+        """Run a statement after those that were sent; return its rows. Raises: psycopg.Error."""
+        self.wait()
+        return run(query, parameters)
+
+    def wait(self) -> None:
+        """Wait until what was sent is done. Raises: psycopg.Error."""
+        if self._waiting:
+            self._waiting = False
+            _answer(self._link)
+
+
 @contextmanager
-def ahead() -> Iterator[Callable[[str, Sequence[object]], None]]:
-    """Give a function that sends a statement as `run` does, and does not wait for it to be done.
+def ahead() -> Iterator[Ahead]:
+    """Give a way to send statements and not to wait for them.
 
-    What comes next is done while the server works on it. Each waits for the one before it, the end for the last; until
-    then the connection is used for nothing else. Within a transaction. Raises, also from the function: psycopg.Error.
+    What comes next is done while the server works on one. Each waits for the one before it, the end for the last; until
+    then the connection is used for nothing else. Within a transaction. Raises, also from its methods: psycopg.Error.
     """
-    link, waiting = _begun(), False
-
-    def sent(query: str, parameters: Sequence[object]) -> None:
-        nonlocal waiting
-        if waiting:
-            waiting = False
-            _answer(link)
-        _send(link, _name(link, query), parameters)
-        waiting = True
-        link.wait(send(link.pgconn))
-
+    queue = Ahead(_begun())
     try:
-        yield sent
+        yield queue
     except BaseException:
-        if waiting:
-            with suppress(psycopg.Error):
-                _answer(link)
+        with suppress(psycopg.Error):
+            queue.wait()
         raise
-    if waiting:
-        _answer(link)
+    queue.wait()
 
 
 def copied(query: str, parts: Iterable[bytes]) -> None:

@@ -11,11 +11,11 @@ from wayfare.access.purposes import GROUPS
 from wayfare.ledger.arrays import BYTES, NULL, TEXTS, UUIDS, binary, item
 from wayfare.people import tokens
 from wayfare.people.births import Birth
+from wayfare.people.index import Keyed, Rows, Slots, There, padded
 from wayfare.people.masterkeys import MasterKeys
 from wayfare.people.names import Names, initials
 from wayfare.people.rules import Group, case_number, write_group
 from wayfare.people.sealing import Place, Sealing, new_key
-from wayfare.people.tokens import Keyed
 
 MARK = "initials"
 """What a mark is sealed as, under the epoch's key for marks."""
@@ -58,21 +58,24 @@ def texts_of(groups: Mapping[str, Group]) -> set[str]:
 
 
 class Writer:
-    """Seals files in one epoch; for one transaction, as it keeps the epoch's keys at hand."""
+    """Seals files of one office in one epoch; for one transaction, as it keeps the epoch's keys at hand."""
 
-    def __init__(self, epoch: int, keys: MasterKeys) -> None:
-        """Get the keys ready. Raises: MasterKeyProblem."""
+    def __init__(self, epoch: int, keys: MasterKeys, keyed: Keyed, there: There) -> None:
+        """Get the keys ready. `there`: as for `index.Slots`. Raises: MasterKeyProblem."""
         self._epoch, self._wrapping = epoch, keys.wrapping(epoch)
         self._marks = Sealing(keys.token_key(epoch, "marks"))
-        self._keyed = Keyed(keys.index_key(), keys.token_key(epoch, "search"))
+        self._keyed, self._slots = keyed, Slots(keyed, there)
 
     def mark(self, person: UUID, names: Names) -> bytes:
         """Return the initials of a person, sealed under the epoch's key for marks."""
         return self._marks.seal(Place(person, MARK, 1, self._epoch), initials(names).encode())
 
-    def tokens(self, groups: Mapping[str, Group]) -> list[bytes]:
-        """Return the tokens by which a file is found."""
-        return self._keyed.tokens(texts_of(groups))
+    def rows(self, many: Sequence[Mapping[str, Group]]) -> Rows:
+        """Return the index's rows by which several files are found."""
+        texts = [texts_of(groups) for groups in many]
+        block = {text: self._keyed.block(text) for text in set().union(*texts)}
+        tokens, signs = self._slots.rows([[block[text] for text in some] for some in texts])
+        return Rows(list(map(padded, tokens)), signs)
 
     def _sealed(self, person: UUID, key: bytes, groups: Mapping[str, Group]) -> list[bytes]:
         """Return every field group of a person, sealed."""
@@ -90,7 +93,7 @@ class Writer:
             wrapped.append(item(self._wrapping.wrap(person, key)))
             marks.append(item(self.mark(person, named(file.groups)[0])))
             sealed += map(item, self._sealed(person, key, file.groups))
-        found = self._keyed.tokens_of_each([texts_of(file.groups) for file in files])
+        found, signs = self.rows([file.groups for file in files])
         ids = [item(person.bytes) for person, _ in people]
         families = [NULL if file.family is None else item(file.family.bytes) for file in files]
         columns = (
@@ -103,6 +106,7 @@ class Writer:
             (TEXTS, _GROUPS * len(files)),
             (BYTES, sealed),
             (UUIDS, [one for one, some in zip(ids, found, strict=True) for _ in some]),
-            (BYTES, [item(token) for some in found for token in some]),
+            (UUIDS, [item(token) for some in found for token in some]),
+            (UUIDS, list(map(item, signs))),
         )
         return Written(people, [binary(kind, items) for kind, items in columns])

@@ -8,6 +8,7 @@ batch is a transaction of its own, so that it can be broken off at any moment an
 from __future__ import annotations
 
 import struct
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -20,6 +21,7 @@ from wayfare.ledger import arrays
 from wayfare.ledger.rules import Refused
 from wayfare.people import sealing
 from wayfare.people.enrolling import MARK
+from wayfare.people.index import Slots
 from wayfare.people.installed import keyed, master_keys
 from wayfare.people.masterkeys import MasterKeyProblem
 from wayfare.people.sealing import Place
@@ -153,25 +155,52 @@ def _put(table: str, column: str, epoch: int, people: Sequence[UUID], values: Se
 
 
 def _move_tokens(cursor: Any, epoch: int, last: UUID, batch: int) -> tuple[UUID | None, int]:
-    """Move the tokens of the next people; return as `_move_keys`, how many tokens."""
-    cursor.execute(
-        "select person from people_mark where person > %s order by person limit %s for update", [last, batch // 10 + 1]
-    )
+    """Move the rows by which the next people are found; return as `_move_keys`, how many rows.
+
+    They are new ones, in slots that are free in the new epoch: what levels the old one had, it had for people of then.
+    """
+    cursor.execute("select person from people_mark where person > %s order by person limit %s", [last, batch // 10 + 1])
     people = [person for (person,) in cursor.fetchall()]
     if not people:
+        cursor.execute("delete from people_token where epoch < %s and person is null", [epoch])
         return None, 0
+    cursor.execute("select distinct office from people_person where id = any (%s) order by office", [people])
+    offices = [office for (office,) in cursor.fetchall()]
+    for office in offices:  # before any row of theirs, as whoever corrects a name does
+        cursor.execute("select people_lock_index(%s)", [office])
+    cursor.execute("select from people_mark where person = any (%s) order by person for update", [people])
     cursor.execute(
-        "delete from people_token where person between %s and %s and epoch < %s"
-        " returning epoch, kind, office, token, person",
-        [people[0], people[-1], epoch],
+        "delete from people_token where person = any (%s) and epoch < %s returning epoch, office, person, token",
+        [people, epoch],
     )
     rows = cursor.fetchall()
+    for office in offices:
+        _place(cursor, epoch, office, [(old, person, token) for old, of, person, token in rows if of == office])
+    return people[-1], len(rows)
+
+
+def _place(cursor: Any, epoch: int, office: str, rows: Sequence[tuple[int, UUID, UUID]]) -> None:
+    """Put rows of older epochs, each with its person and token, into free slots of a new one."""
+
+    def there(tokens: Sequence[bytes]) -> set[int]:
+        cursor.execute(
+            "select n - 1 from unnest(%s::uuid[]) with ordinality u (one, n)"
+            " cross join lateral (select from people_token where token = one limit 1) k",
+            [[UUID(bytes=token) for token in tokens]],
+        )
+        return {n for (n,) in cursor.fetchall()}
+
+    blocks = defaultdict[UUID, list[bytes]](list)
     for old in {row[0] for row in rows}:
         mine = [row for row in rows if row[0] == old]
-        tokens = keyed(old).moved([bytes(row[3]) for row in mine], keyed(epoch))
-        moved = ((epoch, kind, office, to, who) for (_, kind, office, _, who), to in zip(mine, tokens, strict=True))
-        _copied(cursor, "people_token", ["int4", "text", "text", "bytea", "uuid"], moved)
-    return people[-1], len(rows)
+        made = keyed(old, office).blocks(b"".join(token.bytes for *_, token in mine))
+        for (_, person, _), block in zip(mine, made, strict=True):
+            blocks[person].append(block)
+    tokens, signs = Slots(keyed(epoch, office), there).rows(list(blocks.values()))
+    placed = [(UUID(bytes=token), person) for person, some in zip(blocks, tokens, strict=True) for token in some]
+    nobodys = [(UUID(bytes=token), None) for token in signs]
+    new = [(token, epoch, office, person) for token, person in (*placed, *nobodys)]
+    _copied(cursor, "people_token", ["uuid", "int4", "text", "uuid"], new)
 
 
 def destroy(epoch: int) -> None:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 from django.db import connection
 
+from wayfare.people.index import Keyed
 from wayfare.people.masterkeys import LocalKeys, MasterKeyProblem, MasterKeys
 from wayfare.people.statements import called
-from wayfare.people.tokens import Keyed
 
 if TYPE_CHECKING:
     from wayfare.people.tokenkeys import TokenKeys
@@ -61,7 +61,7 @@ def current_epoch() -> int:
     return epoch
 
 
-def keyed(epoch: int) -> Keyed:
-    """Return what makes the search tokens of an epoch. Raises: MasterKeyProblem."""
+def keyed(epoch: int, office: str) -> Keyed:
+    """Return what makes the search tokens of an epoch and office. Raises: MasterKeyProblem."""
     keys = master_keys()
-    return Keyed(keys.index_key(), keys.token_key(epoch, "search"))
+    return Keyed(keys.index_key(), keys.token_key(epoch, "search"), office)

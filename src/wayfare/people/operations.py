@@ -5,7 +5,7 @@ All run within `access.operations.acting`, to whose session the database holds t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from itertools import islice
 from typing import Any, NamedTuple
@@ -15,6 +15,7 @@ from django.db import connection
 
 from wayfare.access import operations as access
 from wayfare.access.operations import Look
+from wayfare.ledger.arrays import UUIDS, binary, item
 from wayfare.ledger.queries import array, text_array
 from wayfare.ledger.rules import Refused
 from wayfare.ledger.statements import ahead, in_one_trip, run
@@ -25,7 +26,7 @@ from wayfare.people.enrolling import Enrolled as Enrolled
 from wayfare.people.enrolling import File, Writer
 from wayfare.people.enrolling import named as _named
 from wayfare.people.fields import LIST_LIMIT
-from wayfare.people.installed import current_epoch, master_keys
+from wayfare.people.installed import current_epoch, keyed, master_keys
 from wayfare.people.rules import Group, Notes, group_of, read_group, stored_group, write_group
 from wayfare.people.sealing import Place, Sealing
 from wayfare.people.statements import Stale, called, refusals
@@ -34,6 +35,10 @@ AT_ONCE = 1_000
 """People who are sealed while the database stores those before them."""
 REMAINS = ("person", "office", "created_at", "erased_at")
 """All that the vault keeps of a person after erasure."""
+
+
+Run = Callable[[str, Sequence[object]], list[tuple[Any, ...]]]
+"""Runs a statement and returns its rows, as `run` does."""
 
 
 class Opened(NamedTuple):
@@ -71,16 +76,28 @@ def enrol_many(files: Iterable[File], *, at: datetime) -> list[Enrolled]:
     from must not use the application's connection meanwhile.
     """
     epoch, left, people = current_epoch(), iter(files), list[Enrolled]()
-    writer = Writer(epoch, master_keys())
-    with refusals(), ahead() as sent:
+    office = _to_write(epoch, None)
+    with refusals(), ahead() as queue:
+        writer = Writer(epoch, master_keys(), keyed(epoch, office), lambda tokens: _there(queue.run, tokens))
         while some := list(islice(left, AT_ONCE)):
             made, columns = writer.written(some)
-            sent(_ENROL, [at, epoch, *columns])
+            queue.send(_ENROL, [at, epoch, *columns])
             people += made
     return people
 
 
-_ENROL = "select people_enrol(" + ", ".join(["%s"] * 12) + ")"
+_ENROL = "select people_enrol(" + ", ".join(["%s"] * 13) + ")"
+
+
+def _to_write(epoch: int, person: UUID | None) -> str:
+    """Lock the index of the actor's office, or of a person's, to the end of the transaction; return which office."""
+    ((office,),) = called("select people_to_write(%s, %s)", [epoch, person])
+    return str(office)
+
+
+def _there(run: Run, tokens: Sequence[bytes]) -> set[int]:
+    """Return which tokens are stored, by their number from 0."""
+    return {n - 1 for (n,) in run("select n from people_there(%s) n", [binary(UUIDS, list(map(item, tokens)))])}
 
 
 def opened(task: UUID, groups: Iterable[str], how: str = "page") -> Opened:
@@ -199,9 +216,13 @@ def _name_again(
 ) -> None:
     """Make a person's tokens and mark anew, of the corrected group and the other one as it is stored."""
     groups = _unsealed(person, key, rows) | {group_of(value): value}
-    writer = Writer(epoch, master_keys())
-    mark, found = writer.mark(person, _named(groups)[0]), writer.tokens(groups)
-    called("select people_name_again(%s, %s, %s, %s::bytea[])", [person, epoch, mark, found])
+    office = _to_write(epoch, person)
+    with refusals():
+        writer = Writer(epoch, master_keys(), keyed(epoch, office), lambda tokens: _there(run, tokens))
+        (tokens,), signs = writer.rows([groups])
+        columns = [binary(UUIDS, list(map(item, some))) for some in (tokens, signs)]
+        mark = writer.mark(person, _named(groups)[0])
+        run("select people_name_again(%s, %s, %s, %s, %s)", [person, epoch, mark, *columns])
 
 
 def erase(person: UUID, *, at: datetime) -> bool:

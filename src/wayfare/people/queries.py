@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple, cast
 from uuid import UUID
 
 from django.db import connection
 
-from wayfare.ledger.queries import array, text_array
+from wayfare.ledger.arrays import UUIDS, binary, item
+from wayfare.ledger.statements import run
 from wayfare.people import sealing, tokens
 from wayfare.people.births import Told
 from wayfare.people.enrolling import MARK
+from wayfare.people.index import Reading
 from wayfare.people.installed import keyed, master_keys
 from wayfare.people.rules import case_number_in
 from wayfare.people.sealing import Place
-from wayfare.people.statements import called
+from wayfare.people.statements import called, refusals
+from wayfare.people.tokens import Asked
 
 AT_MOST = 20
-EACH = 500
-"""Of a token that more people have, so many are candidates; on the others it only counts."""
+LEVELS = 7
+"""Of a text that fills more, those in these levels are candidates, some 80 to 128 people; on others it only counts."""
 BEST = 300
-"""Candidates that are looked for under common tokens, and of whom some are shown."""
+"""Candidates of whom it is looked up whether common texts are theirs, and of whom some are shown."""
 
 
 class Result(NamedTuple):
@@ -46,40 +49,37 @@ def search(text: str, born: Told | None = None, *, limit: int = AT_MOST) -> Resu
 
     Raises: Forbidden, also for searching too often; MasterKeyProblem.
     """
+    ((named,),) = called("select people_search(%s)", [case_number_in(text)])
     asked = tokens.asked(text, born)
-    texts = asked.texts()
-    epochs = _epochs()
-    made = [token for epoch in epochs for token in keyed(epoch).tokens(texts)]
-    at = {text: n for n, text in enumerate(texts, 1)}
-    worths = [
-        (at[text] + n * len(texts), word, worth) for n in range(len(epochs)) for text, word, worth in asked.worths()
-    ]
-    columns = (
-        array(str(epoch) for epoch in epochs for _ in texts),
-        text_array("\\x" + one.hex() for one in made),
-        *(array(str(one[n]) for one in worths) for n in range(3)),
-    )
-    rows = called(
-        "select * from people_search(%s::int[], %s::bytea[], %s::int[], %s::int[], %s::real[], %s, %s, %s)",
-        [*columns, case_number_in(text), EACH, BEST],
-    )
-    hits: dict[UUID, set[str]] = defaultdict(set)
-    named: list[tokens.Found] = []
-    for person, matched, _ in rows:
-        if list(matched) == [0]:
-            named.append(tokens.Found(person, 1.0))
-        else:
-            hits[person] |= {texts[(n - 1) % len(texts)] for n in matched}
-    ranked = tokens.ranked(asked, {person: hits[person] for person in hits if person not in dict(named)}, limit)
-    return Results(_shown([*named, *ranked][:limit]), any(common for *_, common in rows))
+    hits, more = _hits(asked)
+    found = [tokens.Found(named, 1.0)] if named else []
+    found += [one for one in tokens.ranked(asked, hits, limit + len(found)) if one.person != named]
+    return Results(_shown(found[:limit]), more)
 
 
-def _epochs() -> list[int]:
-    """Return the epochs in which tokens may be: while one is left for the next, both."""
-    with connection.cursor() as cursor:
-        cursor.execute("select epoch from people_epoch where destroyed_at is null")
-        noted = {epoch for (epoch,) in cursor.fetchall()}
-    return [epoch for epoch in master_keys().epochs() if epoch in noted]
+def _hits(asked: Asked) -> tuple[Mapping[UUID, set[str]], bool]:
+    """Return who may be meant and by which texts, and whether a text was too common to look at everybody who has it."""
+    office, epochs = _office_and_epochs()
+    with refusals():
+        reading = Reading({epoch: keyed(epoch, office) for epoch in epochs}, asked.texts(), _found)
+        common = reading.read(LEVELS)
+        best = tokens.best(asked, reading.hits, BEST)
+        if not common:
+            return {person: reading.hits[person] for person in best}, False
+        ids = binary(UUIDS, [item(person.bytes) for person in best])
+        return reading.texts_of(run("select epoch, person, tokens from people_found_by(%s)", [ids])), True
+
+
+def _found(tokens: Sequence[bytes]) -> Iterable[tuple[int, UUID | None]]:
+    rows = run("select n - 1, person from people_found(%s)", [binary(UUIDS, list(map(item, tokens)))])
+    return cast(list[tuple[int, UUID | None]], rows)
+
+
+def _office_and_epochs() -> tuple[str, list[int]]:
+    """Return the actor's office and the epochs in which it may have rows: while one is left for the next, both."""
+    rows = run("select access_own_office(), (select array_agg(epoch) from people_epoch where destroyed_at is null)")
+    ((office, noted),) = rows
+    return office, [epoch for epoch in master_keys().epochs() if epoch in (noted or [])]
 
 
 def _shown(found: list[tokens.Found]) -> list[Result]:

@@ -1,29 +1,19 @@
-"""Search without opening: what is kept of a name is a set of keyed tokens, of which the database cannot be asked "who".
+"""Search without opening: the texts by which a name is found, and who is found best.
 
-What a name gives (`of_names`, `of_birth`) and what a search asks for (`asked`) are texts such as `word:maria`; `Keyed`
-makes tokens of them. Typing errors are spread out on the asking side alone, so that little is stored, and what is
-stored says nothing of which names resemble each other. Pure.
-
-A token is the HMAC-SHA-256 of its text under the index key, cut to 16 bytes, and that block enciphered with AES-256
-under the epoch's key. So an epoch's tokens can be made the next epoch's without a name being opened; once the old
-epoch is destroyed, the tokens of older backups match nothing that anybody can make. The block is pseudo-random and
-the permutation deterministic on purpose: equal texts must meet. What that tells is in `docs/vault.md`.
+What a name gives (`of_names`, `of_birth`) and what a search asks for (`asked`) are texts such as `word:maria`;
+`people/index.py` makes tokens of them, of which alone the database knows. Typing errors are spread out on the asking
+side alone, so that little is stored. Pure.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from datetime import timedelta
-from hashlib import sha256
 from itertools import combinations, pairwise
 from typing import NamedTuple
 from uuid import UUID
 
-from cryptography.hazmat.primitives.ciphers import Cipher
-from cryptography.hazmat.primitives.ciphers.algorithms import AES
-from cryptography.hazmat.primitives.ciphers.modes import ECB
-
-from wayfare.ledger.macs import pads
 from wayfare.people.births import Birth, Told, days
 from wayfare.people.names import Names
 from wayfare.people.spelling import (
@@ -38,7 +28,6 @@ from wayfare.people.spelling import (
     words,
 )
 
-TOKEN_BYTES = 16
 WORD_LIMIT = 8
 """Words of one written name, or of a search, that count; the rest are left out."""
 AROUND_LIMIT = 4
@@ -54,39 +43,6 @@ LEAST = 0.3
 """Of what a search could score; who scores less is no result."""
 BESIDE = 0.7
 """Of the best score; who scores less beside it is no result."""
-
-
-class Keyed:
-    """Makes the tokens of one epoch."""
-
-    def __init__(self, index_key: bytes, epoch_key: bytes) -> None:
-        self._inner, self._outer = map(sha256, pads(index_key))
-        self._cipher = Cipher(AES(epoch_key), ECB())  # noqa: S305 - single blocks, each the output of an HMAC
-
-    def _block(self, text: str) -> bytes:
-        """Return the HMAC (RFC 2104) of a text, cut: with both hashes begun ahead, it takes less than half as long."""
-        inner, outer = self._inner.copy(), self._outer.copy()
-        inner.update(text.encode())
-        outer.update(inner.digest())
-        return outer.digest()[:TOKEN_BYTES]
-
-    def tokens(self, texts: Iterable[str]) -> list[bytes]:
-        """Return the token of each text."""
-        whole = self._cipher.encryptor().update(b"".join(map(self._block, texts)))
-        return [whole[at : at + TOKEN_BYTES] for at in range(0, len(whole), TOKEN_BYTES)]
-
-    def tokens_of_each(self, many: Iterable[Collection[str]]) -> list[list[bytes]]:
-        """Return the tokens of each of several people's texts; a text that several have is made a token of once."""
-        every = list(many)
-        texts = {text for some in every for text in some}
-        known = dict(zip(texts, self.tokens(texts), strict=True))
-        return [[known[text] for text in some] for some in every]
-
-    def moved(self, tokens: Collection[bytes], to: Keyed) -> list[bytes]:
-        """Return another epoch's tokens for the same texts, which stay unknown."""
-        blocks = self._cipher.decryptor().update(b"".join(tokens))
-        whole = to._cipher.encryptor().update(blocks)
-        return [whole[at : at + TOKEN_BYTES] for at in range(0, len(whole), TOKEN_BYTES)]
 
 
 def _of_words(found: list[str]) -> dict[str, list[set[str]]]:
@@ -234,6 +190,21 @@ class Found(NamedTuple):
     """From LEAST to 1."""
 
 
+def best(search: Asked, hits: Mapping[UUID, Collection[str]], limit: int) -> list[UUID]:
+    """Return the people who were found by the most, at most so many: by two things at once too. `hits`: as `ranked`."""
+    worth = defaultdict[str, list[tuple[int, float]]](list)
+    for text, number, one in search.worths():
+        worth[text].append((number, one))
+    scores = dict[UUID, float]()
+    for person, texts in hits.items():
+        of = dict[int, float]()
+        for text in texts:
+            for number, one in worth[text]:
+                of[number] = max(one, of.get(number, 0.0))
+        scores[person] = sum(of.values())
+    return sorted(hits, key=lambda person: (-scores[person], person.int))[:limit]
+
+
 def ranked(search: Asked, hits: Mapping[UUID, Collection[str]], limit: int) -> list[Found]:
     """Return who was found, best first, at most so many.
 
@@ -248,4 +219,4 @@ def ranked(search: Asked, hits: Mapping[UUID, Collection[str]], limit: int) -> l
             scores[person] = round(score / most, 3)
     least = max(scores.values(), default=0.0) * BESIDE
     found = [Found(person, score) for person, score in scores.items() if score >= least]
-    return sorted(found, key=lambda one: (-one.score, one.person))[:limit]
+    return sorted(found, key=lambda one: (-one.score, one.person.int))[:limit]

@@ -21,9 +21,9 @@ def kept(fresh_database):
 
 
 def put(numbers):
-    with transaction.atomic(), ahead() as sent:
+    with transaction.atomic(), ahead() as queue:
         for n in numbers:
-            sent(PUT, [n])
+            queue.send(PUT, [n])
 
 
 def usable():
@@ -95,10 +95,32 @@ def test_a_connection_that_breaks_on_a_trip_is_not_used_again(kept):
 
 
 def test_what_is_sent_ahead_is_done_in_order(kept):
-    with transaction.atomic(), ahead() as sent:
+    with transaction.atomic(), ahead() as queue:
         for n in (1, 2, 3):
-            sent("insert into trip select coalesce(max(n), 0) + %s from trip", [n])
+            queue.send("insert into trip select coalesce(max(n), 0) + %s from trip", [n])
     assert kept() == [1, 3, 6]
+
+
+def test_what_is_asked_between_sees_what_was_sent_before(kept):
+    with transaction.atomic(), ahead() as queue:
+        for n in (1, 2, 3):
+            assert queue.run("select count(*) from trip where n < %s", [10]) == [(n - 1,)]
+            queue.send(PUT, [n])
+    assert kept() == [1, 2, 3]
+
+
+def test_what_failed_ahead_is_told_to_who_asks_next(kept):
+    def twice():
+        with transaction.atomic(), ahead() as queue:
+            queue.send(PUT, [1])
+            queue.send(PUT, [1])
+            queue.run("select 1", [])
+            pytest.fail("the second failed")
+
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        twice()
+    assert kept() == []
+    assert usable()
 
 
 @pytest.mark.parametrize("wrong", [0, 1, 2])

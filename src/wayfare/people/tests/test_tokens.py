@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from uuid import UUID
 
 import pytest
@@ -13,7 +12,7 @@ from wayfare.people import tokens
 from wayfare.people.births import Birth, Told
 from wayfare.people.names import Name, Names, Part, Written
 from wayfare.people.spelling import HEARD, alike, bones, heard_as, near, near_bones, perhaps_long, words
-from wayfare.people.tokens import Keyed, asked, of_birth, of_names, ranked
+from wayfare.people.tokens import asked, of_birth, of_names, ranked
 
 SAME = (
     "Mohammed|Muhammad|محمد|Mohamad|Mouhamed|مُحَمَّد|محـمـد|MOHAMMED<<<<<",
@@ -250,43 +249,3 @@ def test_near_is_mutual_and_leaves_the_word_out(word):
     assert all(word in near(one) for one in list(around)[:5] if len(one) >= 4)
     assert near(word[:3]) == set()
     assert all(bones(one) for one in [word])
-
-
-# Keys ------------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def keys():
-    return secrets.token_bytes(32), secrets.token_bytes(32), secrets.token_bytes(32)
-
-
-def test_a_token_is_16_bytes_and_its_text_s_alone(keys):
-    index, first, second = keys
-    texts = [f"word:{n}" for n in range(1000)]
-    found = Keyed(index, first).tokens(texts)
-    assert len(set(found)) == 1000
-    assert {len(one) for one in found} == {16}
-    assert Keyed(index, first).tokens(texts) == found
-    assert not set(found) & set(Keyed(index, second).tokens(texts))
-    assert not set(found) & set(Keyed(second, first).tokens(texts))
-    assert Keyed(index, first).tokens([]) == []
-
-
-def test_kinds_do_not_meet(keys):
-    one, other = Keyed(*keys[:2]).tokens(["word:sm", "bones:sm"])
-    assert one != other
-
-
-def test_tokens_move_to_the_next_epoch_without_their_texts(keys):
-    index, first, second = keys
-    texts = sorted(of_names(named("Mohammed Ali"), DAY))
-    old, new = Keyed(index, first), Keyed(index, second)
-    assert old.moved(old.tokens(texts), new) == new.tokens(texts)
-    stranger = Keyed(b"x" * 32, first)  # whoever moves them needs no index key
-    assert stranger.moved(old.tokens(texts), new) == new.tokens(texts)
-    assert new.moved(old.tokens(texts), old) != old.tokens(texts)
-
-
-def test_what_a_token_was_once_it_is_for_ever():
-    found = Keyed(bytes(range(32)), bytes(range(32, 64))).tokens(["word:nur", "year:1990"])
-    assert [one.hex() for one in found] == ["ce5e31bfbe3c754b9fb5a6a4fd39581c", "ed8fb749c6d90bd78492545a49b94f93"]

@@ -167,7 +167,7 @@ def test_another_transaction_s_look_is_no_look_of_mine(hostile, vault):
         "select * from people_mark",
         "insert into people_key values ('{other}', 1, decode(repeat('00', 48), 'hex'))",
         "insert into people_sealed values ('{person}', 'names', 2, 1, '')",
-        "insert into people_token values (1, 'search', 'paris', decode(repeat('00', 16), 'hex'), '{person}')",
+        "insert into people_token values ('{other}', 1, 'paris', '{person}')",
         "update people_key set wrapped = decode(repeat('00', 48), 'hex')",
         "update people_sealed set person = '{other}'",
         "update people_sealed set grp = 'notes'",
@@ -187,7 +187,11 @@ def test_another_transaction_s_look_is_no_look_of_mine(hostile, vault):
         "select people_use_epoch(1)",
         "select people_erase('{person}', now())",
         "select * from people_shown(array['{person}']::uuid[])",
-        "select people_name_again('{other}', 1, '', '{{}}')",
+        "select people_name_again('{other}', 1, '', '{{}}', '{{}}')",
+        "select people_to_write(1, '{other}')",
+        "select people_lock_index('paris')",
+        "select * from people_found('{{}}')",
+        "select * from people_found_by(array['{person}']::uuid[])",
         "select people_note_epoch(7, decode(repeat('00', 16), 'hex')), people_note_epoch(6, decode(repeat('00', 16), 'hex'))",
         "set role wayfare_owner",
         "set session authorization wayfare_owner",
@@ -446,7 +450,9 @@ def test_the_officer_reads_who_searches_too_often_and_marks_it(vault, counsellor
 def test_someone_with_two_common_names_one_of_them_mistyped_is_found_among_many(vault, counsellor):
     """Both words have more people than are looked at; the pair of their bones, at one error, has few."""
     crowd = [f"{name} {n}" for n in ("Anders", "Lind") for name in ("Khaled", "Rashid")]
-    files = [operations.file_from(file_data(name), at=NOW) for name in crowd for _ in range(queries.EACH // 2 + 10)]
+    files = [
+        operations.file_from(file_data(name), at=NOW) for name in crowd for _ in range((1 << queries.LEVELS) // 2 + 10)
+    ]
     with counsellor.acting():
         operations.enrol_many(files, at=NOW)
         (wanted,) = operations.enrol_many([operations.file_from(file_data("Khaled Rashid"), at=NOW)], at=NOW)
@@ -460,7 +466,8 @@ def test_someone_with_two_common_names_one_of_them_mistyped_is_found_among_many(
 def test_a_common_name_says_so_and_two_words_together_find_one_among_many(vault, counsellor):
     with counsellor.acting():
         operations.enrol_many(
-            [operations.file_from(file_data("Maryam Karimi"), at=NOW) for _ in range(queries.EACH + 20)], at=NOW
+            [operations.file_from(file_data("Maryam Karimi"), at=NOW) for _ in range((1 << queries.LEVELS) + 20)],
+            at=NOW,
         )
         (wanted,) = operations.enrol_many(
             [operations.file_from(file_data("Maryam Sultani", born=(1971,)), at=NOW)], at=NOW
