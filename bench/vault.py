@@ -260,10 +260,10 @@ def turning(number: int) -> dict[str, Any]:
     for person, one in zip(people, wrapped, strict=True):
         new.wrap(person, old.unwrap(person, one))
     raw = time.perf_counter() - start
-    start, last = time.perf_counter(), uuid.UUID(int=0)
-    while last is not None:
+    start, block = time.perf_counter(), 0
+    while block is not None:
         with transaction.atomic(using="owner"), connections["owner"].cursor() as cursor:
-            last, _ = epochs._move_keys(cursor, following, last, epochs.BATCH)
+            block, _ = epochs._move_keys(cursor, following, block, epochs.BATCH)
     ours = time.perf_counter() - start
     return {
         "keys": number,
@@ -309,9 +309,10 @@ def fill_people(people: list[uuid.UUID]) -> None:
 
     from wayfare.people.rules import case_number
 
+    taken = {number for (number,) in owner("select case_number from people_person")}
     numbers = set[str]()
     while len(numbers) < len(people):
-        numbers.add(case_number(secrets.randbits(40)))
+        numbers |= {case_number(secrets.randbits(40))} - taken
     with connections["owner"].cursor() as cursor:
         with cursor.copy("copy people_person (id, office, case_number, created_at) from stdin") as copy:
             for person, number in zip(people, numbers, strict=True):
@@ -408,8 +409,11 @@ def searching(number: int, searches: int, secret: str) -> dict[str, Any]:
     known, chance = fill_searched(number, searches), random.Random(4)
     filled = time.perf_counter() - start
     with connections["owner"].cursor() as cursor:
-        cursor.execute("select count(*), pg_total_relation_size('people_token') from people_token")
+        cursor.execute("set enable_seqscan = off")  # the index is read whole into memory, as it is after a day's work
+        cursor.execute("select count(*), pg_total_relation_size('people_token') from people_token where token > %s",
+                       [uuid.UUID(int=0)])  # fmt: skip
         rows_of, size = cursor.fetchone()
+        cursor.execute("set enable_seqscan = on")
     took, hits = [], 0
     for person, said in chance.sample(known, min(searches, len(known))):
         text = said

@@ -8,8 +8,8 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 
-UUIDS, TEXTS, BYTES = 2950, 25, 17
-"""PostgreSQL's numbers of the types whose binary form is the bytes themselves, UTF-8 for text."""
+UUIDS, TEXTS, BYTES, PLACES = 2950, 25, 17, 27
+"""PostgreSQL's numbers of types whose binary form is the bytes themselves, UTF-8 for text; `tid` as it is read."""
 NULL = struct.pack(">i", -1)
 
 

@@ -7,18 +7,17 @@ batch is a transaction of its own, so that it can be broken off at any moment an
 
 from __future__ import annotations
 
-import struct
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
+import psycopg
 from django.db import connections, transaction
-from psycopg.errors import error_from_result
-from psycopg.pq import ExecStatus
 
 from wayfare.ledger import arrays
 from wayfare.ledger.rules import Refused
+from wayfare.ledger.statements import Ahead
 from wayfare.people import sealing
 from wayfare.people.enrolling import MARK
 from wayfare.people.index import Slots
@@ -27,9 +26,15 @@ from wayfare.people.masterkeys import MasterKeyProblem
 from wayfare.people.sealing import Place
 
 BATCH = 20_000
+A_BLOCK = 40
+"""Rows that a block holds, about: of people_key half as many as it has room for, so that new ones stay beside them."""
+AT_ONCE = 2_000
+"""Rows that are made anew while the database writes those before them."""
 _NOBODY = UUID(int=0)
 Progress = Callable[[str, int], None]
 """Told what was moved (keys, tokens, marks) and how many just now."""
+Move = Callable[[Any, int, Any, int], tuple[Any, int]]
+"""Moves the next of a kind to an epoch: by a cursor, from where the move before ended, about so many."""
 
 
 class State(NamedTuple):
@@ -82,12 +87,15 @@ def begin() -> int:
 
 def rewrap(epoch: int, *, batch: int = BATCH, progress: Progress = _nothing) -> None:
     """Move everything of older epochs to this one. Raises: MasterKeyProblem, SealRefusal."""
-    for what, move in (("keys", _move_keys), ("marks", _move_marks), ("tokens", _move_tokens)):
-        last: UUID | None = _NOBODY
-        while last is not None:
+    moves: list[tuple[str, Move]] = [("keys", _move_keys), ("marks", _move_marks), ("tokens", _move_tokens)]
+    for what, move in moves:
+        after: Any = None
+        while True:
             with transaction.atomic(using="owner"), _owner() as cursor:
-                last, moved = move(cursor, epoch, last, batch)
+                after, moved = move(cursor, epoch, after, batch)
             progress(what, moved)
+            if after is None:
+                break
 
 
 def _copied(cursor: Any, query: str, types: list[str], rows: Iterable[tuple[Any, ...]]) -> None:
@@ -97,69 +105,83 @@ def _copied(cursor: Any, query: str, types: list[str], rows: Iterable[tuple[Any,
             copy.write_row(row)
 
 
-def _move_keys(cursor: Any, epoch: int, last: UUID, batch: int) -> tuple[UUID | None, int]:
-    """Wrap the next data keys anew; return the last person of them, None if there are no more, and how many."""
+def _move_keys(cursor: Any, epoch: int, block: int | None, batch: int) -> tuple[int | None, int]:
+    """Wrap the next data keys anew, from a block of the table on; return the block to go on from, and how many."""
     keys = master_keys()
-    cursor.execute(
-        "select person, epoch, wrapped from people_key where person > %s and epoch < %s order by person limit %s"
-        " for update",
-        [last, epoch, batch],
+    after, rows = _stored(cursor, "people_key", "wrapped", epoch, block or 0, batch)
+    to, known = keys.wrapping(epoch), {old: keys.wrapping(old) for old in {row[2] for row in rows}}
+    _put(
+        "people_key",
+        "wrapped",
+        epoch,
+        rows,
+        lambda _, person, old, one: to.wrap(person, known[old].unwrap(person, one)),
     )
-    rows = cursor.fetchall()
-    if not rows:
-        return None, 0
-    to, known = keys.wrapping(epoch), {old: keys.wrapping(old) for old in {row[1] for row in rows}}
-    wrapped = [to.wrap(person, known[old].unwrap(person, one)) for person, old, one in rows]
-    _put("people_key", "wrapped", epoch, [person for person, *_ in rows], wrapped)
-    return rows[-1][0], len(rows)
+    return after, len(rows)
 
 
-def _move_marks(cursor: Any, epoch: int, last: UUID, batch: int) -> tuple[UUID | None, int]:
+def _move_marks(cursor: Any, epoch: int, block: int | None, batch: int) -> tuple[int | None, int]:
     """Seal the next initials anew; return as `_move_keys`."""
     keys = master_keys()
-    cursor.execute(
-        "select person, epoch, sealed from people_mark where person > %s and epoch < %s order by person limit %s"
-        " for update",
-        [last, epoch, batch],
-    )
-    rows = cursor.fetchall()
-    if not rows:
-        return None, 0
+    after, rows = _stored(cursor, "people_mark", "sealed", epoch, block or 0, batch)
     to = sealing.Sealing(keys.token_key(epoch, "marks"))
-    known = {old: sealing.Sealing(keys.token_key(old, "marks")) for old in {row[1] for row in rows}}
-    sealed = []
-    for person, old, mark in rows:
-        plain = known[old].unseal(Place(person, MARK, 1, old), bytes(mark))
-        sealed.append(to.seal(Place(person, MARK, 1, epoch), plain))
-    _put("people_mark", "sealed", epoch, [person for person, *_ in rows], sealed)
-    return rows[-1][0], len(rows)
+    known = {old: sealing.Sealing(keys.token_key(old, "marks")) for old in {row[2] for row in rows}}
+
+    def anew(_: bytes, person: UUID, old: int, mark: bytes) -> bytes:
+        plain = known[old].unseal(Place(person, MARK, 1, old), mark)
+        return to.seal(Place(person, MARK, 1, epoch), plain)
+
+    _put("people_mark", "sealed", epoch, rows, anew)
+    return after, len(rows)
 
 
-def _put(table: str, column: str, epoch: int, people: Sequence[UUID], values: Sequence[bytes]) -> None:
-    """Put a new value and its epoch into the rows of people, who are in their order. Within a transaction."""
-    columns = [
-        arrays.binary(arrays.UUIDS, [arrays.item(person.bytes) for person in people]),
-        arrays.binary(arrays.BYTES, [arrays.item(value) for value in values]),
-    ]
-    span = [people[0].bytes, people[-1].bytes]
-    query = (
-        f"update {table} k set epoch = $3, {column} = m.value from unnest($1::uuid[], $2::bytea[]) m (person, value)"  # noqa: S608 - fixed names
-        " where k.person = m.person and k.person between $4::uuid and $5::uuid"
+Stored = tuple[bytes, UUID, int, bytes]
+"""Where a row is (a `tid` in binary), whose it is, its epoch and what is sealed or wrapped in it."""
+
+
+def _stored(
+    cursor: Any, table: str, column: str, epoch: int, block: int, batch: int
+) -> tuple[int | None, list[Stored]]:
+    """Lock what some blocks of a table hold of older epochs; return the block after them, None for the last, and it.
+
+    In the order of the disk, where neighbours are written together: what is moved stays in its block, if there is room,
+    and else lies further on, in the new epoch already.
+    """
+    cursor.execute("select pg_relation_size(%s::regclass) / current_setting('block_size')::int", [table])
+    ((blocks,),) = cursor.fetchall()
+    after = block + max(1, batch // A_BLOCK)
+    found = psycopg.Cursor(connections["owner"].connection).execute(
+        f"select ctid, person, epoch, {column} from {table}"  # noqa: S608 - fixed names
+        " where ctid >= %s::tid and ctid < %s::tid and epoch < %s for update",
+        [f"({block},0)", f"({after},0)", epoch],
+        binary=True,
     )
-    link = connections["owner"].connection
-    answer = link.pgconn.exec_params(
-        query.encode(), [*columns, struct.pack(">i", epoch), *span], param_formats=[1, 1, 1, 1, 1]
-    )
-    if answer.status != ExecStatus.COMMAND_OK:
-        raise error_from_result(answer)
+    return after if after < blocks else None, found.fetchall()
 
 
-def _move_tokens(cursor: Any, epoch: int, last: UUID, batch: int) -> tuple[UUID | None, int]:
-    """Move the rows by which the next people are found; return as `_move_keys`, how many rows.
+def _put(table: str, column: str, epoch: int, rows: Sequence[Stored], anew: Callable[..., bytes]) -> None:
+    """Put a new value and its epoch into rows that are locked; some are made while those before them are written."""
+    queue = Ahead(connections["owner"].connection)
+    for at in range(0, len(rows), AT_ONCE):
+        some = rows[at : at + AT_ONCE]
+        values = arrays.binary(arrays.BYTES, [arrays.item(anew(*row)) for row in some])
+        places = arrays.binary(arrays.PLACES, [arrays.item(row[0]) for row in some])
+        queue.send(
+            f"update {table} k set epoch = %s, {column} = m.value from unnest(%s::tid[], %s::bytea[]) m (at, value)"  # noqa: S608 - fixed names
+            " where k.ctid = m.at",
+            [epoch, places, values],
+        )
+    queue.wait()
+
+
+def _move_tokens(cursor: Any, epoch: int, last: UUID | None, batch: int) -> tuple[UUID | None, int]:
+    """Move the rows by which the next people are found; return the last of those people, if any, and how many rows.
 
     They are new ones, in slots that are free in the new epoch: what levels the old one had, it had for people of then.
     """
-    cursor.execute("select person from people_mark where person > %s order by person limit %s", [last, batch // 10 + 1])
+    cursor.execute(
+        "select person from people_mark where person > %s order by person limit %s", [last or _NOBODY, batch // 10 + 1]
+    )
     people = [person for (person,) in cursor.fetchall()]
     if not people:
         cursor.execute("delete from people_token where epoch < %s and person is null", [epoch])

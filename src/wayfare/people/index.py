@@ -188,18 +188,18 @@ class Reading:
         wanted = defaultdict[int, list[tuple[bytes, int]]](list)
         for (epoch, block), n in places:
             wanted[epoch].append((block, n))
-        asked = sorted(  # as they lie in the index
-            (token, (epoch, block))
-            for epoch, mine in wanted.items()
-            for token, (block, _) in zip(self._keyed[epoch].tokens(mine), mine, strict=True)
-        )
-        signs = list[Of]()
-        for n, person in self._found([token for token, _ in asked]) if asked else ():
-            of = asked[n][1]
+        of = dict[bytes, Of]()
+        for epoch, mine in wanted.items():
+            of |= {
+                token: (epoch, block) for token, (block, _) in zip(self._keyed[epoch].tokens(mine), mine, strict=True)
+            }
+        asked, signs = sorted(of), list[Of]()  # as they lie in the index
+        for n, person in self._found(asked) if asked else ():
+            text = of[asked[n]]
             if person is None:
-                signs.append(of)
+                signs.append(text)
             else:
-                self.hits[person].add(self._texts[of[1]])
+                self.hits[person].add(self._texts[text[1]])
         return signs
 
     def texts_of(self, rows: Iterable[tuple[int, UUID, bytes]]) -> Mapping[UUID, set[str]]:

@@ -21,8 +21,8 @@ from wayfare.people.statements import called, refusals
 from wayfare.people.tokens import Asked
 
 AT_MOST = 20
-LEVELS = 7
-"""Of a text that fills more, those in these levels are candidates, some 80 to 128 people; on others it only counts."""
+LEVELS = 6
+"""Of a text that fills more, those in these levels are candidates, some 50 to 64 people; on others it only counts."""
 BEST = 300
 """Candidates of whom it is looked up whether common texts are theirs, and of whom some are shown."""
 
