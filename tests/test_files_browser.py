@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from django.db import connections
 
 from tests import test_live_page
 from tests.test_signin_browser import browser, meanwhile  # noqa: F401 - a fixture
@@ -247,3 +248,22 @@ def test_signing_out_from_any_page_ends_the_session(world, browser, server):  # 
     page.click("text=Sign out")
     page.wait_for_url("**/staff/sign-in")
     assert "مريم" not in again(page, address)
+
+
+@pytest.mark.parametrize(("language", "width"), [("en", 1280), ("ar", 390)])
+def test_a_file_that_does_not_open_says_so(world, browser, server, language, width):  # noqa: F811
+    from axe_playwright_python.sync_playwright import Axe
+
+    def alter():
+        with connections["owner"].cursor() as cursor:
+            cursor.execute("alter table people_sealed disable trigger user")
+            cursor.execute("update people_sealed set sealed = substring(sealed from 2)")
+            cursor.execute("alter table people_sealed enable trigger user")
+
+    meanwhile(alter)
+    page = shown(browser, server, (world["file"][0], world["file"][1]), language=language, width=width)
+    if SHOTS:
+        page.screenshot(path=Path(SHOTS) / f"altered-{language}-{width}.png", full_page=True)
+    assert {"en": "does not open", "ar": "لا يُفتح"}[language] in page.inner_text("h1")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert Axe().run(page).response["violations"] == []

@@ -39,9 +39,12 @@ EVENTS = {
     "refused": "a page, a file or an act that is not theirs (why)",
     "form_refused": "a form that no page of ours sent (why)",
     "token_refused": "an API token that does not open this (why)",
+    "not_opened": "a sealed value is not what was sealed in its place (why)",
 }
 """What can happen, and in brackets what else its line says."""
-_WATCHED = frozenset({"not_signed_in", "slowed", "passkey_copied", "refused", "form_refused", "token_refused"})
+_WATCHED = frozenset(
+    {"not_signed_in", "slowed", "passkey_copied", "refused", "form_refused", "token_refused", "not_opened"}
+)
 """What somebody who watches wants to see: written as warnings."""
 _asking: ContextVar[dict[str, str | None] | None] = ContextVar("asking", default=None)
 

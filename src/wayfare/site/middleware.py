@@ -14,6 +14,8 @@ from django.shortcuts import render
 from wayfare.access import events
 from wayfare.access.callers import address_of
 from wayfare.access.problems import MEDIA_TYPE, Problem
+from wayfare.people.masterkeys import MasterKeyProblem
+from wayfare.people.sealing import SealRefusal
 from wayfare.site.headers import safety
 
 log = logging.getLogger("wayfare.pages")
@@ -47,15 +49,16 @@ class SecurityEvents:
         events.at_door(request.resolver_match.route if request.resolver_match else "")
 
 
-def _away(request: HttpRequest) -> HttpResponse:
-    response = render(request, "503.html", status=503)
-    response.headers["Retry-After"] = "5"
+def _told(request: HttpRequest, template: str, status: int) -> HttpResponse:
+    response = render(request, template, status=status)
     response.headers["Cache-Control"] = "no-store"
+    if status == 503:
+        response.headers["Retry-After"] = "5"
     return response
 
 
-class DatabaseAway:
-    """Answers a page with "back in a moment", in the visitor's language, while the database does not answer."""
+class Trouble:
+    """Answers a page in the visitor's language when the database, the master keys or a sealed value fail it."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -66,10 +69,18 @@ class DatabaseAway:
 
     def process_exception(self, request: HttpRequest, problem: Exception) -> HttpResponse | None:
         """Return the page if that is what went wrong; the operator reads in the log why."""
-        if not isinstance(problem, OperationalError | InterfaceError | psycopg.OperationalError):
-            return None
-        log.error("%s: the database does not answer: %s", request.path, problem)
-        return _away(request)
+        route = request.resolver_match.route if request.resolver_match else ""
+        if isinstance(problem, OperationalError | InterfaceError | psycopg.OperationalError):
+            log.error("%s: the database does not answer: %s", route, problem)
+            return _told(request, "503.html", 503)
+        if isinstance(problem, MasterKeyProblem):
+            log.error("%s: the master keys cannot be used: %s", route, problem)
+            return _told(request, "keys.html", 503)
+        if isinstance(problem, SealRefusal):
+            log.error("%s: what is stored does not open: %s", route, problem)
+            events.note("not_opened", why=problem.code)
+            return _told(request, "altered.html", 500)
+        return None
 
 
 _BY_STATUS = {

@@ -214,7 +214,7 @@ MIDDLEWARE = [
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "wayfare.site.middleware.DatabaseAway",
+    "wayfare.site.middleware.Trouble",
 ]
 ROOT_URLCONF = "wayfare.site.urls"
 WSGI_APPLICATION = "wayfare.site.wsgi.application"

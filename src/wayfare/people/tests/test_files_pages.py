@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from uuid import uuid4
 
+import psycopg
 import pytest
 
 from wayfare.access import queries as access
@@ -229,3 +230,30 @@ def test_the_text_of_a_search_is_in_no_address(counsellor):
 def test_the_script_of_a_name_is_told_from_its_letters():
     said = {"Maryam": "Latn", "مريم": "Arab", "Марьям": "Cyrl", "ማርያም": "Ethi", "12": "Zyyy", "": "Zyyy"}
     assert {text: forms.script_of(text) for text in said} == said
+
+
+TROUBLE = {
+    "en": ("Files cannot be opened now", "This file does not open"),
+    "fr": ("Les dossiers ne peuvent pas être ouverts pour le moment", "Ce dossier ne s’ouvre pas"),
+    "es": ("Los expedientes no se pueden abrir ahora", "Este expediente no se abre"),
+    "ar": ("لا يمكن فتح الملفات الآن", "هذا الملف لا يُفتح"),
+}
+
+
+@pytest.mark.parametrize("language", TROUBLE)
+def test_a_page_says_when_keys_are_away_or_what_is_stored_was_altered(vault, counsellor, settings, language, tmp_path):
+    client = browser(counsellor)
+    _, person = made(client)
+    task = taken_up(client, person)
+    assert client.post(task, {"group": "names"}).status_code == 200
+    client.cookies["language"] = language
+    with psycopg.connect(vault("wayfare_owner")) as owner:
+        owner.execute("alter table people_sealed disable trigger user")
+        owner.execute("update people_sealed set sealed = substring(sealed from 2) where grp = 'names'")
+    page = client.post(task, {"group": "names"})
+    assert (page.status_code, TROUBLE[language][1] in page.content.decode()) == (500, True)
+    settings.PEOPLE_KEYS = tmp_path / "elsewhere"
+    page = client.post("/files/new", FORM)
+    assert (page.status_code, TROUBLE[language][0] in page.content.decode()) == (503, True)
+    assert page.headers["Retry-After"]
+    assert "elsewhere" not in page.content.decode()
