@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
 from wayfare.people import epochs, operations, queries
+from wayfare.people import tokens as texts
 from wayfare.people.enrolling import texts_of
 from wayfare.people.index import BLOCK_BYTES, LEVELS, PADDED_TO, Keyed, Reading, Slots, padded, sign
 from wayfare.people.installed import master_keys
@@ -270,6 +271,26 @@ def test_of_the_erased_nothing_is_left_and_a_turn_takes_their_signs(vault, couns
     assert left == nobodys > 0
     epochs.rewrap(epochs.begin())
     assert rows(vault, "select * from people_token") == []
+
+
+def test_who_is_erased_while_they_are_searched_for_is_left_out(vault, counsellor, supervisor, monkeypatch):
+    person, other = enrol(counsellor, ALIKE[:2])
+    ranked = texts.ranked
+
+    def erase():
+        try:
+            with supervisor.acting():
+                operations.erase(person, at=NOW)
+        finally:
+            connections.close_all()
+
+    def meanwhile(*given):
+        with ThreadPoolExecutor(1) as threads:
+            threads.submit(erase).result(20)
+        return ranked(*given)
+
+    monkeypatch.setattr(texts, "ranked", meanwhile)
+    assert found(counsellor, "Karimi") == {other}
 
 
 def two_at_once(vault, counsellor):
