@@ -15,6 +15,7 @@ In a home of its own. Prints one JSON object; a measure of 0 is left out.
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import os
 import random
@@ -399,6 +400,18 @@ def fill_searched(number: int, searches: int) -> list[tuple[uuid.UUID, str]]:
     return known
 
 
+def at_rest() -> None:
+    """Wait until the server has written what was put in, and forget here what was made for it."""
+    import psycopg
+    from django.conf import settings
+
+    from wayfare.site.embedded import Home
+
+    with psycopg.connect(Home(settings.WAYFARE_HOME).conninfo("postgres"), autocommit=True) as superuser:
+        superuser.execute("checkpoint")
+    gc.collect()
+
+
 def searching(number: int, searches: int, secret: str) -> dict[str, Any]:
     from django.db import connections
 
@@ -414,6 +427,7 @@ def searching(number: int, searches: int, secret: str) -> dict[str, Any]:
                        [uuid.UUID(int=0)])  # fmt: skip
         rows_of, size = cursor.fetchone()
         cursor.execute("set enable_seqscan = on")
+    at_rest()
     took, hits = [], 0
     for person, said in chance.sample(known, min(searches, len(known))):
         text = said
