@@ -6,7 +6,7 @@ An array is put together of items, each of which is ready-made once, however oft
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 UUIDS, TEXTS, BYTES, PLACES = 2950, 25, 17, 27
 """PostgreSQL's numbers of types whose binary form is the bytes themselves, UTF-8 for text; `tid` as it is read."""
@@ -16,6 +16,11 @@ NULL = struct.pack(">i", -1)
 def item(value: bytes) -> bytes:
     """Return a value as an item of an array: its length before it."""
     return len(value).to_bytes(4, "big") + value
+
+
+def array(kind: int, values: Iterable[bytes]) -> bytes:
+    """Return the array of some values of one of the kinds above."""
+    return binary(kind, list(map(item, values)))
 
 
 def binary(kind: int, items: Sequence[bytes]) -> bytes:

@@ -33,7 +33,10 @@ def run(query: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
     first uses it. A parameter is sent as text, one of type bytes as the binary form of what it is to be. Raises:
     psycopg.Error.
     """
-    link = _begun()
+    return _run(_begun(), query, parameters)
+
+
+def _run(link: psycopg.Connection[Any], query: str, parameters: Sequence[object]) -> list[tuple[Any, ...]]:
     _send(link, _name(link, query), parameters)
     return _rows(link, _answer(link))
 
@@ -162,7 +165,7 @@ class Ahead:
     def run(self, query: str, parameters: Sequence[object]) -> list[tuple[Any, ...]]:
         """Run a statement after those that were sent; return its rows. Raises: psycopg.Error."""
         self.wait()
-        return run(query, parameters)
+        return _run(self._link, query, parameters)
 
     def wait(self) -> None:
         """Wait until what was sent is done. Raises: psycopg.Error."""

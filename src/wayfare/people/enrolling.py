@@ -8,7 +8,7 @@ from typing import NamedTuple
 from uuid import UUID, uuid4
 
 from wayfare.access.purposes import GROUPS
-from wayfare.ledger.arrays import BYTES, NULL, TEXTS, UUIDS, binary, item
+from wayfare.ledger.arrays import BYTES, NULL, TEXTS, UUIDS, array, binary, item
 from wayfare.people import tokens
 from wayfare.people.births import Birth
 from wayfare.people.index import Keyed, Rows, Slots, There, padded
@@ -107,6 +107,5 @@ class Writer:
             (BYTES, sealed),
             (UUIDS, [one for one, some in zip(ids, found, strict=True) for _ in some]),
             (UUIDS, [item(token) for some in found for token in some]),
-            (UUIDS, list(map(item, signs))),
         )
-        return Written(people, [binary(kind, items) for kind, items in columns])
+        return Written(people, [*(binary(kind, items) for kind, items in columns), array(UUIDS, signs)])

@@ -15,7 +15,8 @@ from django.db import connection
 
 from wayfare.access import operations as access
 from wayfare.access.operations import Look
-from wayfare.ledger.arrays import UUIDS, binary, item
+from wayfare.ledger import arrays
+from wayfare.ledger.arrays import UUIDS
 from wayfare.ledger.queries import array, text_array
 from wayfare.ledger.rules import Refused
 from wayfare.ledger.statements import ahead, in_one_trip, run
@@ -76,9 +77,8 @@ def enrol_many(files: Iterable[File], *, at: datetime) -> list[Enrolled]:
     from must not use the application's connection meanwhile.
     """
     epoch, left, people = current_epoch(), iter(files), list[Enrolled]()
-    office = _to_write(epoch, None)
     with refusals(), ahead() as queue:
-        writer = Writer(epoch, master_keys(), keyed(epoch, office), lambda tokens: _there(queue.run, tokens))
+        writer = _writer(epoch, None, queue.run)
         while some := list(islice(left, AT_ONCE)):
             made, columns = writer.written(some)
             queue.send(_ENROL, [at, epoch, *columns])
@@ -89,15 +89,14 @@ def enrol_many(files: Iterable[File], *, at: datetime) -> list[Enrolled]:
 _ENROL = "select people_enrol(" + ", ".join(["%s"] * 13) + ")"
 
 
-def _to_write(epoch: int, person: UUID | None) -> str:
-    """Lock the index of the actor's office, or of a person's, to the end of the transaction; return which office."""
+def _writer(epoch: int, person: UUID | None, run: Run) -> Writer:
+    """Lock the index of the actor's office, or of a person's, to the transaction's end; return who writes in it."""
     ((office,),) = called("select people_to_write(%s, %s)", [epoch, person])
-    return str(office)
 
+    def there(tokens: Sequence[bytes]) -> set[int]:
+        return {n - 1 for (n,) in run("select n from people_there(%s) n", [arrays.array(UUIDS, tokens)])}
 
-def _there(run: Run, tokens: Sequence[bytes]) -> set[int]:
-    """Return which tokens are stored, by their number from 0."""
-    return {n - 1 for (n,) in run("select n from people_there(%s) n", [binary(UUIDS, list(map(item, tokens)))])}
+    return Writer(epoch, master_keys(), keyed(epoch, office), there)
 
 
 def opened(task: UUID, groups: Iterable[str], how: str = "page") -> Opened:
@@ -216,11 +215,10 @@ def _name_again(
 ) -> None:
     """Make a person's tokens and mark anew, of the corrected group and the other one as it is stored."""
     groups = _unsealed(person, key, rows) | {group_of(value): value}
-    office = _to_write(epoch, person)
     with refusals():
-        writer = Writer(epoch, master_keys(), keyed(epoch, office), lambda tokens: _there(run, tokens))
+        writer = _writer(epoch, person, run)
         (tokens,), signs = writer.rows([groups])
-        columns = [binary(UUIDS, list(map(item, some))) for some in (tokens, signs)]
+        columns = [arrays.array(UUIDS, some) for some in (tokens, signs)]
         mark = writer.mark(person, _named(groups)[0])
         run("select people_name_again(%s, %s, %s, %s, %s)", [person, epoch, mark, *columns])
 

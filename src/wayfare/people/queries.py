@@ -8,7 +8,8 @@ from uuid import UUID
 
 from django.db import connection
 
-from wayfare.ledger.arrays import UUIDS, binary, item
+from wayfare.ledger import arrays
+from wayfare.ledger.arrays import UUIDS
 from wayfare.ledger.statements import run
 from wayfare.people import sealing, tokens
 from wayfare.people.births import Told
@@ -66,12 +67,12 @@ def _hits(asked: Asked) -> tuple[Mapping[UUID, set[str]], bool]:
         best = tokens.best(asked, reading.hits, BEST)
         if not common:
             return {person: reading.hits[person] for person in best}, False
-        ids = binary(UUIDS, [item(person.bytes) for person in best])
+        ids = arrays.array(UUIDS, [person.bytes for person in best])
         return reading.texts_of(run("select epoch, person, tokens from people_found_by(%s)", [ids])), True
 
 
 def _found(tokens: Sequence[bytes]) -> Iterable[tuple[int, UUID | None]]:
-    rows = run("select n - 1, person from people_found(%s)", [binary(UUIDS, list(map(item, tokens)))])
+    rows = run("select n - 1, person from people_found(%s)", [arrays.array(UUIDS, tokens)])
     return cast(list[tuple[int, UUID | None]], rows)
 
 

@@ -192,17 +192,23 @@ class Found(NamedTuple):
 
 def best(search: Asked, hits: Mapping[UUID, Collection[str]], limit: int) -> list[UUID]:
     """Return the people who were found by the most, at most so many: by two things at once too. `hits`: as `ranked`."""
+    scores = _scores(search.worths(), hits)
+    return sorted(hits, key=lambda person: (-scores[person], person.int))[:limit]
+
+
+def _scores(worths: Iterable[tuple[str, int, float]], hits: Mapping[UUID, Collection[str]]) -> dict[UUID, float]:
+    """Return what each person scores: of each thing that was asked for, the best way in which it was found."""
     worth = defaultdict[str, list[tuple[int, float]]](list)
-    for text, number, one in search.worths():
+    for text, number, one in worths:
         worth[text].append((number, one))
     scores = dict[UUID, float]()
     for person, texts in hits.items():
         of = dict[int, float]()
         for text in texts:
-            for number, one in worth[text]:
+            for number, one in worth.get(text, ()):
                 of[number] = max(one, of.get(number, 0.0))
-        scores[person] = sum(of.values())
-    return sorted(hits, key=lambda person: (-scores[person], person.int))[:limit]
+        scores[person] = sum(of[number] for number in sorted(of))
+    return scores
 
 
 def ranked(search: Asked, hits: Mapping[UUID, Collection[str]], limit: int) -> list[Found]:
@@ -211,12 +217,9 @@ def ranked(search: Asked, hits: Mapping[UUID, Collection[str]], limit: int) -> l
     Each word of the search counts by the best way in which it was found, so that a person with many spellings does
     not outrank one with few. `hits`: for each candidate, the asked texts that are theirs.
     """
-    most, scores = search.most(), dict[UUID, float]()
-    for person, texts in hits.items():
-        score = sum(max((word[text] for text in texts if text in word), default=0.0) for word in search.words)
-        score += max((search.birth[text] for text in texts if text in search.birth), default=0.0)
-        if most and score / most >= LEAST:
-            scores[person] = round(score / most, 3)
+    most, birth = search.most(), len(search.words)
+    found_by = _scores([one for one in search.worths() if one[1] <= birth], hits)
+    scores = {who: round(score / most, 3) for who, score in found_by.items() if most and score / most >= LEAST}
     least = max(scores.values(), default=0.0) * BESIDE
     found = [Found(person, score) for person, score in scores.items() if score >= least]
     return sorted(found, key=lambda one: (-one.score, one.person.int))[:limit]
