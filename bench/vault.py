@@ -329,8 +329,8 @@ def set_up() -> None:
 PART = 25_000
 """People of whom one process makes the blocks and marks at a time."""
 
-Part = tuple[list[bytes], list[bytes], list[tuple[uuid.UUID, str]]]
-"""For each person their blocks, one after the other, and their mark; and some by name."""
+Part = tuple[list[list[bytes]], list[bytes], list[tuple[uuid.UUID, str]]]
+"""For each person their blocks, and their mark; and some by name."""
 
 
 def part(seed: int, people: list[uuid.UUID], share: float) -> Part:
@@ -342,11 +342,11 @@ def part(seed: int, people: list[uuid.UUID], share: float) -> Part:
     keys, chance = master_keys(), random.Random(seed)
     epoch, name = keys.current(), names(random.Random(5), chance)
     block, marks = keyed(epoch, "paris").block, keys.token_key(epoch, "marks")
-    blocks, sealed, known = list[bytes](), list[bytes](), list[tuple[uuid.UUID, str]]()
+    blocks, sealed, known = list[list[bytes]](), list[bytes](), list[tuple[uuid.UUID, str]]()
     for person in people:
         said = name()
         file = operations.file_from(told(said, chance.randint(1950, 2015)), at=NOW)
-        blocks.append(b"".join(map(block, texts_of(file.groups))))
+        blocks.append(list(map(block, texts_of(file.groups))))
         sealed.append(sealing.seal(marks, sealing.Place(person, operations.MARK, 1, epoch), b"A. B."))
         if chance.random() < share:
             known.append((person, said))
@@ -359,7 +359,8 @@ def fill_searched(number: int, searches: int) -> list[tuple[uuid.UUID, str]]:
 
     from django.db import connections
 
-    from wayfare.people.index import BLOCK_BYTES, Slots, padded
+    from wayfare.people import epochs
+    from wayfare.people.index import Rows, Slots, padded
     from wayfare.people.installed import keyed, master_keys
 
     people = [uuid.uuid4() for _ in range(number)]
@@ -374,28 +375,33 @@ def fill_searched(number: int, searches: int) -> list[tuple[uuid.UUID, str]]:
     slots = Slots(keyed(epoch, "paris"), there)
     with connections["owner"].cursor() as cursor:
         cursor.execute("update people_limits set searches_a_minute = 1000000, searches_a_day = 1000000")
-        cursor.execute("alter table people_token drop constraint people_token_once; drop index people_token_person")
+        cursor.execute("select conname, pg_get_constraintdef(oid) from pg_constraint"
+                       " where conrelid = 'people_token'::regclass and contype = 'p'")  # fmt: skip
+        constraints = cursor.fetchall()
+        cursor.execute("select indexname, indexdef from pg_indexes where tablename = 'people_token'"
+                       " and indexname <> all (%s)", [[name for name, _ in constraints]])  # fmt: skip
+        indexes = cursor.fetchall()
+        for name, _ in constraints:
+            cursor.execute(f"alter table people_token drop constraint {name}")
+        for name, _ in indexes:
+            cursor.execute(f"drop index {name}")
         with multiprocessing.get_context("spawn").Pool(initializer=set_up) as pool:
             work = [(seed, part, 5 * searches / number) for seed, part in enumerate(parts)]
             for some, (blocks, marks, named) in zip(parts, pool.starmap(part, work, chunksize=1), strict=True):
                 known += named
-                of = [[one[at : at + BLOCK_BYTES] for at in range(0, len(one), BLOCK_BYTES)] for one in blocks]
-                tokens, signs = slots.rows(of)
-                rows = [(one, who.bytes) for who, found in zip(some, tokens, strict=True) for one in padded(found)]
-                stored.update(one for one, _ in rows)
-                with cursor.copy("copy people_token from stdin (format binary)") as copy:
-                    copy.set_types(["uuid", "int4", "text", "uuid"])
-                    for one, who in [*rows, *((one, None) for one in signs)]:
-                        copy.write_row((uuid.UUID(bytes=one), epoch, "paris", who and uuid.UUID(bytes=who)))
+                tokens, signs = slots.rows(blocks)
+                tokens = list(map(padded, tokens))
+                stored.update(*tokens)
+                epochs.store(cursor, epoch, "paris", some, Rows(tokens, signs))
                 with cursor.copy("copy people_mark from stdin (format binary)") as copy:
                     copy.set_types(["uuid", "int4", "bytea"])
                     for who, mark in zip(some, marks, strict=True):
                         copy.write_row((who, epoch, mark))
         cursor.execute("set maintenance_work_mem = '2GB'")
-        cursor.execute(
-            "alter table people_token add constraint people_token_once primary key (token) include (office, person);"
-            " create index people_token_person on people_token (person) where person is not null"
-        )
+        for name, definition in constraints:
+            cursor.execute(f"alter table people_token add constraint {name} {definition}")
+        for _, definition in indexes:
+            cursor.execute(definition)
         cursor.execute("vacuum analyze people_token, people_mark, people_person")
     return known
 

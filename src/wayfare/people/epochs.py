@@ -8,7 +8,7 @@ batch is a transaction of its own, so that it can be broken off at any moment an
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -20,7 +20,7 @@ from wayfare.ledger.rules import Refused
 from wayfare.ledger.statements import Ahead
 from wayfare.people import sealing
 from wayfare.people.enrolling import MARK
-from wayfare.people.index import Slots
+from wayfare.people.index import Rows, Slots
 from wayfare.people.installed import keyed, master_keys
 from wayfare.people.masterkeys import MasterKeyProblem
 from wayfare.people.sealing import Place
@@ -98,13 +98,6 @@ def rewrap(epoch: int, *, batch: int = BATCH, progress: Progress = _nothing) -> 
                 break
 
 
-def _copied(cursor: Any, query: str, types: list[str], rows: Iterable[tuple[Any, ...]]) -> None:
-    with cursor.copy(f"copy {query} from stdin (format binary)") as copy:
-        copy.set_types(types)
-        for row in rows:
-            copy.write_row(row)
-
-
 def _move_keys(cursor: Any, epoch: int, block: int | None, batch: int) -> tuple[int | None, int]:
     """Wrap the next data keys anew, from a block of the table on; return the block to go on from, and how many."""
     keys = master_keys()
@@ -164,8 +157,8 @@ def _put(table: str, column: str, epoch: int, rows: Sequence[Stored], anew: Call
     queue = Ahead(connections["owner"].connection)
     for at in range(0, len(rows), AT_ONCE):
         some = rows[at : at + AT_ONCE]
-        values = arrays.binary(arrays.BYTES, [arrays.item(anew(*row)) for row in some])
-        places = arrays.binary(arrays.PLACES, [arrays.item(row[0]) for row in some])
+        values = arrays.array(arrays.BYTES, [anew(*row) for row in some])
+        places = arrays.array(arrays.PLACES, [row[0] for row in some])
         queue.send(
             f"update {table} k set epoch = %s, {column} = m.value from unnest(%s::tid[], %s::bytea[]) m (at, value)"  # noqa: S608 - fixed names
             " where k.ctid = m.at",
@@ -192,13 +185,15 @@ def _move_tokens(cursor: Any, epoch: int, last: UUID | None, batch: int) -> tupl
         cursor.execute("select people_lock_index(%s)", [office])
     cursor.execute("select from people_mark where person = any (%s) order by person for update", [people])
     cursor.execute(
-        "delete from people_token where person = any (%s) and epoch < %s returning epoch, office, person, token",
+        "delete from people_token where person = any (%s) and epoch < %s returning office, epoch, person, token",
         [people, epoch],
     )
-    rows = cursor.fetchall()
-    for office in offices:
-        _place(cursor, epoch, office, [(old, person, token) for old, of, person, token in rows if of == office])
-    return people[-1], len(rows)
+    rows = defaultdict[str, list[tuple[int, UUID, UUID]]](list)
+    for office, *row in cursor.fetchall():
+        rows[office].append((row[0], row[1], row[2]))
+    for office, some in rows.items():
+        _place(cursor, epoch, office, some)
+    return people[-1], sum(map(len, rows.values()))
 
 
 def _place(cursor: Any, epoch: int, office: str, rows: Sequence[tuple[int, UUID, UUID]]) -> None:
@@ -218,11 +213,16 @@ def _place(cursor: Any, epoch: int, office: str, rows: Sequence[tuple[int, UUID,
         made = keyed(old, office).blocks(b"".join(token.bytes for *_, token in mine))
         for (_, person, _), block in zip(mine, made, strict=True):
             blocks[person].append(block)
-    tokens, signs = Slots(keyed(epoch, office), there).rows(list(blocks.values()))
-    placed = [(UUID(bytes=token), person) for person, some in zip(blocks, tokens, strict=True) for token in some]
-    nobodys = [(UUID(bytes=token), None) for token in signs]
-    new = [(token, epoch, office, person) for token, person in (*placed, *nobodys)]
-    _copied(cursor, "people_token", ["uuid", "int4", "text", "uuid"], new)
+    store(cursor, epoch, office, list(blocks), Slots(keyed(epoch, office), there).rows(list(blocks.values())))
+
+
+def store(cursor: Any, epoch: int, office: str, people: Sequence[UUID], rows: Rows) -> None:
+    """Copy new rows into the index: of people, in their order, and of nobody."""
+    with cursor.copy("copy people_token (token, epoch, office, person) from stdin (format binary)") as copy:
+        copy.set_types(["uuid", "int4", "text", "uuid"])
+        for person, some in zip((*people, None), (*rows.tokens, rows.signs), strict=True):
+            for token in some:
+                copy.write_row((UUID(bytes=token), epoch, office, person))
 
 
 def destroy(epoch: int) -> None:
