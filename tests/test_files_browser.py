@@ -250,7 +250,7 @@ def test_signing_out_from_any_page_ends_the_session(world, browser, server):  # 
     assert "مريم" not in again(page, address)
 
 
-@pytest.mark.parametrize(("language", "width"), [("en", 1280), ("ar", 390)])
+@pytest.mark.parametrize(("language", "width"), [("en", 1280), ("ar", 390), ("en", 390), ("ar", 1280)])
 def test_a_file_that_does_not_open_says_so(world, browser, server, language, width):  # noqa: F811
     from axe_playwright_python.sync_playwright import Axe
 
@@ -265,5 +265,25 @@ def test_a_file_that_does_not_open_says_so(world, browser, server, language, wid
     if SHOTS:
         page.screenshot(path=Path(SHOTS) / f"altered-{language}-{width}.png", full_page=True)
     assert {"en": "does not open", "ar": "لا يُفتح"}[language] in page.inner_text("h1")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert Axe().run(page).response["violations"] == []
+
+
+@pytest.mark.parametrize(("language", "width"), [("en", 1280), ("ar", 390), ("en", 390), ("ar", 1280)])
+def test_a_page_says_that_the_keys_cannot_be_used(world, browser, server, language, width):  # noqa: F811
+    from axe_playwright_python.sync_playwright import Axe
+
+    def another_folder():
+        with connections["owner"].cursor() as cursor:
+            cursor.execute("update people_epoch set mark = decode(repeat('00', 16), 'hex')")
+
+    meanwhile(another_folder)
+    page = shown(browser, server, world["new"], language=language, width=width)
+    page.fill("[name=name]", "Maryam Karimi")
+    page.locator("main button:not([name]):not(.wf-hidden):not(.wf-as-link)").first.click()
+    page.wait_for_load_state()
+    if SHOTS:
+        page.screenshot(path=Path(SHOTS) / f"keys-{language}-{width}.png", full_page=True)
+    assert {"en": "cannot be opened now", "ar": "لا يمكن فتح الملفات"}[language] in page.inner_text("h1")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert Axe().run(page).response["violations"] == []
