@@ -118,7 +118,7 @@ def test_a_postgresql_that_is_not_one_of_ours(monkeypatch, version, good):
 
 def test_a_migration_is_not_applied(database):
     database(
-        "delete from django_migrations where (app, name) = (select 'access', max(name) from django_migrations where app = 'access')"
+        "delete from django_migrations where (app, name) = (select 'departures', max(name) from django_migrations where app = 'departures')"
     )
     assert "1 migrations are not applied" in problems()["migrations"]
 

@@ -19,6 +19,7 @@ from wayfare.ledger.log import notes
 from wayfare.ledger.log import queries as log
 from wayfare.people.installed import master_keys
 from wayfare.people.masterkeys import MasterKeyProblem
+from wayfare.site import sql
 
 CLOCK_SECONDS = 5
 FREE_BYTES = 2 * 1024**3
@@ -37,7 +38,11 @@ def _database() -> str:
 def _migrations() -> str:
     executor = MigrationExecutor(connections["owner"])
     waiting = executor.migration_plan(executor.loader.graph.leaf_nodes())
-    return f"{len(waiting)} migrations are not applied; run wayfare up" if waiting else ""
+    if waiting:
+        return f"{len(waiting)} migrations are not applied; run wayfare up"
+    with connections["owner"].cursor() as cursor:
+        current = sql.is_current(cursor)
+    return "" if current else "the database's functions are of another version of Wayfare; run wayfare up"
 
 
 def _roles() -> str:

@@ -63,22 +63,25 @@ def _roles_apart(settings: Any) -> None:
 def migrate() -> None:
     """Bring the schema up to date, as owner, one command at a time, and hang the door; quick when nothing is to do."""
     from django.core.management import call_command
-    from django.db import connections
+    from django.db import connections, transaction
     from django.db.migrations.executor import MigrationExecutor
 
     from wayfare.access import door
+    from wayfare.site import sql
 
     owner = connections["owner"]
     try:
         executor = MigrationExecutor(owner)
-        if executor.migration_plan(executor.loader.graph.leaf_nodes()):
-            with owner.cursor() as cursor:
+        with owner.cursor() as cursor:
+            if executor.migration_plan(executor.loader.graph.leaf_nodes()) or not sql.is_current(cursor):
                 cursor.execute("select pg_advisory_lock(%s)", [_MIGRATIONS_LOCK])
                 try:
                     call_command("migrate", database="owner", verbosity=0, interactive=False)
+                    if not sql.is_current(cursor):
+                        with transaction.atomic(using="owner"):
+                            sql.apply(cursor)
                 finally:
                     cursor.execute("select pg_advisory_unlock(%s)", [_MIGRATIONS_LOCK])
-        with owner.cursor() as cursor:
             door.hang(cursor)
     finally:
         owner.close()

@@ -1,15 +1,141 @@
+"""The access room's tables; its functions, policies and grants are in `sql/`."""
+
+from typing import Any
+
 from django.db import migrations, models
 
-GRANT = """
+PURPOSES = (
+    ("case_work", "{names,birth,contact,documents,notes}", 12, "", {"counsellor": "team", "supervisor": "office"}),
+    ("travel_booking", "{names,birth,documents}", 12, "", {"travel_officer": "office"}),
+    (
+        "correction_review",
+        "{names,birth,contact,documents,notes}",
+        12,
+        "",
+        {"counsellor": "team", "supervisor": "office", "data_protection_officer": "any"},
+    ),
+    ("duplicate_review", "{names,birth}", 2, "", {"counsellor": "office", "supervisor": "office"}),
+    ("support_at_request", "{names,contact}", 2, "reason", {"counsellor": "office", "supervisor": "office"}),
+    (
+        "legal_duty",
+        "{names,birth,contact,documents,notes}",
+        12,
+        "basis",
+        {"supervisor": "office", "data_protection_officer": "any"},
+    ),
+    (
+        "break_glass",
+        "{names,birth,contact,documents,notes}",
+        2,
+        "approval",
+        {"counsellor": "any", "supervisor": "any", "data_protection_officer": "any"},
+    ),
+)
+
+TOKENS = """
 alter table access_token add constraint access_token_hash check (length(secret_hash) = 32);
 alter table access_token add constraint access_token_scopes check (scopes in ('read', 'write', 'read write'));
-do $$ begin
-  if exists (select from pg_roles where rolname = 'wayfare_app') then
-    revoke all on access_token from wayfare_app;
-    grant select, insert, update (revoked_at, last_used_at) on access_token to wayfare_app;
-  end if;
-end $$;
 """
+
+TABLES = """
+create table access_purpose (code text primary key, version int not null, groups text[] not null, hours int not null,
+  needs text not null check (needs in ('', 'reason', 'basis', 'approval')));
+create table access_purpose_role (purpose text not null references access_purpose, role text not null,
+  scope text not null check (scope in ('team', 'office', 'any')), primary key (purpose, role));
+
+create table access_office (id text primary key check (id ~ '^[a-z0-9][a-z0-9-]{0,39}$'), name text not null,
+  timezone text not null);
+create table access_staff (id uuid primary key, name text not null, email text not null, office text not null
+  references access_office, language text not null, joined_at timestamptz not null, left_at timestamptz);
+create unique index access_staff_email on access_staff (lower(email)) where left_at is null;
+create table access_role (staff uuid not null references access_staff, role text not null check (role in
+  ('counsellor', 'supervisor', 'travel_officer', 'verifier', 'statistician', 'auditor', 'data_protection_officer',
+   'administrator')), primary key (staff, role));
+create table access_session (hash bytea primary key check (length(hash) = 32), staff uuid not null references
+  access_staff, began_at timestamptz not null, used_at timestamptz not null, ends_at timestamptz not null,
+  ended_at timestamptz, how text not null check (how in ('passkey', 'totp', 'recovery', 'command')));
+create index access_session_staff on access_session (staff) where ended_at is null;
+
+create table access_file (person uuid primary key, office text not null references access_office,
+  made_at timestamptz not null, erased_at timestamptz);
+create index access_file_office on access_file (office);
+create table access_team (person uuid not null references access_file, staff uuid not null references access_staff,
+  primary key (person, staff));
+create table access_task (id uuid primary key, purpose text not null references access_purpose, person uuid not null,
+  staff uuid not null references access_staff, opened_at timestamptz not null, ends_at timestamptz not null,
+  closed_at timestamptz, basis text not null, reason text not null, approved_by uuid references access_staff,
+  approved_at timestamptz, check (ends_at > opened_at), check (approved_by <> staff));
+create index access_task_staff on access_task (staff) where closed_at is null;
+
+create table access_log (position bigint primary key, at timestamptz not null, kind text not null
+  check (kind in ('look', 'approval', 'hold', 'team', 'erasure', 'session', 'invited', 'withdrawn', 'joined', 'left',
+    'roles', 'confirmed', 'refused', 'office', 'ended')),
+  staff uuid, person uuid, groups text[] not null, task uuid, body text not null, tx xid8 not null, try bigint,
+  check (person is not null or kind not in ('look', 'approval', 'hold', 'team', 'erasure')));
+create sequence access_try;
+create index access_log_tx on access_log (tx);
+create index access_log_person on access_log (person, position);
+create index access_log_staff on access_log (staff, at);
+create index access_log_staff_person on access_log (staff, person, at);
+create index access_log_at on access_log using brin (at);
+create index access_log_staff_matters on access_log (position) where person is null;
+create table access_hold (position bigint primary key, until timestamptz not null, basis text not null);
+create table access_notice (id bigint generated always as identity primary key, at timestamptz not null,
+  reader text not null check (reader in ('data_protection_officer', 'person')), about text not null
+  check (about in ('many_files', 'many_searches', 'break_glass', 'roles')), staff uuid, person uuid, seen_at timestamptz);
+create table access_limits (alone boolean primary key default true check (alone), people_an_hour int not null,
+  slow_seconds int not null);
+insert into access_limits (people_an_hour, slow_seconds) values (30, 120);
+"""
+
+SIGN_IN = """
+create table access_passkey (id bytea primary key check (length(id) between 1 and 1023), staff uuid not null references
+  access_staff, credential bytea not null, sign_count bigint not null check (sign_count >= 0), name text not null,
+  made_at timestamptz not null, used_at timestamptz, copied_at timestamptz);
+create index access_passkey_staff on access_passkey (staff);
+create table access_password (staff uuid primary key references access_staff, encoded text not null,
+  set_at timestamptz not null);
+create table access_totp (staff uuid primary key references access_staff, sealed bytea not null,
+  last_step bigint not null, set_at timestamptz not null default now());
+create table access_challenge (hash bytea primary key check (length(hash) = 32), used_at timestamptz not null);
+create index access_challenge_used on access_challenge (used_at);
+
+create table access_invitation (hash bytea primary key check (length(hash) = 32), staff uuid not null unique,
+  name text not null, email text not null, office text not null references access_office, roles text[] not null
+  check (cardinality(roles) > 0), language text not null, invited_by uuid references access_staff,
+  made_at timestamptz not null, expires_at timestamptz not null, used_at timestamptz, withdrawn_at timestamptz,
+  check (expires_at > made_at), check (used_at is null or withdrawn_at is null));
+create unique index access_invitation_open on access_invitation (lower(email))
+  where used_at is null and withdrawn_at is null;
+
+create table access_recovery (id uuid primary key, hash bytea not null unique check (length(hash) = 32),
+  staff uuid references access_staff, code text not null, asked_at timestamptz not null,
+  expires_at timestamptz not null, confirmed_at timestamptz, link_ends_at timestamptz, used_at timestamptz,
+  refused_at timestamptz, refused_by uuid references access_staff, unique (id, staff),
+  check ((confirmed_at is null) = (link_ends_at is null)), check (used_at is null or confirmed_at is not null));
+create index access_recovery_staff on access_recovery (staff);
+create table access_recovery_voice (recovery uuid not null, subject uuid not null, staff uuid not null references
+  access_staff, at timestamptz not null, primary key (recovery, staff), check (staff <> subject),
+  foreign key (recovery, subject) references access_recovery (id, staff));
+
+create table access_door (alone boolean primary key default true check (alone),
+  inner_pad bytea not null check (length(inner_pad) = 64), outer_pad bytea not null check (length(outer_pad) = 64));
+create table access_role_asked (staff uuid primary key, office text not null references access_office,
+  roles text[] not null check (cardinality(roles) > 0), asked_by uuid not null references access_staff,
+  asked_at timestamptz not null, confirmed_by uuid references access_staff, confirmed_at timestamptz,
+  check (confirmed_by <> asked_by), check (confirmed_by <> staff), check ((confirmed_by is null) = (confirmed_at is null)));
+create table access_words (position bigint not null, field text not null check (field in ('reason', 'basis')),
+  person uuid, nonce bytea not null check (length(nonce) = 32), words text not null, primary key (position, field));
+create index access_words_person on access_words (person);
+"""
+
+
+def fill(_: Any, editor: Any) -> None:
+    with editor.connection.cursor() as cursor:
+        for code, groups, hours, needs, roles in PURPOSES:
+            cursor.execute("insert into access_purpose values (%s, 1, %s, %s, %s)", [code, groups, hours, needs])
+            for role, scope in roles.items():
+                cursor.execute("insert into access_purpose_role values (%s, %s, %s)", [code, role, scope])
 
 
 class Migration(migrations.Migration):
@@ -30,5 +156,8 @@ class Migration(migrations.Migration):
             ],
             options={"db_table": "access_token"},
         ),
-        migrations.RunSQL(GRANT, migrations.RunSQL.noop),
+        migrations.RunSQL(TOKENS),
+        migrations.RunSQL(TABLES),
+        migrations.RunPython(fill),
+        migrations.RunSQL(SIGN_IN),
     )

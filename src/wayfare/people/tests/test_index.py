@@ -7,7 +7,6 @@ import secrets
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from importlib import import_module
 from uuid import uuid4
 
 import psycopg
@@ -22,7 +21,6 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 
 from wayfare.people import epochs, operations, queries
 from wayfare.people import tokens as texts
-from wayfare.people.enrolling import texts_of
 from wayfare.people.index import BLOCK_BYTES, LEVELS, PADDED_TO, Keyed, Reading, Slots, padded, sign
 from wayfare.people.installed import master_keys
 from wayfare.people.tests.cast import NOW, Colleague, file_data
@@ -415,28 +413,3 @@ def test_which_tokens_are_stored_is_told_to_who_writes(vault, counsellor, thief,
         connection = thief(Colleague("paris", role))
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             connection.execute(statement)
-
-
-# From before ----------------------------------------------------------------------------------------------------------
-
-
-def test_who_was_found_by_the_tokens_of_before_is_found(vault, counsellor):
-    """Those were equal for equal texts: the HMAC cut to 16 bytes, enciphered under the epoch's own key."""
-    migration = import_module("wayfare.people.migrations.0004_index")
-    names = [*ALIKE[:9], "Nur Zandi"]
-    people = enrol(counsellor, names)
-    keys = master_keys()
-    before = Cipher(AES(keys.token_key(1, "search")), ECB())
-    rows(vault, "truncate people_token")
-    rows(vault, "create table people_token_before (epoch int, kind text, office text, token bytea, person uuid)")
-    for person, name in zip(people, names, strict=True):
-        for text in texts_of(operations.file_from(file_data(name), at=NOW).groups):
-            token = before.encryptor().update(hmac.digest(keys.index_key(), text.encode(), "sha256")[:16])
-            rows(vault, "insert into people_token_before values (1, 'search', 'paris', %s, %s)", token, person)
-    assert found(counsellor, "Karimi") == set()
-    with connections["owner"].schema_editor() as editor:
-        migration.place(None, editor)
-    assert found(counsellor, "Karimi") == set(people[:9])
-    assert found(counsellor, "Nur Zandi") == {people[9]}
-    assert {number % PADDED_TO for _, number in rows(vault, "select person, count(*) from people_token"
-                                                     " where person is not null group by person")} == {0}  # fmt: skip

@@ -1,0 +1,138 @@
+-- Files: opening one for a task, emergency access, teams, erasure.
+-- Each function runs as the owner of the tables (security definer), whoever calls it.
+
+create function access_scope_holds(actor uuid, wanted_purpose text, wanted_person uuid) returns boolean language sql
+stable security definer set search_path = pg_catalog, public, pg_temp as $$
+  select exists (
+    select from access_role r join access_purpose_role p using (role) join access_staff s on s.id = r.staff
+      join access_file f on f.person = wanted_person
+    where r.staff = actor and p.purpose = wanted_purpose and f.erased_at is null and (p.scope = 'any'
+      or p.scope = 'office' and f.office = s.office
+      or p.scope = 'team' and exists (select from access_team t where t.person = wanted_person and t.staff = actor)))
+$$;
+
+create function access_opened(wanted uuid, wanted_group text default null) returns boolean language sql stable
+security definer set search_path = pg_catalog, public, pg_temp as $$
+  select exists (select from access_log where tx = pg_current_xact_id_if_assigned() and kind = 'look'
+    and person = wanted and (wanted_group is null or wanted_group = any (groups)))
+$$;
+
+create function access_look(wanted_task uuid, wanted text[], how text, out place bigint, out whose uuid)
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+declare
+  actor uuid := access_actor();
+  task access_task;
+  purpose access_purpose;
+  limits access_limits;
+  others int;
+  newest timestamptz;
+  attempt bigint;
+begin
+  if actor is null then perform access_refuse('no_session'); end if;
+  select * into task from access_task where id = wanted_task and staff = actor and closed_at is null
+    and ends_at > now();
+  if task.id is null or not access_scope_holds(actor, task.purpose, task.person) then
+    perform access_refuse('not_yours');
+  end if;
+  select * into purpose from access_purpose where code = task.purpose;
+  if task.opened_at > now() + interval '1 minute' or task.ends_at > task.opened_at + make_interval(hours => purpose.hours)
+      or purpose.needs in ('reason', 'approval') and length(trim(task.reason)) < 10
+      or purpose.needs = 'basis' and length(trim(task.basis)) < 10 then
+    perform access_refuse('not_yours');
+  end if;
+  if coalesce(cardinality(wanted), 0) = 0 or not wanted <@ purpose.groups then
+    perform access_refuse('group_not_for_purpose');
+  end if;
+  if how is null or how not in ('page', 'api', 'command', 'job') then perform access_refuse('unknown_way'); end if;
+  if purpose.needs = 'approval' and task.approved_by is null then perform access_refuse('not_approved'); end if;
+  perform pg_advisory_xact_lock(1464156239);
+  if not exists (select from access_log l where l.staff = actor and l.person = task.person and l.kind = 'look'
+      and l.at > now() - interval '1 hour') then
+    select * into limits from access_limits;
+    select count(*), max(first) into others, newest from (select min(l.at) as first from access_log l
+      where l.staff = actor and l.kind = 'look' and l.at > now() - interval '1 hour' group by l.person) recent;
+    if others >= limits.people_an_hour and newest > clock_timestamp() - make_interval(secs => limits.slow_seconds) then
+      perform access_refuse('too_many_files');
+    end if;
+    if others + 1 >= limits.people_an_hour and not exists (select from access_notice n where n.about = 'many_files'
+        and n.staff = actor and n.at > now() - interval '1 hour') then
+      insert into access_notice (at, reader, about, staff) values (now(), 'data_protection_officer', 'many_files', actor);
+    end if;
+  end if;
+  -- Neither the number nor the line in the server's journal is undone with the transaction: who rolls back leaves a gap.
+  attempt := nextval('access_try');
+  raise log 'wayfare look % of % at % for task %', attempt, actor, task.person, task.id;
+  whose := task.person;
+  place := access_write('look', actor, task.person, wanted, task.id, jsonb_build_object('how', how,
+    'purpose', task.purpose, 'purposes', purpose.version::text, 'task', task.id, 'try', attempt::text,
+    'office', access_own_office()), jsonb_build_object('reason', task.reason, 'basis', task.basis));
+end $$;
+
+create function access_approve(wanted_task uuid) returns bigint language plpgsql security definer
+set search_path = pg_catalog, public, pg_temp as $$
+declare
+  actor uuid := access_actor();
+  task access_task;
+begin
+  select * into task from access_task where id = wanted_task and closed_at is null and ends_at > now()
+    and approved_by is null for update;
+  if task.id is null or actor is null or task.staff = actor
+      or not access_has_role('supervisor', 'data_protection_officer')
+      or not exists (select from access_purpose where code = task.purpose and needs = 'approval') then
+    perform access_refuse('not_yours');
+  end if;
+  update access_task set approved_by = actor, approved_at = now() where id = wanted_task;
+  insert into access_notice (at, reader, about, staff, person) values
+    (now(), 'data_protection_officer', 'break_glass', task.staff, task.person),
+    (now(), 'person', 'break_glass', task.staff, task.person);
+  return access_write('approval', actor, task.person, '{}', task.id, jsonb_build_object('purpose', task.purpose,
+    'task', task.id, 'for', task.staff), jsonb_build_object('reason', task.reason));
+end $$;
+
+create function access_join_team(wanted uuid, colleague uuid, why text) returns void language plpgsql
+security definer set search_path = pg_catalog, public, pg_temp as $$
+declare
+  actor uuid := access_actor();
+begin
+  perform from access_file f where f.person = wanted and f.office = access_own_office() and f.erased_at is null for update;
+  if not found or not access_has_role('counsellor', 'supervisor')
+      or colleague <> actor and not access_has_role('supervisor')
+      or not exists (select from access_staff where id = colleague and left_at is null) then
+    perform access_refuse('not_yours');
+  end if;
+  if exists (select from access_team t where t.person = wanted and t.staff = colleague) then return; end if;
+  if colleague = actor and not access_has_role('supervisor') and length(trim(coalesce(why, ''))) < 10
+      and exists (select from access_team t where t.person = wanted) then
+    perform access_refuse('no_words');
+  end if;
+  insert into access_team values (wanted, colleague);
+  perform access_write('team', actor, wanted, '{}', null, jsonb_build_object('for', colleague, 'joined', 'yes'),
+    jsonb_build_object('reason', trim(why)));
+end $$;
+
+create function access_leave_team(wanted uuid, colleague uuid) returns void language plpgsql security definer
+set search_path = pg_catalog, public, pg_temp as $$
+declare
+  actor uuid := access_actor();
+begin
+  perform from access_file f where f.person = wanted and f.office = access_own_office() for update;
+  if not found or colleague <> actor and not access_has_role('supervisor') then perform access_refuse('not_yours'); end if;
+  delete from access_team where person = wanted and staff = colleague;
+  if found then
+    perform access_write('team', actor, wanted, '{}', null, jsonb_build_object('for', colleague, 'joined', 'no'));
+  end if;
+end $$;
+
+create function access_file_is_erased() returns trigger language plpgsql security definer
+set search_path = pg_catalog, public, pg_temp as $$
+begin
+  delete from access_words where person = new.person;
+  update access_task set reason = '', basis = '' where person = new.person;
+  perform access_write('erasure', access_actor(), new.person, '{}', null, '{}');
+  return null;
+end $$;
+
+create trigger access_file_is_erased after update on access_file for each row
+  when (old.erased_at is null and new.erased_at is not null) execute function access_file_is_erased();
+
+revoke execute on function access_scope_holds(uuid, text, uuid) from public;

@@ -1,0 +1,34 @@
+-- Opening a file. `people_opened` runs as whoever asks: the policies of both tables decide what of the file is read.
+
+-- What is open in this transaction, found once a statement and not once a row: people, and groups as person/group.
+create function people_open() returns uuid[] language sql stable security definer
+set search_path = pg_catalog, public, pg_temp as $$
+  select array_agg(person) from access_log where tx = pg_current_xact_id_if_assigned() and kind = 'look'
+$$;
+
+create function people_open_groups() returns text[] language sql stable security definer
+set search_path = pg_catalog, public, pg_temp as $$
+  select array_agg(person || '/' || one) from access_log cross join unnest(groups) one
+  where tx = pg_current_xact_id_if_assigned() and kind = 'look'
+$$;
+
+create function people_opened(task uuid, wanted text[], how text) returns table (place bigint, whose uuid, key_epoch int,
+  wrapped bytea, grp text, version int, epoch_made int, sealed bytea) language plpgsql as $$
+#variable_conflict use_column
+declare
+  look record;
+begin
+  select l.place, l.whose into look from access_look(task, wanted, how) l;
+  return query select look.place, look.whose, k.epoch, k.wrapped, s.grp, s.version, s.epoch_made, s.sealed
+    from people_key k join people_sealed s using (person) where k.person = look.whose and s.grp = any (wanted);
+end $$;
+
+create function people_sealed_goes_on() returns trigger language plpgsql as $$
+begin
+  raise exception 'people_sealed_goes_on: version % does not follow version %', new.version, old.version
+    using errcode = 'integrity_constraint_violation';
+end $$;
+
+create trigger people_sealed_goes_on before update on people_sealed for each row
+  when (new.version <> old.version + 1 or (new.person, new.grp) <> (old.person, old.grp))
+  execute function people_sealed_goes_on();

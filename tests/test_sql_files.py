@@ -1,0 +1,79 @@
+"""The database is what the rooms' SQL files say, however it came there."""
+
+from __future__ import annotations
+
+import psycopg
+import pytest
+
+from wayfare.site import sql
+
+CATALOGUE = (
+    """select pg_get_functiondef(oid), array(select one::text from unnest(proacl) one order by 1) from pg_proc
+    where pronamespace = 'public'::regnamespace""",
+    "select tablename, policyname, permissive, roles::text, cmd, qual, with_check from pg_policies",
+    "select pg_get_triggerdef(oid) from pg_trigger where not tgisinternal",
+    """select relname, relrowsecurity, array(select one::text from unnest(relacl) one order by 1) from pg_class
+    where relnamespace = 'public'::regnamespace""",
+    "select attrelid::regclass::text, attname, attacl::text from pg_attribute where attacl is not null",
+)
+
+
+def catalogue(connection: psycopg.Connection) -> list[list[tuple]]:
+    return [sorted(connection.execute(query).fetchall(), key=repr) for query in CATALOGUE]
+
+
+@pytest.fixture
+def owner(fresh_database):
+    with psycopg.connect(fresh_database("wayfare_owner"), autocommit=True) as connection:
+        yield connection
+
+
+def make_anew(connection: psycopg.Connection) -> None:
+    with connection.transaction(), connection.cursor() as cursor:
+        sql.apply(cursor)
+
+
+def test_running_the_files_again_changes_nothing(owner):
+    before = catalogue(owner)
+    assert len(before[0]) > 50
+    make_anew(owner)
+    assert catalogue(owner) == before
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        """create or replace function access_opened(wanted uuid, wanted_group text default null) returns boolean
+        language sql as 'select true'""",
+        "create function access_way_round() returns int language sql as 'select 1'",
+        "drop policy looked on people_sealed",
+        "create policy everything on people_sealed using (true)",
+        "drop trigger access_log_stays on access_log",
+        "grant select on people_mark to wayfare_app",
+        "grant update (sealed) on people_mark to wayfare_app",
+        "revoke select on access_log from wayfare_app",
+        "grant execute on function people_use_epoch(int) to public",
+        "alter table people_token disable row level security",
+    ],
+)
+def test_what_differs_from_the_files_is_made_right(owner, change):
+    before = catalogue(owner)
+    owner.execute(change)
+    assert catalogue(owner) != before
+    make_anew(owner)
+    assert catalogue(owner) == before
+
+
+def test_a_changed_file_is_noticed(owner):
+    with owner.cursor() as cursor:
+        assert sql.is_current(cursor)
+        cursor.execute("update wayfare_sql set hash = repeat('0', 64)")
+        assert not sql.is_current(cursor)
+    make_anew(owner)
+    with owner.cursor() as cursor:
+        assert sql.is_current(cursor)
+
+
+def test_each_file_belongs_to_a_room_and_none_is_empty():
+    assert {file.parent.parent.name for file in sql.files()} == set(sql.ROOMS)
+    assert all(len(file.read_text()) > 100 for file in sql.files())
