@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 import click
 import psycopg
 
+from wayfare import __version__
+
 
 class Entry(NamedTuple):
     """Where a command lives, and whether it uses the database."""
@@ -116,12 +118,12 @@ class Lazy(click.Group):
         entry = COMMANDS[self.path].get(cmd_name)
         if entry is None:
             return None
-        from wayfare.site import runtime
+        from wayfare.site import progress, runtime
 
         if cmd_name != "demo" and self.path != "witness":  # demo chooses its home first, a witness has its own
             runtime.set_up_django()
         if entry.database and not ctx.resilient_parsing and "--help" not in sys.argv:
-            runtime.bring_up()
+            runtime.bring_up(*([progress.told] if cmd_name == "up" else []))
         module, _, name = entry.target.partition(":")
         command = getattr(importlib.import_module(module), name)
         assert isinstance(command, click.Command)
@@ -136,6 +138,7 @@ class Lazy(click.Group):
 
 
 root = Lazy("", help="Every step on time, every departure counted once, every file open to the person it is about.")
+click.version_option(__version__, prog_name="wayfare", message="%(prog)s %(version)s")(root)
 
 
 def main() -> None:

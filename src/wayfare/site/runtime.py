@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import IO, Any
 
 import psycopg
@@ -88,17 +90,25 @@ def migrate() -> None:
         owner.close_pool()  # type: ignore[attr-defined]
 
 
-def bring_up() -> None:
+def _silently(_: str) -> AbstractContextManager[None]:
+    return nullcontext()
+
+
+def bring_up(stage: Callable[[str], AbstractContextManager[None]] = _silently) -> None:
     """Start the embedded server if it is ours to start, load Django, migrate.
 
+    `stage` is entered with the name of each step (`progress.told` prints them).
     The server stays up for as long as this process lives. Raises: SettingError, EmbeddedError,
     django.db.OperationalError.
     """
     from wayfare.site import settings
 
     if settings.EMBEDDED and not _held:
-        _held.append(embedded.use(settings.WAYFARE_HOME))
+        with stage("starting the database"):
+            _held.append(embedded.use(settings.WAYFARE_HOME))
     elif not settings.EMBEDDED:
-        _roles_apart(settings)
+        with stage("connecting to the database"):
+            _roles_apart(settings)
     set_up_django()
-    migrate()
+    with stage("checking the database's tables"):
+        migrate()

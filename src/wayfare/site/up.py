@@ -20,6 +20,7 @@ from typing import NamedTuple
 import click
 
 from wayfare.site.processes import end_with_parent
+from wayfare.site.progress import told
 
 RESTART_SECONDS = 0.3
 STOP_SECONDS = 10.0
@@ -112,19 +113,32 @@ def _master_keys_can_be_used() -> None:
         raise click.ClickException(str(problem)) from None
 
 
+def address(host: str, port: int) -> str:
+    """Return the URL of a web server; an IPv6 address stands in brackets (RFC 3986, section 3.2.2)."""
+    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+
+
+def _answers(port: int, host: str, seconds: float) -> bool:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        try:
+            socket.create_connection((host, port), timeout=1).close()
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return True
+    return False
+
+
 def _wait_and_tell(port: int, host: str, lines: list[str]) -> Callable[[], None]:
     def tell() -> None:
-        until = time.monotonic() + 60
-        while time.monotonic() < until:
-            try:
-                socket.create_connection((host, port), timeout=1).close()
-            except OSError:
-                time.sleep(0.05)
-            else:
-                click.echo("\n".join(lines))
-                sys.stdout.flush()
-                return
-        click.echo(f"wayfare: nothing answers at {host}:{port} after 60 s; see the lines above", err=True)
+        with told("starting the web server"):
+            up = _answers(port, host, 60)
+        if up:
+            click.echo("\n".join(lines))
+            sys.stdout.flush()
+            return
+        click.echo(f"wayfare: nothing answers at {address(host, port)} after 60 s; see the lines above", err=True)
 
     return tell
 
@@ -149,7 +163,7 @@ def up(port: int | None, host: str) -> None:
     port = port or settings.WAYFARE_PORT
     free(port, host)
     _master_keys_can_be_used()
-    lines = [f"Wayfare is up at http://{host}:{port}/"]
+    lines = [f"Wayfare is up at {address(host, port)}"]
     supervise([web(port, host), LOG], _wait_and_tell(port, host, lines), _tend_database)
 
 

@@ -10,7 +10,7 @@ import click
 from wayfare.ledger.log.keys import KeyProblem
 from wayfare.ledger.witness.cli import home
 from wayfare.ledger.witness.state import State, signers
-from wayfare.site.up import WORKER_STOP_SECONDS, free
+from wayfare.site.up import WORKER_STOP_SECONDS, address, free
 
 
 @click.command()
@@ -24,7 +24,7 @@ def run(port: int, host: str) -> None:
     except KeyProblem as problem:
         raise click.UsageError(str(problem)) from None
     State(home())
-    click.echo(f"The witness {' '.join(names)} answers at http://{host}:{port}/add-checkpoint")
+    click.echo(f"The witness {' '.join(names)} answers at {address(host, port)}add-checkpoint")
     sys.stdout.flush()
     command = [sys.executable, "-m", "granian", "--interface", "asginl", "--host", host, "--port", str(port)]
     command += ["--workers", "1", "--respawn-failed-workers", "--log-level", "warning", "--no-ws", "--http", "1"]
