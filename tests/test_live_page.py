@@ -101,11 +101,11 @@ def test_cells_are_of_one_programme_or_of_all(programme):
         live.cells("rome", noon)
 
 
-def test_today_of_all_is_that_of_utc_and_of_one_that_of_its_zone(programme):
+def test_today_is_that_of_the_programmes_zone_for_one_and_for_all(programme):
     late = NOW.replace(hour=23, minute=30) - timedelta(days=1)  # tomorrow has begun in Paris
     depart(now=late)
     assert live.cells("paris", late).today == 1
-    assert live.cells(live.EVERYTHING, late).today == 0
+    assert live.cells(live.EVERYTHING, late).today == 1
     assert live.cells(live.EVERYTHING, late + timedelta(hours=1)).today == 1
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -18,7 +19,12 @@ EVERYTHING = "all"
 
 
 class Cells(NamedTuple):
-    """Counted departures of one programme, or of all, around a moment; all as of `position`."""
+    """Counted departures of one programme, or of all, around a moment; all as of `position`.
+
+    Of all programmes, `today`, `yesterday`, `month`, `year` and the sums by destination and evidence are at every
+    moment the sums of the programmes' own. Where one month runs in some programmes and the next in others, `days` go
+    from the first of the earlier to the last day that has begun somewhere.
+    """
 
     programme: str
     position: int
@@ -29,9 +35,12 @@ class Cells(NamedTuple):
     first_day: str
     """Of the month shown."""
     today: int
+    yesterday: int
     month: int
     year: int
     """Of the year that the month shown belongs to."""
+    own_days: dict[str, int]
+    """Each day that is today for some of the programmes, and for how many of them; earliest first."""
     days: list[int]
     """Of the month shown: to its end, or to today."""
     before: list[int]
@@ -99,10 +108,79 @@ def month_before(first: date, months: int) -> date:
     return date(number // 12, number % 12 + 1, 1)
 
 
+class _SameDay(NamedTuple):
+    """Programmes for which it is the same day."""
+
+    today: date
+    ids: list[int]
+
+
+def _by_day(chosen: Mapping[str, Programme], ids: Mapping[str, int], now: datetime) -> list[_SameDay]:
+    """Group programmes by what day it is for them, earliest first; there is at least one group.
+
+    Between the ends of the world at most three days run at once.
+    """
+    groups: dict[date, list[int]] = {}
+    for key, programme in chosen.items():
+        groups.setdefault(now.astimezone(ZoneInfo(programme.timezone)).date(), []).append(ids[key])
+    return [_SameDay(*group) for group in sorted((groups or {now.astimezone(UTC).date(): []}).items())]
+
+
+class _Shown(NamedTuple):
+    """The month to show: `first` and `last` are the same but where two months run at once."""
+
+    first: date
+    last: date
+    present: bool
+
+    def begins(self, today: date) -> date:
+        """Return the first day of the month as a programme sees it for which it is a certain day."""
+        return today.replace(day=1) if self.present else self.first
+
+    def ends(self, today: date) -> date:
+        """Return the last day of it that such a programme counts."""
+        return min(today, month_before(self.begins(today), -1) - timedelta(days=1))
+
+
+def _shown(groups: Sequence[_SameDay], month: date | None) -> _Shown:
+    earliest, latest = (group.today.replace(day=1) for group in (groups[0], groups[-1]))
+    if month is None or month.replace(day=1) >= latest:
+        return _Shown(earliest, latest, True)
+    return _Shown(month.replace(day=1), month.replace(day=1), False)
+
+
+class _Sums:
+    """What groups of programmes add up to."""
+
+    def __init__(self, shown: _Shown) -> None:
+        self.shown = shown
+        self.per_day: Counter[date] = Counter()
+        self.per_month: Counter[date] = Counter()
+        self.destinations: Counter[str] = Counter()
+        self.evidences: Counter[str] = Counter()
+        self.today = self.yesterday = self.year = 0
+
+    def add(self, group: _SameDay) -> None:
+        """Add programmes for which it is the same day; each to its own today, in its own month and year."""
+        today, first, last = group.today, self.shown.begins(group.today), self.shown.ends(group.today)
+        for day, destination, evidence, number in _day_cells(group.ids, self.shown.first - timedelta(days=6), last):
+            self.per_day[day] += number
+            if day >= first:
+                self.destinations[destination] += number
+                self.evidences[evidence] += number
+            if self.shown.present:
+                self.today += number if day == today else 0
+                self.yesterday += number if day == today - timedelta(days=1) else 0
+        since = min(month_before(self.shown.last, 11), first.replace(month=1))
+        per_month = _months(group.ids, since, min(today, first.replace(month=12, day=31)))
+        self.per_month.update(per_month)
+        self.year += sum(number for start, number in per_month.items() if start.year == first.year)
+
+
 def cells(key: str, now: datetime | None = None, month: date | None = None) -> Cells:
     """Return what stands for a programme's key, or for `all`, in one consistent look.
 
-    Today is that of the programme's time zone; of all programmes together, that of UTC. `month`: the first day of
+    Today is that of the programme's time zone; of all programmes together, that of each. `month`: the first day of
     the month to show, the present one if none is given or it is still to come.
     Raises: NoSuchProgramme.
     """
@@ -113,37 +191,32 @@ def cells(key: str, now: datetime | None = None, month: date | None = None) -> C
         everything = key == EVERYTHING
         if not everything and key not in programmes:
             raise NoSuchProgramme(key)
-        chosen = list(ids.values()) if everything else [ids[key]]
-        timezone = "UTC" if everything else programmes[key].timezone
-        today = now.astimezone(ZoneInfo(timezone)).date()
-        first = min(month or today, today).replace(day=1)
-        last = min(today, month_before(first, -1) - timedelta(days=1))
-        rows = _day_cells(chosen, first - timedelta(days=6), last)
-        per_month = _months(chosen, month_before(first, 11), min(today, first.replace(month=12, day=31)))
-        findings, oldest = _findings(chosen, everything)
-    per_day: Counter[date] = Counter()
-    destinations: Counter[str] = Counter()
-    evidences: Counter[str] = Counter()
-    for day, destination, evidence, number in rows:
-        per_day[day] += number
-        if day >= first:
-            destinations[destination] += number
-            evidences[evidence] += number
+        chosen = programmes if everything else {key: programmes[key]}
+        groups = _by_day(chosen, ids, now)
+        shown = _shown(groups, month)
+        sums = _Sums(shown)
+        for group in groups:
+            sums.add(group)
+        findings, oldest = _findings([ids[one] for one in chosen], everything)
+    timezone = "UTC" if everything else programmes[key].timezone
+    first, until = shown.first, shown.ends(groups[-1].today)
     return Cells(
         programme=key,
         position=position,
         at=now.astimezone(ZoneInfo(timezone)).isoformat(timespec="seconds"),
         timezone=timezone,
-        present=last == today,
+        present=shown.present,
         first_day=first.isoformat(),
-        today=per_day[today] if last == today else 0,
-        month=destinations.total(),
-        year=sum(number for start, number in per_month.items() if start.year == first.year),
-        days=[per_day[first + timedelta(days=n)] for n in range(last.day)],
-        before=[per_day[first - timedelta(days=n)] for n in range(6, 0, -1)],
-        months=[per_month[month_before(first, n)] for n in range(11, -1, -1)],
-        by_destination=sorted(destinations.items(), key=lambda item: (-item[1], item[0])),
-        by_evidence=[(evidence, evidences[evidence]) for evidence in EVIDENCE if evidences[evidence]],
+        today=sums.today,
+        yesterday=sums.yesterday,
+        month=sums.destinations.total(),
+        year=sums.year,
+        own_days={group.today.isoformat(): len(group.ids) for group in groups},
+        days=[sums.per_day[first + timedelta(days=n)] for n in range((until - first).days + 1)],
+        before=[sums.per_day[first - timedelta(days=n)] for n in range(6, 0, -1)],
+        months=[sums.per_month[month_before(shown.last, n)] for n in range(11, -1, -1)],
+        by_destination=sorted(sums.destinations.items(), key=lambda item: (-item[1], item[0])),
+        by_evidence=[(evidence, sums.evidences[evidence]) for evidence in EVIDENCE if sums.evidences[evidence]],
         findings=findings,
         oldest_pending=oldest,
     )

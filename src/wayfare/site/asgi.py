@@ -78,7 +78,7 @@ class Hub:
     async def event(self, key: str, language: str | None) -> tuple[bytes, str]:
         """Return the event for a programme (JSON, or a page's pieces in a language), and what it depends on.
 
-        It is made anew after news, and once a minute: at midnight "today" is another day without any news.
+        It is made anew after news, and once a minute: at a programme's midnight "today" is another day without news.
         """
         state = self.count, int(time.time() // 60)
         made = self.made.get((key, language))
@@ -104,7 +104,8 @@ def _event(key: str, language: str | None) -> tuple[bytes, str]:
     finally:
         connection.close()
     data = b"".join(b"data: " + line + b"\n" for line in lines)
-    return b"event: %s\nid: %d\n%s\n" % (name, found.position, data), f"{found.position} on {found.at[:10]}"
+    days = ", ".join(day if number == 1 else f"{day} in {number}" for day, number in found.own_days.items())
+    return b"event: %s\nid: %d\n%s\n" % (name, found.position, data), f"{found.position} on {days}"
 
 
 hub: Hub | None = None

@@ -50,6 +50,8 @@ def test_bars_stand_on_the_base_within_the_width():
         assert 0 <= float(bar["x"]) <= 100 - float(bar["width"])
     assert [bar["number"] for bar in drawn["bars"] if bar["named"]] == ["5", "1"]
     assert [bar["unfinished"] for bar in drawn["bars"]] == [False, False, False, True]
+    two = chart([Bar(n, str(n)) for n in (3, 0, 5, 1)], drawing(unfinished=2))
+    assert [bar["unfinished"] for bar in two["bars"]] == [False, False, True, True]
     assert drawn["peak"] == {"number": "5", "label": "5"}
     assert drawn["path"].count("M") == 2  # neither the empty bar nor the one that still grows
 

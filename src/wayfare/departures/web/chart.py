@@ -26,8 +26,8 @@ class Drawing(NamedTuple):
     places: int
     mirrored: bool
     number: Any
-    unfinished: bool
-    """Whether the last bar may still grow."""
+    unfinished: int
+    """How many of the last bars may still grow."""
 
 
 def scale(most: int) -> tuple[int, int]:
@@ -71,7 +71,7 @@ def chart(bars: list[Bar], how: Drawing, mean: list[float] | None = None) -> dic
                 "height": f"{HEIGHT * _FULL * bar.number / top:.1f}",
                 "middle": x(middle(n)),
                 "above": f"{float(y(bar.number)) - 6:.1f}",
-                "unfinished": how.unfinished and n == last,
+                "unfinished": n > last - how.unfinished,
                 "named": bar.number > 0 and n in (peak, last),
                 "number": how.number(bar.number),
                 "label": bar.label,
@@ -83,7 +83,7 @@ def chart(bars: list[Bar], how: Drawing, mean: list[float] | None = None) -> dic
         "path": "".join(
             f"M{x(middle(n) - half)} {HEIGHT}V{y(bar.number)}H{x(middle(n) + half)}V{HEIGHT}z"
             for n, bar in enumerate(bars)
-            if bar.number and not (how.unfinished and n == last)
+            if bar.number and n <= last - how.unfinished
         ),
         "lines": [{"y": y(value), "text": how.number(value)} for value in range(step, top + 1, step)],
         "edge": x(0),

@@ -20,28 +20,41 @@ _TICKED = (1, 7, 14, 21, 28)
 _RIGHT_TO_LEFT = ("ar",)
 
 
-def _drawing(places: int, unfinished: bool, language: str) -> Drawing:
+def _drawing(places: int, unfinished: int, language: str) -> Drawing:
     number = partial(words.number, language=language)
     return Drawing(places, language in _RIGHT_TO_LEFT, number, unfinished)
+
+
+def _own_days(found: live.Cells) -> tuple[date, date]:
+    """Return the earliest and the latest day that is today for some of the programmes."""
+    days = [date.fromisoformat(day) for day in found.own_days]
+    return min(days), max(days)
 
 
 def _by_day(found: live.Cells, first: date, language: str) -> dict[str, Any]:
     bars = []
     for n, number in enumerate(found.days):
-        tick = words.number(n + 1, language) if n + 1 in _TICKED else ""
-        bars.append(Bar(number, words.short_day(first + timedelta(days=n), language), tick))
-    length = (live.month_before(first, -1) - first).days
-    whole_days = found.days[:-1] if found.present else found.days
-    return chart(bars, _drawing(length, found.present, language), means(whole_days, found.before))
+        day = first + timedelta(days=n)
+        tick = words.number(day.day, language) if day.day in _TICKED else ""
+        bars.append(Bar(number, words.short_day(day, language), tick))
+    length = max(len(bars), (live.month_before(first, -1) - first).days)
+    earliest, _latest = _own_days(found)
+    last = first + timedelta(days=len(bars) - 1)
+    running = (last - max(first, earliest)).days + 1 if last >= earliest else 0
+    whole_days = found.days[: len(bars) - running]
+    return chart(bars, _drawing(length, running, language), means(whole_days, found.before))
 
 
-def _by_month(found: live.Cells, first: date, language: str) -> dict[str, Any]:
+def _by_month(found: live.Cells, language: str) -> dict[str, Any]:
     bars = []
+    earliest, latest = _own_days(found)
+    last = latest.replace(day=1) if found.present else date.fromisoformat(found.first_day)
     for n, number in enumerate(found.months):
-        month = live.month_before(first, 11 - n)
+        month = live.month_before(last, 11 - n)
         name, letter = words.month_and_year(month, language), words.month_letter(month, language)
         bars.append(Bar(number, name, letter, f"?month={month:%Y-%m}"))
-    return chart(bars, _drawing(12, found.present, language))
+    running = sum(earliest.replace(day=1) <= live.month_before(last, n) for n in range(12))
+    return chart(bars, _drawing(12, running, language))
 
 
 def _rows(pairs: list[tuple[str, int]], whole: int, language: str) -> list[dict[str, Any]]:
@@ -57,36 +70,64 @@ def _rows(pairs: list[tuple[str, int]], whole: int, language: str) -> list[dict[
     ]
 
 
+def _month_name(found: live.Cells, language: str) -> str:
+    """Return the name of the month shown; of two, where one runs in some programmes and the next in others."""
+    first = date.fromisoformat(found.first_day)
+    if not found.present:
+        return words.month_and_year(first, language)
+    latest = _own_days(found)[1]
+    if (latest.year, latest.month) == (first.year, first.month):
+        return words.month_name(first, language)
+    return _("%(first)s and %(second)s") % {
+        "first": words.month_name(first, language),
+        "second": words.month_name(latest, language),
+    }
+
+
+def _today(found: live.Cells, language: str) -> dict[str, str]:
+    number, (earliest, latest) = words.number(found.today, language), _own_days(found)
+    note = _("Yesterday: %(n)s.") % {"n": words.number(found.yesterday, language)}
+    if earliest < latest:
+        days = {"first": words.short_day(earliest, language), "second": words.short_day(latest, language)}
+        note = _("Each programme's own day: %(first)s to %(second)s.") % days + " " + note
+    return {"name": _("Today"), "number": number, "note": note}
+
+
+def _this_month(found: live.Cells, language: str) -> dict[str, str]:
+    number, (earliest, latest) = words.number(found.month, language), _own_days(found)
+    name = words.month_name(earliest, language)
+    if (earliest.year, earliest.month) != (latest.year, latest.month):
+        months = {"first": name, "second": words.month_name(latest, language)}
+        note = _("Each programme's own month: %(first)s or %(second)s.") % months
+        return {"name": _("This month"), "number": number, "note": note}
+    before = words.month_name(live.month_before(earliest.replace(day=1), 1), language)
+    return {
+        "name": _("%(month_name)s so far") % {"month_name": name},
+        "number": number,
+        "note": _("In %(month_name)s: %(n)s.") % {"month_name": before, "n": words.number(found.months[-2], language)},
+    }
+
+
+def _year(found: live.Cells, first: date, language: str) -> dict[str, str]:
+    number, (earliest, latest) = words.number(found.year, language), _own_days(found)
+    if found.present and earliest.year != latest.year:
+        years = {"first": str(earliest.year), "second": str(latest.year)}
+        note = _("Each programme's own year: %(first)s or %(second)s.") % years
+        return {"name": _("This year"), "number": number, "note": note}
+    year = str(first.year)
+    name = _("%(year_name)s so far") % {"year_name": year} if first.year >= earliest.year else year
+    return {"name": name, "number": number, "note": _("Each departure counted once.")}
+
+
 def _figures(found: live.Cells, first: date, language: str) -> list[dict[str, str]]:
     """Return the large numbers, each with a name and a sentence."""
-    number = partial(words.number, language=language)
-    month = words.month_name(first, language)
-    year = str(first.year)
-    running = first.year == datetime.fromisoformat(found.at).year
-    each = _("Each departure counted once.")
-    of_year = {
-        "name": _("%(year_name)s so far") % {"year_name": year} if running else year,
-        "number": number(found.year),
-        "note": each,
-    }
-    if not found.present:
-        name = words.month_and_year(first, language)
-        return [{"name": name, "number": number(found.month), "note": _("Late news may still change it.")}, of_year]
-    last = words.month_name(live.month_before(first, 1), language)
-    yesterday = [*found.before, *found.days][-2]
-    return [
-        {
-            "name": _("Today"),
-            "number": number(found.today),
-            "note": _("Yesterday: %(n)s.") % {"n": number(yesterday)},
-        },
-        {
-            "name": _("%(month_name)s so far") % {"month_name": month},
-            "number": number(found.month),
-            "note": _("In %(month_name)s: %(n)s.") % {"month_name": last, "n": number(found.months[-2])},
-        },
-        of_year,
-    ]
+    of_year = _year(found, first, language)
+    if found.present:
+        return [_today(found, language), _this_month(found, language), of_year]
+    over = live.month_before(first, -1) <= _own_days(found)[0]
+    note = _("Late news may still change it.") if over else _("This month is not over in every programme.")
+    name = words.month_and_year(first, language)
+    return [{"name": name, "number": words.number(found.month, language), "note": note}, of_year]
 
 
 def _since(found: live.Cells, language: str) -> str:
@@ -188,15 +229,16 @@ def values(found: live.Cells, language: str) -> dict[str, Any]:
         "share": words.share(rest, found.month, language),
     }
     by_day = _by_day(found, first, language)
+    earlier = live.month_before(_own_days(found)[1].replace(day=1) if found.present else first, 1)
     return {
         "position": number(found.position),
         "moment": _moment(found, language),
         "city": "" if found.programme == live.EVERYTHING else words.city(found.timezone, language),
-        "month_name": words.month_name(first, language) if found.present else words.month_and_year(first, language),
+        "month_name": _month_name(found, language),
         "present": found.present,
         "earlier": {
-            "name": words.month_and_year(live.month_before(first, 1), language),
-            "address": f"?month={live.month_before(first, 1):%Y-%m}",
+            "name": words.month_and_year(earlier, language),
+            "address": f"?month={earlier:%Y-%m}",
         },
         "later": {
             "name": words.month_and_year(live.month_before(first, -1), language),
@@ -204,7 +246,7 @@ def values(found: live.Cells, language: str) -> dict[str, Any]:
         },
         "figures": _figures(found, first, language),
         "by_day": by_day if any(found.days) else {**by_day, "peak": None},
-        "by_month": _by_month(found, first, language),
+        "by_month": _by_month(found, language),
         "month": number(found.month),
         "twelve": number(sum(found.months)),
         "today": number(found.today),
