@@ -46,8 +46,8 @@ def hang(cursor: Any) -> None:
 def door() -> Iterator[None]:
     """Open the door for one transaction and no longer than it lasts; within one that has it open, go on."""
     with transaction.atomic():
-        ((number, shown),) = bound("select pg_current_xact_id()::text, current_setting('app.door', true)")
-        proof = hmac.new(_key(), f"wayfare door {number}".encode(), hashlib.sha256).hexdigest()
+        ((this, shown),) = bound("select access_transaction(), current_setting('app.door', true)")
+        proof = hmac.new(_key(), f"wayfare door {this}".encode(), hashlib.sha256).hexdigest()
         if shown == proof:
             yield
             return

@@ -70,7 +70,8 @@ create index access_task_staff on access_task (staff) where closed_at is null;
 create table access_log (position bigint primary key, at timestamptz not null, kind text not null
   check (kind in ('look', 'approval', 'hold', 'team', 'erasure', 'session', 'invited', 'withdrawn', 'joined', 'left',
     'roles', 'confirmed', 'refused', 'office', 'ended')),
-  staff uuid, person uuid, groups text[] not null, task uuid, body text not null, tx xid8 not null, try bigint,
+  staff uuid, person uuid, groups text[] not null, task uuid, body text not null, tx xid8 not null,
+  began timestamptz not null, server timestamptz not null, try bigint,
   check (person is not null or kind not in ('look', 'approval', 'hold', 'team', 'erasure')));
 create sequence access_try;
 create index access_log_tx on access_log (tx);

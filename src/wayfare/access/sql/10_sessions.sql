@@ -23,11 +23,25 @@ set search_path = pg_catalog, public, pg_temp as $$
   select office from access_staff where id = access_actor()
 $$;
 
--- RFC 2104 over SHA-256, of this very transaction's number; compared as hashes, so that time tells nothing.
+-- Names the transaction under way, as no other transaction of this or another cluster is ever named. Its number alone
+-- does not: after a restore, a logical copy or pg_resetwal the numbers come round to stored ones. So with it go the
+-- microseconds in which the transaction began and in which its server was started.
+create function access_transaction(number xid8 default pg_current_xact_id()) returns text language sql stable
+set search_path = pg_catalog, pg_temp as $$
+  select number || ' ' || extract(epoch from now()) || ' ' || extract(epoch from pg_postmaster_start_time())
+$$;
+
+-- Whether the transaction under way wrote a row; each column as access_transaction names it. Inlined, for the index on tx.
+create function access_is_now(tx xid8, began timestamptz, server timestamptz) returns boolean language sql stable as $$
+  select tx = pg_current_xact_id_if_assigned() and began = now() and server = pg_postmaster_start_time()
+$$;
+
+-- RFC 2104 over SHA-256, of this very transaction's name; compared as hashes, so that time tells nothing.
 create function access_door_open() returns boolean language sql stable security definer
 set search_path = pg_catalog, public, pg_temp as $$
   select coalesce((select sha256(convert_to(current_setting('app.door', true), 'UTF8')) = sha256(convert_to(encode(
-    sha256(outer_pad || sha256(inner_pad || convert_to('wayfare door ' || pg_current_xact_id_if_assigned(), 'UTF8'))),
+    sha256(outer_pad || sha256(inner_pad || convert_to('wayfare door '
+      || access_transaction(pg_current_xact_id_if_assigned()), 'UTF8'))),
     'hex'), 'UTF8')) from access_door), false)
 $$;
 

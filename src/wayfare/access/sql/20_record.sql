@@ -31,7 +31,7 @@ begin
     union all select 'groups', replace(to_json(groups)::text, ', ', ',')
     union all select 'position', place::text) fields;
   insert into access_log values (place, moment, kind, staff, person, groups, task, said, pg_current_xact_id(),
-    (more->>'try')::bigint);
+    now(), pg_postmaster_start_time(), (more->>'try')::bigint);
   return place;
 end $$;
 

@@ -13,7 +13,7 @@ $$;
 
 create function access_opened(wanted uuid, wanted_group text default null) returns boolean language sql stable
 security definer set search_path = pg_catalog, public, pg_temp as $$
-  select exists (select from access_log where tx = pg_current_xact_id_if_assigned() and kind = 'look'
+  select exists (select from access_log where access_is_now(tx, began, server) and kind = 'look'
     and person = wanted and (wanted_group is null or wanted_group = any (groups)))
 $$;
 

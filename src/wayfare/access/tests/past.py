@@ -42,7 +42,9 @@ def write(history: dict[str, dict[str, int]]) -> dict[str, int]:
         for month, counts in history.items():
             found = list(months(last + 1, month, counts))
             cursor.executemany(
-                "insert into access_log values (%s, %s, %s, %s, %s, %s, %s, %s, pg_current_xact_id())", found
+                "insert into access_log values (%s, %s, %s, %s, %s, %s, %s, %s, pg_current_xact_id(), now(),"
+                " pg_postmaster_start_time())",
+                found,
             )
             last = ends[month] = last + len(found)
         return ends

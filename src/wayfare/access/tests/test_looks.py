@@ -239,7 +239,7 @@ HOSTILE = [
     "update access_log set staff = gen_random_uuid()",
     "delete from access_log",
     "truncate access_log",
-    "insert into access_log values (99, now(), 'look', gen_random_uuid(), '{person}', '{{names}}', null, '', pg_current_xact_id())",
+    "insert into access_log values (99, now(), 'look', gen_random_uuid(), '{person}', '{{names}}', null, '', pg_current_xact_id(), now(), pg_postmaster_start_time())",
     "select access_write('look', gen_random_uuid(), '{person}', '{{names}}', null, '{{}}')",
     "update access_task set approved_by = gen_random_uuid()",
     "update access_task set purpose = 'legal_duty'",

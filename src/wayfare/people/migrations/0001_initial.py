@@ -22,7 +22,7 @@ create index people_token_person on people_token (person) where person is not nu
 create table people_mark (person uuid primary key, epoch int not null, sealed bytea not null);
 create table people_search_log (id bigint generated always as identity primary key, at timestamptz not null,
   staff uuid not null, office text not null, asked int not null, found int not null, shown uuid[] not null default '{}',
-  tx xid8 not null);
+  tx xid8 not null, began timestamptz not null, server timestamptz not null);
 create index people_search_log_staff on people_search_log (staff, at);
 create table people_limits (alone boolean primary key default true check (alone), searches_a_minute int not null,
   searches_a_day int not null);

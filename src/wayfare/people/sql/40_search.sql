@@ -26,8 +26,8 @@ begin
     insert into access_notice (at, reader, about, staff)
       values (clock_timestamp(), 'data_protection_officer', 'many_searches', actor);
   end if;
-  insert into people_search_log (at, staff, office, asked, found, tx)
-    values (clock_timestamp(), actor, mine, 0, 0, pg_current_xact_id());
+  insert into people_search_log (at, staff, office, asked, found, tx, began, server)
+    values (clock_timestamp(), actor, mine, 0, 0, pg_current_xact_id(), now(), pg_postmaster_start_time());
   return (select id from people_person where case_number = wanted_case and office = mine);
 end $$;
 
@@ -37,7 +37,7 @@ declare
   search bigint;
 begin
   select max(l.id) into search from people_search_log l
-    where l.tx = pg_current_xact_id_if_assigned() and l.staff = access_actor() and l.shown = '{}';
+    where access_is_now(l.tx, l.began, l.server) and l.staff = access_actor() and l.shown = '{}';
   if search is null then perform access_refuse('not_yours'); end if;
   return search;
 end $$;

@@ -3,13 +3,13 @@
 -- What is open in this transaction, found once a statement and not once a row: people, and groups as person/group.
 create function people_open() returns uuid[] language sql stable security definer
 set search_path = pg_catalog, public, pg_temp as $$
-  select array_agg(person) from access_log where tx = pg_current_xact_id_if_assigned() and kind = 'look'
+  select array_agg(person) from access_log where access_is_now(tx, began, server) and kind = 'look'
 $$;
 
 create function people_open_groups() returns text[] language sql stable security definer
 set search_path = pg_catalog, public, pg_temp as $$
   select array_agg(person || '/' || one) from access_log cross join unnest(groups) one
-  where tx = pg_current_xact_id_if_assigned() and kind = 'look'
+  where access_is_now(tx, began, server) and kind = 'look'
 $$;
 
 create function people_opened(task uuid, wanted text[], how text) returns table (place bigint, whose uuid, key_epoch int,

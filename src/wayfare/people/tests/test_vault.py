@@ -532,7 +532,7 @@ def test_a_table_of_one_s_own_by_the_record_s_name_opens_nothing(vault, counsell
         thief.execute("grant select on pg_temp.access_log to public")
         thief.execute(
             "insert into pg_temp.access_log values (1, now(), 'look', gen_random_uuid(), %s, %s, null, '',"
-            " pg_current_xact_id())",
+            " pg_current_xact_id(), now(), pg_postmaster_start_time())",
             [person, list(GROUPS)],
         )
         for table in ("people_key", "people_sealed"):
