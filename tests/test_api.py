@@ -162,6 +162,38 @@ def test_what_is_no_object_is_rejected_in_its_place(office):
     assert [result["status"] for result in results] == ["rejected"] * 4 + ["accepted"]
 
 
+@pytest.mark.parametrize(
+    "again",
+    [', "person" :"%s"', ', "person"\n:"%s"', ', "pers\\u006fn":"%s"', ', "per\\u0073on"\t: "%s"'],
+)
+def test_a_field_named_twice_is_rejected_however_it_is_written(office, again):
+    other = "11111111-2222-4333-8444-555555555555"
+    twice = json.dumps(enrolled())[:-1] + again % other + "}"
+    assert json.loads(twice)["person"] == other, "the control: the last one would win"
+    first, second = post(office, f"[{twice}, {json.dumps(enrolled())}]".encode()).json()
+    assert (first["status"], first["field"], second["status"]) == ("rejected", "person", "accepted")
+    assert "twice" in first["reason"]
+
+
+def test_a_field_named_twice_within_facts_or_a_list_is_rejected(office):
+    facts = '"kind":"facts_corrected","facts":{"sex":1,"sex" :2}'
+    persons = '"kind":"persons_linked","persons":[[{"a":1,"a":2}]]'
+    start = json.dumps({name: enrolled()[name] for name in ("entry_id", "occurred_at", "source", "person")})[:-1]
+    answers = post(office, f"[{start},{facts}}}, {start},{persons}}}]".encode()).json()
+    assert [(one["status"], one["field"]) for one in answers] == [
+        ("rejected", "facts.sex"),
+        ("rejected", "persons.a"),
+    ]
+
+
+@pytest.mark.parametrize("nobody", ["00000000-0000-0000-0000-000000000000", "FFFFFFFF-FFFF-FFFF-FFFF-FFFFFFFFFFFF"])
+def test_nil_and_max_are_nobodys_id(office, nobody):
+    for field in ("person", "entry_id"):
+        (result,) = post(office, enrolled(**{field: nobody})).json()
+        assert (result["status"], result["field"]) == ("rejected", field)
+        assert "identifies nothing" in result["reason"]
+
+
 def test_a_field_named_twice_is_rejected_in_its_place(office):
     twice = json.dumps(enrolled())[:-1] + ', "sex": 2}'
     body = f"[{json.dumps(enrolled())}, {twice}, {json.dumps(enrolled(), indent=1)}]"

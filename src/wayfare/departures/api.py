@@ -18,18 +18,19 @@ from wayfare.access.rules import Token
 from wayfare.departures import kinds, operations
 from wayfare.departures.rules import EVIDENCE
 from wayfare.ledger.api import router
-from wayfare.ledger.rules import Refused
 
 __all__ = ["append_entries", "router"]
 ENTRIES_MAX = 10_000
 BODY_MAX = 16 * 1024 * 1024
 
-_UUID = {"type": "string", "format": "uuid"}
+_UUID = {"type": "string", "format": "uuid", "not": {"pattern": "^([0-]*|[Ff-]*)$"}}
+"""Neither nil nor max (RFC 9562)."""
 _SLUG = {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$"}
 _COUNTRY = {
     "type": "string",
     "pattern": "^[A-Z]{3}$",
-    "description": "ISO 3166-1 alpha-3, or XXA stateless, XXB refugee, XXX unspecified, UNK unknown",
+    "description": "ISO 3166-1 alpha-3; XKX Kosovo; XXA stateless; XXB, XXC refugees; XXX unspecified; GBD, GBN, GBO,"
+    " GBP, GBS, UNO, UNA as in ICAO 9303; UNK not known",
 }
 _SEX = {"enum": sorted(kinds.SEXES), "description": "ISO 5218"}
 _BIRTH = {"type": ["string", "null"], "pattern": "^[0-9]{4}(-[0-9]{2}(-[0-9]{2})?)?$"}
@@ -131,7 +132,7 @@ class _Twice:
     """Stands for a JSON object that names a field twice."""
 
     def __init__(self, name: str, entry_id: object) -> None:
-        self.refusal = Refused(name[:100], "stands twice in one object; name each field once")
+        self.refusal = kinds.twice(name)
         if isinstance(entry_id, str) and kinds.is_uuid(entry_id):
             self.refusal.entry_id = entry_id.lower()
 
@@ -146,17 +147,15 @@ def _once(pairs: list[tuple[str, Any]]) -> object:
                 return _Twice(name, value.get("entry_id"))
             seen.add(name)
     for name, inner in pairs:
-        if isinstance(inner, _Twice):
-            return _Twice(f"{name}.{inner.refusal.field}", value.get("entry_id"))
+        if found := _twice_in(inner):
+            return _Twice(f"{name}.{found.refusal.field}", value.get("entry_id"))
     return value
 
 
-def _names(value: object) -> int:
-    """Count the names of an entry's fields, its facts' included."""
-    if not isinstance(value, dict):
-        return 0
-    facts = value.get("facts")
-    return len(value) + (len(facts) if isinstance(facts, dict) else 0)
+def _twice_in(value: object) -> _Twice | None:
+    if isinstance(value, list):
+        return next(filter(None, map(_twice_in, value)), None)
+    return value if isinstance(value, _Twice) else None
 
 
 def decode(body: bytes) -> list[object]:
@@ -171,9 +170,8 @@ def decode(body: bytes) -> list[object]:
     values: list[object] = value if isinstance(value, list) else [value]
     if len(values) > ENTRIES_MAX:
         raise Problem("too_many_entries", f"Send at most {ENTRIES_MAX:,} entries in one request; divide the list.")
-    if body.count(b'":') == sum(map(_names, values)):
+    if kinds.surely_once(body, values):
         return values
-    # A field named twice, or merely spaces or quotation marks: look closely.
     try:
         value = json.loads(body, object_pairs_hook=_once)
     except (ValueError, RecursionError):

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
 import click
-import orjson
 from django.db import transaction
 
-from wayfare.departures import operations, queries
+from wayfare.departures import kinds, operations, queries
 from wayfare.departures.rules import EVIDENCE
 from wayfare.ledger.rules import Refused
 
@@ -50,13 +50,22 @@ def list_(as_json: bool) -> None:
         click.echo(f"{one['key']}\t{one['country']}\t{one['timezone']}\t{one['counts_from']}\t{one['title']}")
 
 
-def _read_programmes(file: Path) -> list[dict[str, Any]]:
+def _decoded(file: Path) -> object:
     try:
-        rows = orjson.loads(file.read_bytes().removeprefix(b"\xef\xbb\xbf"))
+        text = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+        return json.loads(text.decode("utf-8-sig"), object_pairs_hook=kinds.once)
     except OSError as problem:
         raise click.UsageError(f"{file}: {problem.strerror}; name a readable JSON file") from None
-    except orjson.JSONDecodeError as problem:
+    except Refused as refusal:
+        raise click.UsageError(f"{file}: {refusal}") from None
+    except (ValueError, RecursionError) as problem:
         raise click.UsageError(f"{file}: is not JSON ({problem}); it should hold a list of programmes") from None
+
+
+def _read_programmes(file: Path) -> list[dict[str, Any]]:
+    rows = _decoded(file)
+    if isinstance(rows, dict) and rows.keys() == {"programmes"}:  # what `programme list --json` prints
+        rows = rows["programmes"]
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise click.UsageError(f'{file}: is not a list of objects; write [{{"key": …}}, …]')
     for number, row in enumerate(rows, 1):
@@ -72,7 +81,10 @@ def _read_programmes(file: Path) -> list[dict[str, Any]]:
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on the last line.")
 def import_(file: Path, as_json: bool) -> None:
-    """Configure the programmes of a JSON list, all or none. The same again changes nothing."""
+    """Configure the programmes of a JSON list, all or none. The same again changes nothing.
+
+    FILE is as `programme list --json` prints it, or the bare list; - is standard input.
+    """
     rows = _read_programmes(file)
     try:
         with transaction.atomic():

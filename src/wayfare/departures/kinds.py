@@ -7,19 +7,17 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from datetime import date
 from typing import Any, NamedTuple
 
 import orjson
-import pycountry
 
 from wayfare.departures.rules import EVIDENCE
-from wayfare.ledger.rules import EARLIEST_US, Entry, Kind, Refused, instant_us, make_entry
+from wayfare.ledger import countries
+from wayfare.ledger.rules import EARLIEST_US, NO_IDS, Entry, Kind, Refused, instant_us, make_entry
 
-COUNTRIES = frozenset(country.alpha_3 for country in pycountry.countries)
-NATIONALITIES = COUNTRIES | {"XXA", "XXB", "XXX", "UNK"}
-"""ISO 3166-1 alpha-3, with stateless, refugee and unspecified as ICAO 9303 part 3 section 5 codes them, and unknown."""
 ASSISTANCE = ("cash", "in_kind_before", "reintegration")
 SEXES = frozenset({0, 1, 2, 9})
 """ISO 5218."""
@@ -43,7 +41,11 @@ _is_slug = _SLUG.fullmatch
 def _uuid(value: Any) -> str:
     if not isinstance(value, str) or not _is_uuid(value):
         raise ValueError("is not a UUID; write it as 8-4-4-4-12 hexadecimal digits")
-    return value.lower()
+    lower: str = value.lower()
+    if lower in NO_IDS:
+        which = "nil" if lower[0] == "0" else "max"
+        raise ValueError(f"is the {which} UUID, which identifies nothing; give each its own UUID")
+    return lower
 
 
 _good_slugs: set[str] = set()
@@ -65,13 +67,17 @@ def is_slug(value: str) -> bool:
 
 
 def is_uuid(value: str) -> bool:
-    """Tell whether a text is a UUID as entries have it."""
-    return _UUID.fullmatch(value) is not None
+    """Tell whether a text is a UUID as entries have it: not nil, not max."""
+    return _UUID.fullmatch(value) is not None and value.lower() not in NO_IDS
 
 
 def _country(value: Any) -> str:
-    if not isinstance(value, str) or value not in NATIONALITIES:
-        raise ValueError("is not an ISO 3166-1 alpha-3 code in capitals, nor XXA, XXB, XXX or UNK")
+    if not isinstance(value, str) or value not in countries.CODES:
+        others = ", ".join(countries.OF_DOCUMENTS)
+        raise ValueError(
+            "is not an ISO 3166-1 alpha-3 code in capitals, nor XKX, "
+            f"{others} or {countries.NOT_KNOWN} (not known){countries.mend(value)}"
+        )
     return value
 
 
@@ -248,7 +254,7 @@ def parse(raw: object, *, programmes: Collection[str], latest_us: int) -> Entry:
         return _read(raw, kind, form, programmes, latest_us)
     except Refused as refusal:
         given = raw.get("entry_id")
-        if isinstance(given, str) and _UUID.fullmatch(given):
+        if isinstance(given, str) and is_uuid(given):
             refusal.entry_id = given.lower()
         raise
 
@@ -288,18 +294,45 @@ def _read(raw: dict[str, Any], kind: str, form: Form, programmes: Collection[str
     return make_entry(at, subject, other, clean)
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    seen: set[str] = set()
-    for name, _ in pairs:
-        if name in seen:
-            raise Refused(name[:100], "stands twice in one object; name each field once")
-        seen.add(name)
-    return dict(pairs)
+_BLANKS = b" \t\n\r"
+
+
+def surely_once(text: bytes, value: object) -> bool:
+    """Tell, cheaply, that a JSON text names no field twice in one object; False means that it may.
+
+    `value` is the text decoded: an entry, or a list of entries. Each name that is written is followed by a quotation
+    mark, perhaps blanks (RFC 8259, section 2), and a colon: without blanks the text has at least one `":` a name.
+    `value` has at most one name for each that is written. So if the two numbers are equal, none was lost. Whatever
+    else is in the text, such as a string that begins with a colon, only raises the first.
+    """
+    names = sum(map(_names, value)) if isinstance(value, list) else _names(value)
+    return text.translate(None, _BLANKS).count(b'":') == names
+
+
+def _names(value: object) -> int:
+    """Count the names of an entry's fields, its facts' included."""
+    if not isinstance(value, dict):
+        return 0
+    facts = value.get("facts")
+    return len(value) + len(facts) if isinstance(facts, dict) else len(value)
+
+
+def twice(name: str) -> Refused:
+    """Return the refusal of a JSON object that names a field twice (RFC 8785, section 3.1)."""
+    return Refused(name[:100], "stands twice in one object; name each field once")
+
+
+def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Build a JSON object, for `json.loads(object_pairs_hook=…)`. Raises: Refused, if it names a field twice."""
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        raise twice(next(name for name, times in Counter(name for name, _ in pairs).items() if times > 1))
+    return value
 
 
 def _look_closely(line: bytes) -> None:
     try:
-        json.loads(line, object_pairs_hook=_once)
+        json.loads(line, object_pairs_hook=once)
     except Refused:
         raise
     except (ValueError, RecursionError):
@@ -321,10 +354,8 @@ def decode(line: bytes) -> object:
         except UnicodeDecodeError:
             raise Refused("entry", "is not UTF-8 text; export it as UTF-8") from None
         raise Refused("entry", f"is not JSON ({problem.msg}, character {problem.pos + 1})") from None
-    if isinstance(value, dict):
-        names = len(value) + (len(value["facts"]) if isinstance(value.get("facts"), dict) else 0)
-        if line.count(b'":') != names:  # a field named twice, or merely spaces or quotation marks: look closely
-            _look_closely(line)
+    if not surely_once(line, value):
+        _look_closely(line)
     return value
 
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from django.db import models
+
+NIL, MAX = UUID(int=0), UUID(int=2**128 - 1)
 
 
 class LedgerEntry(models.Model):
@@ -24,6 +28,15 @@ class LedgerEntry(models.Model):
         indexes = (
             models.Index(fields=["subject"], name="ledger_entry_subject"),
             models.Index(fields=["object"], name="ledger_entry_object", condition=models.Q(object__isnull=False)),
+        )
+        constraints = (  # NO_IDS of `rules.py`, whatever room an entry comes from
+            models.CheckConstraint(
+                name="ledger_entry_ids",
+                condition=models.Q(
+                    *(models.Q((f"{name}__gt", NIL), (f"{name}__lt", MAX)) for name in ("entry_id", "subject")),
+                    models.Q(object__isnull=True) | models.Q(object__gt=NIL, object__lt=MAX),
+                ),
+            ),
         )
 
 

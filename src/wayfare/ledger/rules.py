@@ -27,6 +27,10 @@ _INSTANT = re.compile(
 EARLIEST_US = (datetime(1900, 1, 1, tzinfo=UTC) - EPOCH) // MICROSECOND
 """Before 1900 civil time was local mean time almost everywhere; no departure is that old."""
 
+NO_IDS = frozenset({"00000000-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-ffff-ffffffffffff"})
+"""The nil and the max UUID (RFC 9562, sections 5.9 and 5.10): software writes them for "none", so they identify
+nothing. Five people entered as nil would become one. A constraint of the ledger's table refuses them too."""
+
 
 class Refused(ValueError):
     """An entry that the ledger does not take: `field` names the place, `reason` the problem and the mend."""

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 
 from wayfare.departures import operations, queries
 from wayfare.departures.files_cli import export, import_
@@ -415,3 +415,50 @@ def test_export_that_cannot_be_written_says_so(tmp_path):
     assert (result.exit_code, "disk is full" in result.stderr) == (2, True)
     result = CliRunner().invoke(export, [str(tmp_path / "nowhere" / "x.jsonl")])
     assert result.exit_code == 2
+
+
+NIL = "00000000-0000-0000-0000-000000000000"
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "csv", "parquet"])
+def test_five_people_entered_as_nil_do_not_become_one(tmp_path, suffix):
+    entries = [
+        one | {"person": NIL}
+        for n in range(5)
+        for one in history(f"person {n}")
+        if one["kind"] in ("enrolled", "departure_registered")
+    ]
+    file = tmp_path / f"a.{suffix}"
+    if suffix == "jsonl":
+        jsonl(file, entries)
+    elif suffix == "csv":
+        file.write_text(csv_text(table_rows(entries)))
+    else:
+        parquet(file, table_rows(entries))
+    summary = run(file, "--rejects", tmp_path / "rejects", code=1)
+    assert (summary["accepted"], summary["rejected"]) == (0, 10)
+    assert {(one["field"], one["reason"]) for one in rejected(tmp_path / "rejects")} == {
+        ("person", "is the nil UUID, which identifies nothing; give each its own UUID")
+    }
+
+
+def test_nil_as_bytes_in_a_parquet_is_no_id_either(tmp_path):
+    rows = [one | {"person": bytes(16)} for one in table_rows(history()[9:10])]
+    parquet(tmp_path / "a.parquet", rows)
+    assert run(tmp_path / "a.parquet", code=1)["rejected"] == 1
+
+
+@pytest.mark.parametrize("column", ["entry_id", "subject", "object"])
+@pytest.mark.parametrize("nobody", [NIL, "ffffffff-ffff-ffff-ffff-ffffffffffff"])
+def test_the_ledgers_table_takes_neither_nil_nor_max(column, nobody, tmp_path, monkeypatch):
+    """Whatever room wrote the entry; with the reader's guard taken away the table still refuses."""
+    monkeypatch.setattr("wayfare.departures.kinds.NO_IDS", frozenset())
+    linked = entry("x", "persons_linked", persons=[uid(1), uid(2)])
+    raw = {
+        "entry_id": linked | {"entry_id": nobody},
+        "subject": linked | {"persons": [nobody, uid(2)]},
+        "object": linked | {"persons": [uid(1), nobody]},
+    }[column]
+    with pytest.raises(IntegrityError, match="ledger_entry_ids"), transaction.atomic():
+        operations.record([raw])
+    assert operations.record([linked])[0].status == "accepted"

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import copy
+import itertools
+import json
+import random
+import string
 import uuid
+from collections.abc import Iterator
 from typing import Any
 
 import orjson
+import pycountry
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wayfare.departures import kinds
@@ -153,6 +159,49 @@ def test_a_bad_value_is_refused_by_name(kind, field, value):
     assert refused.value.reason
 
 
+ADDED = "XKX XXA XXB XXC XXX GBD GBN GBO GBP GBS UNO UNA UNK"
+"""`counting.md`: what stands beside ISO 3166-1 alpha-3 as a nationality or a destination."""
+NO_CODES = ["RKS", "D", "XK", "XKK", "KOS", "EUE", "XOM", "XPO", "UNM", "GBR ", "gbr", "GB", "ZZZ", "EU", "", None, 4]
+
+
+def test_the_codes_are_those_of_the_design():
+    iso = {country.alpha_3 for country in pycountry.countries}
+    taken = {code for code in map("".join, itertools.product(string.ascii_uppercase, repeat=3)) if accepted(code)}
+    assert taken == iso | set(ADDED.split())
+    assert len(iso) == 249
+
+
+def accepted(code: object) -> bool:
+    """Tell whether a code is taken in each of the four places where one stands; all four must agree."""
+    answers = set()
+    for raw in (
+        good("enrolled") | {"nationality": code},
+        good("facts_corrected") | {"facts": {"nationality": code}},
+        good("departure_registered") | {"destination": code},
+        good("departure_corrected") | {"facts": {"destination": code}},
+    ):
+        try:
+            parse(raw)
+            answers.add(True)
+        except Refused as refused:
+            assert refused.field.removeprefix("facts.") in ("nationality", "destination")
+            answers.add(False)
+    (answer,) = answers
+    return answer
+
+
+@pytest.mark.parametrize("code", NO_CODES)
+def test_other_codes_are_refused(code):
+    assert not accepted(code)
+
+
+@pytest.mark.parametrize(("printed", "ours"), [("RKS", "XKX"), ("D", "DEU")])
+def test_the_ledger_maps_no_code_of_a_document_but_says_what_to_write(printed, ours):
+    with pytest.raises(Refused, match=f"write {ours} for what documents print as {printed}"):
+        parse(good("enrolled") | {"nationality": printed})
+    assert parse(good("enrolled") | {"nationality": "UNK"}).data["nationality"] == "UNK", "not known, not Kosovo"
+
+
 @pytest.mark.parametrize(
     ("facts", "field"),
     [({"sex": 5}, "facts.sex"), ({"destination": "GEO"}, "facts.destination"), ({"name": "N"}, "facts.name")],
@@ -210,3 +259,143 @@ def test_whatever_comes_is_taken_or_refused(kind, data):
         assert refused.reason
     else:
         assert entry.kind in kinds.FORMS
+
+
+def ids(value: object, path: str = "") -> Iterator[str]:
+    """Yield the paths of all ids within an entry."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from ids(inner, f"{path}{name}.")
+    elif isinstance(value, list):
+        for n, inner in enumerate(value):
+            yield from ids(inner, f"{path}{n}.")
+    elif isinstance(value, str) and kinds.is_uuid(value):
+        yield path[:-1]
+
+
+def with_id(raw: dict[str, Any], path: str, value: str) -> dict[str, Any]:
+    name, _, at = path.partition(".")
+    if at:
+        raw[name][int(at)] = value
+    else:
+        raw[name] = value
+    return raw
+
+
+NO_ID = {"nil": "0" * 32, "max": "f" * 32, "max in capitals": "F" * 32}
+
+
+@pytest.mark.parametrize("which", NO_ID)
+@pytest.mark.parametrize(("kind", "path"), [(kind, path) for kind in GOOD for path in ids(good(kind))])
+def test_nil_and_max_are_no_ids_anywhere(kind, path, which, monkeypatch):
+    """RFC 9562: what software writes for "none" is nobody, or five people would be one."""
+    text = str(uuid.UUID(NO_ID[which]))
+    raw = with_id(good(kind), path, text.upper() if "capitals" in which else text)
+    with pytest.raises(Refused) as refused:
+        parse(raw)
+    assert refused.value.field == path.partition(".")[0]
+    assert f"the {which[:3]} UUID" in refused.value.reason
+    assert refused.value.entry_id == (None if path == "entry_id" else A)
+    monkeypatch.setattr(kinds, "NO_IDS", frozenset())  # the control: without the guard it is taken
+    parse(raw)
+
+
+def test_ids_are_found_in_every_kind_of_entry():
+    assert {kind: sorted(ids(good(kind)))[0] for kind in GOOD}.keys() == kinds.FORMS.keys()
+    assert sum(len(list(ids(good(kind)))) for kind in GOOD) == 22
+
+
+# A field named twice, however it is written. The independent detector is Python's own reader of JSON, which shares
+# nothing with the count that decides whether to look closely.
+
+BLANK = st.text(" \t\r\n", max_size=2)
+SHORT = st.text(st.sampled_from('abk:"\\ ,{}[]é\u2028'), max_size=4)
+NAME = st.sampled_from(["person", "facts", "kind", "entry_id", "a", ""]) | SHORT
+
+
+def written(text: str, escapes: Iterator[int]) -> str:
+    """Write a JSON string, some of its characters escaped though they need not be."""
+    plain = json.dumps(text, ensure_ascii=False)[1:-1]
+    if "\\" in plain or not text:
+        return f'"{plain}"'
+    return '"' + "".join(f"\\u{ord(c):04x}" if next(escapes) == 0 else c for c in text) + '"'
+
+
+@st.composite
+def json_text(draw: st.DrawFn, depth: int = 2) -> str:
+    """Draw a JSON text by hand: blanks anywhere, escapes anywhere, names that repeat."""
+    chance = iter(draw(st.lists(st.integers(0, 3), min_size=12, max_size=12)) * 400)
+    leaf: st.SearchStrategy[str] = SHORT.map(lambda text: written(text, chance)) | st.sampled_from(
+        ["1", "null", "[]", "{}", '":"', '"\\":"']
+    )
+
+    def value(level: int) -> str:
+        if level == 0 or draw(st.integers(0, 2)):
+            return draw(leaf)
+        if draw(st.booleans()):
+            return "[" + ",".join(value(level - 1) for _ in range(draw(st.integers(0, 3)))) + "]"
+        return obj(level - 1)
+
+    def obj(level: int) -> str:
+        names = draw(st.lists(NAME, max_size=5))
+        pairs = [f"{draw(BLANK)}{written(name, chance)}{draw(BLANK)}:{draw(BLANK)}{value(level)}" for name in names]
+        return "{" + ",".join(pairs) + draw(BLANK) + "}"
+
+    return obj(depth)
+
+
+def says_twice(text: str) -> bool:
+    """Tell whether any object of a JSON text names a field twice."""
+    found = []
+
+    def hook(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found.append(len({name for name, _ in pairs}) != len(pairs))
+        return dict(pairs)
+
+    json.loads(text, object_pairs_hook=hook)
+    return any(found)
+
+
+def refuses_twice(text: str) -> bool:
+    try:
+        kinds.decode(text.encode())
+    except Refused as refused:
+        assert "twice" in refused.reason
+        return True
+    return False
+
+
+@settings(max_examples=1_500, deadline=None)
+@given(json_text())
+def test_a_field_named_twice_is_found_however_it_is_written(text):
+    assert refuses_twice(text) == says_twice(text)
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.lists(json_text(), max_size=3), BLANK)
+def test_a_field_named_twice_is_found_in_a_list_of_the_api(texts, blank):
+    from wayfare.departures.api import decode
+
+    body = f"[{','.join(text + blank for text in texts)}]".encode()
+    for text, read in zip(texts, decode(body), strict=True):
+        assert isinstance(read, Refused) == says_twice(text)
+
+
+def random_line(chance: random.Random) -> str:
+    """An entry as anybody's program might write it, one field twice in about half of the lines."""
+    pairs = list(good(chance.choice(sorted(GOOD))).items())
+    if chance.random() < 0.5:
+        pairs.append(chance.choice(pairs))
+    chance.shuffle(pairs)
+    escapes = iter(lambda: chance.randrange(12), -1)
+    blanks = lambda: chance.choice([*[""] * 20, " ", "\t", " \r "])  # noqa: E731
+    return "{" + ",".join(f"{written(n, escapes)}{blanks()}:{blanks()}{json.dumps(v)}" for n, v in pairs) + "}"
+
+
+def test_of_twenty_thousand_random_lines_none_slips_by(monkeypatch):
+    chance = random.Random(20_261_127)
+    lines = [random_line(chance) for _ in range(20_000)]
+    assert sum(map(says_twice, lines)) > 9_000
+    assert all(refuses_twice(line) == says_twice(line) for line in lines)
+    monkeypatch.setattr(kinds, "_BLANKS", b"")  # the control: counting `":` alone lets thousands by
+    assert sum(says_twice(line) and not refuses_twice(line) for line in lines) > 2_000
