@@ -11,17 +11,20 @@ from typing import NamedTuple
 
 import pycountry
 
+from wayfare.ledger.countries import COUNTRIES
+
 CAPITALS = {
     "AUS": "Australia/Sydney",
     "BRA": "America/Sao_Paulo",
     "CAN": "America/Toronto",
     "RUS": "Europe/Moscow",
     "UKR": "Europe/Kyiv",
-    "UNK": "Etc/UTC",
-    "XXA": "Etc/UTC",
     "XKX": "Europe/Belgrade",
 }
-"""Where the tz database's first zone of a country is not that of its capital."""
+"""Where the tz database's first zone of a country is not that of its capital, or it lists none."""
+WITHOUT_COUNTRY = "CHE"
+"""The country of a programme for figures whose country of departure is not published: that of UNHCR's seat, who
+published them. A programme must have one."""
 
 
 class Corridor(NamedTuple):
@@ -84,17 +87,24 @@ def timezone_of(country: str) -> str:
     return _zones().get(known.alpha_2, "Etc/UTC") if known else "Etc/UTC"
 
 
+def _title(country: str) -> str:
+    known = pycountry.countries.get(alpha_3=country)
+    return (
+        known.name
+        if known
+        else {"XKX": "Kosovo", "XXA": "a country not given (stateless people)"}.get(country, "a country not known")
+    )
+
+
 def programmes(corridors: Iterable[Corridor]) -> list[dict[str, str]]:
     """Return the configuration of one programme a country of departure."""
     found = []
     for country in sorted({c.departed_from for c in corridors}):
-        known = pycountry.countries.get(alpha_3=country)
-        name = known.name if known else {"XXA": "stateless"}.get(country, "unknown")
         found.append(
             {
                 "key": country.lower(),
-                "title": f"Return from {name}",
-                "country": country,
+                "title": f"Return from {_title(country)}",
+                "country": country if country in COUNTRIES else WITHOUT_COUNTRY,
                 "timezone": timezone_of(country),
                 "counts_from": "boarding_pass",
             }

@@ -10,6 +10,7 @@ from django.db import connection, transaction
 
 from wayfare.departures import kinds, projection, queries
 from wayfare.departures.rules import EVIDENCE, Programme
+from wayfare.ledger import countries
 from wayfare.ledger import operations as ledger
 from wayfare.ledger.rules import EPOCH, MICROSECOND, Entry, Refused, Result
 
@@ -58,8 +59,9 @@ def add_programme(key: str, title: str, country: str, timezone: str, counts_from
         raise Refused("key", f"{key!r} is not a slug; use letters, digits, hyphen and underscore")
     if not title.strip() or len(title) > kinds.TEXT_LIMIT:
         raise Refused("title", f"is not a text of 1 to {kinds.TEXT_LIMIT} characters")
-    if country not in kinds.NATIONALITIES:
-        raise Refused("country", f"{country!r} is not an ISO 3166-1 alpha-3 code in capitals")
+    if country not in countries.COUNTRIES:
+        problem = f"{country!r} is not an ISO 3166-1 alpha-3 code in capitals, nor XKX (Kosovo)"
+        raise Refused("country", problem + countries.mend(country))
     if timezone not in available_timezones():
         raise Refused("timezone", f"{timezone!r} is not an IANA time zone such as Europe/Paris")
     if counts_from not in EVIDENCE:

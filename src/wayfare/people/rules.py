@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import orjson
-import pycountry
 
 from wayfare.access.purposes import GROUPS
+from wayfare.ledger import countries
 from wayfare.ledger.rules import Refused
 from wayfare.people.births import Birth, coded, read_birth
 from wayfare.people.fields import Reader, canonical, whole
@@ -32,10 +32,9 @@ SEEN = ("original", "copy", "told")
 NOTE_LIMIT = 4_000
 GROUP_LIMIT = 64_000
 """The canonical JSON of a group, in bytes."""
-_COUNTRIES = frozenset(country.alpha_3 for country in pycountry.countries) | {"XXA", "XXB", "XXX", "XOM", "UNO"}
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?", re.ASCII)
 _LANGUAGE_MEND = "a language's tag (BCP 47); write ar, fr, ku-Arab, pt-BR"
-_COUNTRY = re.compile(r"[A-Z]{3}", re.ASCII)
+_COUNTRY = re.compile(r"[A-Z]{3}|D", re.ASCII)
 _CASE = re.compile(r"[0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{4}", re.ASCII)
 
 
@@ -64,7 +63,7 @@ class Document(NamedTuple):
     kind: str
     seen: str
     country: str | None = None
-    """ISO 3166-1 alpha-3, or ICAO 9303's codes for organisations and the stateless."""
+    """Whose document it is: ISO 3166-1 alpha-3, `XKX`, or an ICAO 9303 code; written as printed, kept as ours."""
     number: str | None = None
     valid_from: str | None = None
     valid_until: str | None = None
@@ -107,7 +106,8 @@ def _contact(reader: Reader) -> Contact:
 def _document(reader: Reader) -> Document:
     kind, seen = reader.one_of("kind", DOCUMENTS), reader.one_of("seen", SEEN)
     country = reader.matching("country", _COUNTRY, "three capital letters (ISO 3166-1 alpha-3)")
-    if country is not None and country not in _COUNTRIES:
+    country = None if country is None else countries.of_document(country)
+    if country is not None and country not in countries.ISSUERS:
         raise reader.refuse("country", f"{country!r} is no country's code (ISO 3166-1 alpha-3, or ICAO 9303)")
     valid_from, valid_until = reader.day("valid_from"), reader.day("valid_until")
     if valid_from is not None and valid_until is not None and valid_until < valid_from:

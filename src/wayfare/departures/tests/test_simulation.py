@@ -15,6 +15,7 @@ import pytest
 
 from wayfare.departures import figures as figures_
 from wayfare.departures import kinds, rules, simulation
+from wayfare.ledger import countries
 from wayfare.ledger.rules import instant_us
 
 LATEST = instant_us("2026-11-25T00:00:00Z")
@@ -101,7 +102,7 @@ def test_every_airport_is_a_place_and_its_country_a_country():
     airports = figures_.airports()
     assert len(airports) > 140
     for country, place in airports.items():
-        assert country in kinds.COUNTRIES
+        assert country in countries.COUNTRIES
         assert kinds._place(place) == place
     assert len(set(airports.values())) == len(airports)
 
@@ -179,5 +180,15 @@ def test_every_country_of_departure_has_a_time_zone():
     figures = simulation.read_figures(REAL if REAL.exists() else None)
     for programme in simulation.programmes(figures.corridors):
         assert programme["timezone"]
-        assert programme["country"] in kinds.NATIONALITIES
+        assert programme["country"] in countries.COUNTRIES
     assert orjson.loads(orjson.dumps(simulation.programmes(figures.corridors)))
+
+
+def test_a_programme_has_a_country_also_where_the_figures_have_none():
+    made = {
+        one["key"]: one
+        for one in simulation.programmes([simulation.Corridor(2024, left, "AFG", 1) for left in ("UNK", "XKX", "FRA")])
+    }
+    assert {key: one["country"] for key, one in made.items()} == {"unk": "CHE", "xkx": "XKX", "fra": "FRA"}
+    assert (made["xkx"]["title"], made["xkx"]["timezone"]) == ("Return from Kosovo", "Europe/Belgrade")
+    assert made["unk"]["timezone"] == "Etc/UTC"

@@ -23,11 +23,21 @@ def country_name(code: str, language: str) -> str:
         special = {
             "XXA": _("Stateless"),
             "XXB": _("Refugee, country not given"),
+            "XXC": _("Refugee (other), country not given"),
             "XXX": _("Country not given"),
+            "GBD": _("British Overseas Territories citizen"),
+            "GBN": _("British National (Overseas)"),
+            "GBO": _("British Overseas citizen"),
+            "GBP": _("British protected person"),
+            "GBS": _("British subject"),
+            "UNO": _("United Nations"),
+            "UNA": _("United Nations agency"),
             "UNK": _("Not known"),
         }
     if code in special:
         return special[code]
+    if code == "XKX":
+        return str(locale(language).territories["XK"])
     known = pycountry.countries.get(alpha_3=code)
     return str(locale(language).territories.get(known.alpha_2, known.name)) if known else code
 

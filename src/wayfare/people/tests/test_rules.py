@@ -287,3 +287,20 @@ def test_case_numbers_are_read_as_they_are_said(chance):
 def test_what_is_no_case_number():
     assert [rules.case_number_in(text) for text in ("", "Maria", "0000-000U", "0000-00000")] == [None] * 4
     assert USES[0] == "used"
+
+
+@pytest.mark.parametrize(
+    ("printed", "kept"),
+    [("UNK", "XKX"), ("RKS", "XKX"), ("XKX", "XKX"), ("D", "DEU"), ("DEU", "DEU"), ("XXC", "XXC"), ("GBN", "GBN")],
+)
+def test_the_country_of_a_document_is_read_as_documents_print_it(printed, kept):
+    value = read_group("documents", {"documents": [{"kind": "passport", "seen": "copy", "country": printed}]})
+    assert isinstance(value, rules.Documents)
+    assert [document.country for document in value.documents] == [kept]
+    assert stored_group("documents", write_group(value)) == value
+
+
+@pytest.mark.parametrize("wrong", ["KOS", "UNM", "DE", "F", "d", "ZZZ"])
+def test_no_other_code_is_mapped(wrong):
+    data = {"documents": [{"kind": "passport", "seen": "copy", "country": wrong}]}
+    assert refused("documents", data) == "documents.documents[0].country"
