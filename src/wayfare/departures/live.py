@@ -233,10 +233,10 @@ def overview(now: datetime) -> tuple[int, list[Line]]:
                 "select id, today, month, month + earlier from unnest(%s::int[], %s::date[]) as p (id, now),"
                 " lateral (select coalesce(sum(departures), 0)::bigint as month,"
                 " coalesce(sum(departures) filter (where day = now), 0)::bigint as today from departures_daycell"
-                " where programme_id = id and day between date_trunc('month', now)::date and now) of_month,"
+                " where programme_id = id and day between date_trunc('month', now::timestamp)::date and now) of_month,"
                 " lateral (select coalesce(sum(departures), 0)::bigint as earlier from departures_monthcell"
-                " where programme_id = id and month >= date_trunc('year', now)::date"
-                " and month < date_trunc('month', now)::date) of_year",
+                " where programme_id = id and month >= date_trunc('year', now::timestamp)::date"
+                " and month < date_trunc('month', now::timestamp)::date) of_year",
                 [list(ids.values()), days],
             )
             found = {id_: numbers for id_, *numbers in cursor.fetchall()}

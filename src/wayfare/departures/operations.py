@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
-from zoneinfo import available_timezones
 
 from django.db import connection, transaction
 
 from wayfare.departures import kinds, projection, queries
 from wayfare.departures.rules import EVIDENCE, Programme
-from wayfare.ledger import countries
+from wayfare.ledger import countries, zones
 from wayfare.ledger import operations as ledger
 from wayfare.ledger.rules import EPOCH, MICROSECOND, Entry, Refused, Result
 
@@ -62,8 +61,7 @@ def add_programme(key: str, title: str, country: str, timezone: str, counts_from
     if country not in countries.COUNTRIES:
         problem = f"{country!r} is not an ISO 3166-1 alpha-3 code in capitals, nor XKX (Kosovo)"
         raise Refused("country", problem + countries.mend(country))
-    if timezone not in available_timezones():
-        raise Refused("timezone", f"{timezone!r} is not an IANA time zone such as Europe/Paris")
+    zones.check(timezone)
     if counts_from not in EVIDENCE:
         raise Refused("counts_from", f"{counts_from!r} is not a kind of evidence; one of " + ", ".join(EVIDENCE))
     wanted = Programme(key, country, timezone, counts_from, title)

@@ -96,6 +96,7 @@ class Spark:
             "spark.ui.enabled": "false",
             "spark.ui.showConsoleProgress": "false",
             "spark.sql.session.timeZone": "UTC",
+            "spark.executorEnv.PYTHONTZPATH": "",
             "spark.driver.memory": settings.SPARK_MEMORY,
             "spark.sql.execution.arrow.pyspark.enabled": "true",
         }.items():

@@ -7,7 +7,6 @@ import secrets
 from collections.abc import Collection
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
-from zoneinfo import available_timezones
 
 from django.conf import settings
 from django.contrib.auth import hashers, password_validation
@@ -22,6 +21,7 @@ from wayfare.access.signin import keys, queries, rules, totp
 from wayfare.access.signin.passkeys import Assertion, NewPasskey
 from wayfare.access.signin.rules import NotProved
 from wayfare.access.statements import called, done, rows
+from wayfare.ledger import zones
 from wayfare.ledger.rules import Refused
 
 _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]+\.[^@\s.]+")
@@ -379,8 +379,7 @@ def set_office(id: str, name: str, timezone: str, *, by: str | None) -> None:  #
     name = rules.plain(name)
     if not 1 <= len(name) <= 100:
         raise Refused("name", "is missing or longer than 100 characters; write it as people call the office")
-    if timezone not in available_timezones():
-        raise Refused("timezone", f"{timezone!r} is none; write it like Europe/Paris")
+    zones.check(timezone)
     try:
         access.set_office(id, name, timezone, by=by)
     except Refused as refusal:

@@ -1,0 +1,159 @@
+"""Days are those of the locked package `tzdata`, in every process, whatever the system's time-zone files say."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import zoneinfo
+from collections.abc import Callable
+from importlib import resources
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.db import connections
+
+from wayfare.departures import operations, rules
+from wayfare.ledger import zones
+from wayfare.ledger.rules import Refused, instant_us
+from wayfare.site.testing import spark_is_here
+from wayfare.statistics import civil
+
+CASABLANCA = "Africa/Casablanca"
+EXIT = "2026-10-31T23:30:00Z"
+PERSON, DEPARTURE = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"
+ENTRIES = (
+    {"kind": "enrolled", "person": PERSON, "programme": "rabat", "nationality": "GIN", "sex": 1, "birth_date": None},
+    {
+        "kind": "departure_registered",
+        "departure": DEPARTURE,
+        "person": PERSON,
+        "programme": "rabat",
+        "destination": "GIN",
+        "assistance": [],
+    },
+    {"kind": "departure_confirmed", "departure": DEPARTURE, "evidence": "exit_stamp"},
+)
+COUNTED = b"month,departures\n2026-10,1\n"
+"""Morocco is at UTC since September 2026 (tzdata 2026f); by older files the exit is at 00:30 on 1 November."""
+ENGINES = ("live", "duckdb", *(["spark"] if spark_is_here() else []))
+
+
+def doctored(folder: Path) -> Path:
+    """Return a folder of time-zone files in which Casablanca's clock is Kiritimati's, 14 hours ahead."""
+    shutil.copytree(str(resources.files("tzdata") / "zoneinfo"), folder)
+    shutil.copy(folder / "Pacific" / "Kiritimati", folder / "Africa" / "Casablanca")
+    return folder
+
+
+def without_the_reset(folder: Path) -> Path:
+    """Return a folder to import Wayfare from, the same but for the lines that choose the source of the zones."""
+    package = Path(operations.__file__).parents[1]
+    (folder / "wayfare").mkdir(parents=True)
+    for path in package.iterdir():
+        if path.name != "__init__.py":
+            (folder / "wayfare" / path.name).symlink_to(path)
+    (folder / "wayfare" / "__init__.py").write_text('__version__ = "0.1.0"\n')
+    return folder
+
+
+@pytest.fixture
+def installation(fresh_database, tmp_path) -> Callable[..., subprocess.CompletedProcess[bytes]]:
+    """Give a function that runs a command on a database of its own, with the system's time zones in some folder."""
+    here, owner = connections["default"].settings_dict, connections["owner"].settings_dict
+    home = tmp_path / "home"
+    (home / "keys").mkdir(mode=0o700, parents=True)
+    (home / "keys" / "database-wayfare_app").write_text(here["PASSWORD"])
+    (home / "keys" / "database-roles-apart").touch()
+    (home / "keys" / "staff-door").write_text(settings.STAFF_DOOR_KEY)
+    url = f"postgresql://wayfare_owner:{owner['PASSWORD']}@/{here['NAME']}?host={here['HOST']}"
+    common = {**os.environ, "DATABASE_URL": url, "WAYFARE_HOME": str(home), "WAYFARE_SPARK_MEMORY": "512m"}
+    entries = tmp_path / "entries.jsonl"
+    with entries.open("w") as file:
+        for number, fields in enumerate(ENTRIES):
+            at = EXIT if fields["kind"] == "departure_confirmed" else "2026-09-01T10:00:00Z"
+            entry = {"entry_id": f"33333333-3333-4333-8333-{number:012}", "occurred_at": at, "source": "desk"}
+            file.write(json.dumps(entry | fields) + "\n")
+
+    def run(folder: Path, *arguments: object, package: Path | None = None) -> subprocess.CompletedProcess[bytes]:
+        environment = {**common, "PYTHONTZPATH": str(folder), "TZDIR": str(folder)}
+        if package:
+            environment["PYTHONPATH"] = str(package)
+        command = [sys.executable, "-m", "wayfare.site.cli", *map(str, arguments)]
+        return subprocess.run(command, env=environment, capture_output=True, timeout=300)
+
+    operations.add_programme("rabat", "Return, Morocco", "MAR", CASABLANCA)
+    return lambda folder, *arguments, **more: run(
+        folder, *[entries if argument == "ENTRIES" else argument for argument in arguments], **more
+    )
+
+
+@pytest.mark.parametrize("there", ["doctored", pytest.param("absent", marks=pytest.mark.slow)])
+def test_the_same_bytes_whatever_the_systems_files_say(installation, tmp_path, there):
+    """The import's reading process counts ahead; the tables are counted live, on DuckDB, and on Spark if it is here."""
+    folder = doctored(tmp_path / "zones") if there == "doctored" else tmp_path / "nothing"
+    done = installation(folder, "ledger", "import", "ENTRIES")
+    assert done.returncode == 0, done.stderr
+    for engine in ENGINES:
+        table = installation(folder, "stats", "table", "--by", "month", "--engine", engine)
+        assert table.stdout == COUNTED, (engine, table.stderr)
+    verified = installation(folder, "ledger", "verify")
+    assert verified.returncode == 0, verified.stdout
+
+
+def test_with_the_reset_taken_out_the_doctored_files_show(installation, tmp_path):
+    """The control: these files do reach a process that does not choose its source."""
+    folder, package = doctored(tmp_path / "zones"), without_the_reset(tmp_path / "package")
+    assert installation(folder, "ledger", "import", "ENTRIES", package=package).returncode == 0
+    for engine in ("live", "duckdb"):
+        table = installation(folder, "stats", "table", "--by", "month", "--engine", engine, package=package)
+        assert table.stdout == b"month,departures\n2026-11,1\n", table.stderr
+    found = installation(folder, "ledger", "verify")  # the process that does choose it
+    assert found.returncode == 1
+    assert b"counted departures: missing" in found.stdout
+
+
+def test_every_reading_has_the_day_of_the_lock():
+    assert zones.INSTALLED >= "2026f"
+    at = instant_us(EXIT)
+    assert rules.local_day(at, CASABLANCA).isoformat() == "2026-10-31"
+    rabat = {"rabat": rules.Programme("rabat", "MAR", CASABLANCA)}
+    (row,) = [
+        row
+        for row in civil.days(rabat, at // civil.DAY_US, at // civil.DAY_US).to_pylist()
+        if row["from_us"] <= at < row["to_us"]
+    ]
+    assert row["day"] == "2026-10-31"
+
+
+def test_no_process_looks_for_the_systems_files():
+    assert zoneinfo.TZPATH == ()
+    assert os.environ["PYTHONTZPATH"] == ""
+    told = "import wayfare, zoneinfo, subprocess, sys; child = [sys.executable, '-c', 'import zoneinfo; print(zoneinfo.TZPATH)'];"
+    told += "print(zoneinfo.TZPATH, subprocess.check_output(child, text=True).strip())"
+    environment = {**os.environ, "PYTHONTZPATH": "/usr/share/zoneinfo"}
+    assert subprocess.check_output([sys.executable, "-c", told], env=environment, text=True).strip() == "() ()"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("localtime", "Factory", "posixrules", "Etc/Unknown", "Etc/GMT+5", "EST", "CET", "posix/Europe/Paris"),
+        *("/usr/share/zoneinfo/Europe/Paris", "../Europe/Paris", "europe/paris", "Europe/Paris\n", "Europe", "", "🌍"),
+    ],
+)
+def test_what_is_no_places_zone_is_refused_by_name(db, name):
+    with pytest.raises(Refused) as refusal:
+        operations.add_programme("new", "New", "FRA", name)
+    assert refusal.value.field == "timezone"
+    assert repr(name) in refusal.value.reason
+    assert "Europe/Paris" in refusal.value.reason
+
+
+def test_every_zone_that_is_taken_is_there():
+    assert {"UTC", "Etc/UTC", "Europe/Paris", "America/Argentina/Ushuaia", "US/Pacific"} <= zones.names()
+    for name in zones.names():
+        zoneinfo.ZoneInfo(name)
