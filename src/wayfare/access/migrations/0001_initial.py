@@ -50,7 +50,8 @@ create table access_staff (id uuid primary key, name text not null, email text n
 create unique index access_staff_email on access_staff (lower(email)) where left_at is null;
 create table access_role (staff uuid not null references access_staff, role text not null check (role in
   ('counsellor', 'supervisor', 'travel_officer', 'verifier', 'statistician', 'auditor', 'data_protection_officer',
-   'administrator')), primary key (staff, role));
+   'administrator')), since timestamptz not null, confirmed_by uuid references access_staff, primary key (staff, role),
+  check (confirmed_by <> staff));
 create table access_session (hash bytea primary key check (length(hash) = 32), staff uuid not null references
   access_staff, began_at timestamptz not null, used_at timestamptz not null, ends_at timestamptz not null,
   ended_at timestamptz, how text not null check (how in ('passkey', 'totp', 'recovery', 'command')));
@@ -85,8 +86,8 @@ create table access_notice (id bigint generated always as identity primary key, 
   reader text not null check (reader in ('data_protection_officer', 'person')), about text not null
   check (about in ('many_files', 'many_searches', 'break_glass', 'roles')), staff uuid, person uuid, seen_at timestamptz);
 create table access_limits (alone boolean primary key default true check (alone), people_an_hour int not null,
-  slow_seconds int not null);
-insert into access_limits (people_an_hour, slow_seconds) values (30, 120);
+  slow_seconds int not null, settled_days int not null check (settled_days >= 0));
+insert into access_limits (people_an_hour, slow_seconds, settled_days) values (30, 120, 7);
 """
 
 SIGN_IN = """

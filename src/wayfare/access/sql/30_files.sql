@@ -81,6 +81,7 @@ begin
       or not exists (select from access_purpose where code = task.purpose and needs = 'approval') then
     perform access_refuse('not_yours');
   end if;
+  perform access_check_approval(array['supervisor', 'data_protection_officer'], array[task.staff]);
   update access_task set approved_by = actor, approved_at = now() where id = wanted_task;
   insert into access_notice (at, reader, about, staff, person) values
     (now(), 'data_protection_officer', 'break_glass', task.staff, task.person),

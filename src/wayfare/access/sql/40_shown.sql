@@ -49,6 +49,7 @@ begin
   if actor is null or not access_has_role('data_protection_officer') or look.position is null then
     perform access_refuse('not_yours');
   end if;
+  perform access_check_approval(array['data_protection_officer'], array[look.staff]);
   if held_until is null or held_until <= now() or held_until > now() + interval '1 year' then
     perform access_refuse('hold_too_long');
   end if;

@@ -77,7 +77,7 @@ begin
     values (one.staff, one.name, one.email, one.office, one.language, at);
   select * into asked from access_role_asked where staff = one.staff for update;
   if one.invited_by is null or asked.confirmed_by is not null then
-    insert into access_role select one.staff, unnest(one.roles);
+    insert into access_role select one.staff, unnest(one.roles), clock_timestamp(), asked.confirmed_by;
     delete from access_role_asked where staff = one.staff;
   end if;
   perform access_write('joined', one.staff, null, '{}', null, jsonb_build_object('about', one.staff,
@@ -102,7 +102,7 @@ begin
   delete from access_role_asked where staff = colleague;
   update access_session set ended_at = at where staff = colleague and ended_at is null;
   if cardinality(more) > 0 then
-    if actor is null then insert into access_role select colleague, unnest(more);
+    if actor is null then insert into access_role select colleague, unnest(more), clock_timestamp(), null;
     else perform access_ask_roles(actor, colleague, theirs.office, more);
     end if;
   end if;
@@ -149,8 +149,10 @@ declare
 begin
   select * into asked from access_role_asked where staff = colleague and confirmed_by is null and roles = wanted for update;
   if not access_answers(actor, asked) then perform access_refuse('not_yours'); end if;
+  perform access_check_approval(array['supervisor', 'data_protection_officer', 'administrator'],
+    array[asked.asked_by, colleague]);
   if exists (select from access_staff where id = colleague and left_at is null) then
-    insert into access_role select colleague, unnest(asked.roles) on conflict do nothing;
+    insert into access_role select colleague, unnest(asked.roles), clock_timestamp(), actor on conflict do nothing;
     delete from access_role_asked where staff = colleague;
   else
     update access_role_asked set confirmed_by = actor, confirmed_at = clock_timestamp() where staff = colleague;

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.db import transaction
 from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
@@ -14,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_safe
 
-from wayfare.access import operations, queries, sentences, words
+from wayfare.access import duties, operations, queries, sentences, words
 from wayfare.access.purposes import CONFIRMERS, READERS, WATCHERS
 from wayfare.access.queries import Asked, Logged, Notice, Waiting
 from wayfare.access.rules import Actor, Forbidden
@@ -119,11 +120,24 @@ def requests(request: StaffRequest) -> HttpResponse:
     """List what waits for a second person, and what data-protection officers are told; act on one."""
     if request.method == "POST":
         with operations.acting(request.session_secret):
-            try:
-                _answered(request)
-            except Forbidden:
-                raise Http404 from None
-        return HttpResponseRedirect(reverse("staff-requests"))
+            obstacle = _refused(request)
+        return _requests(request, obstacle) if obstacle else HttpResponseRedirect(reverse("staff-requests"))
+    return _requests(request)
+
+
+def _refused(request: StaffRequest) -> str:
+    """Do what a form asks; return the code of what stands in the way of the actor's approval, if that is all."""
+    try:
+        with transaction.atomic():
+            _answered(request)
+    except Forbidden as problem:
+        if problem.code not in duties.OBSTACLES:
+            raise Http404 from None
+        return problem.code
+    return ""
+
+
+def _requests(request: StaffRequest, obstacle: str = "") -> HttpResponse:
     with operations.acting(request.session_secret):
         waiting, told, asked = queries.waiting_for_approval(), queries.notices(), queries.roles_asked()
     names = queries.staff_names(
@@ -135,8 +149,9 @@ def requests(request: StaffRequest) -> HttpResponse:
         "told": [_notice(one, names, request.actor) for one in told],
         "officer": "data_protection_officer" in request.actor.roles,
         "approves": request.actor.approves,
+        "wrong": duties.OBSTACLES.get(obstacle, ""),
     }
-    return render(request, "access/requests.html", context)
+    return render(request, "access/requests.html", context, status=403 if obstacle else 200)
 
 
 def _emergency(one: Waiting, names: dict[UUID, str], actor: Actor) -> dict[str, Any]:
