@@ -16,10 +16,14 @@ from wayfare.access.door import door
 from wayfare.access.purposes import PURPOSES, ROLES
 from wayfare.access.rules import SCOPES, Forbidden, Token, secret_hash, write_secret
 from wayfare.access.statements import bound, called, done, rows
-from wayfare.ledger.rules import Refused
+from wayfare.ledger import texts
+from wayfare.ledger.rules import Refused, TooLong
 
 LEAST_WORDS = 10
 """Characters in a reason that says something."""
+NAME_LIMIT = 200
+WORDS_LIMIT = 1_000
+"""Characters of a reason or a legal basis."""
 _OFFICE = re.compile(r"[a-z0-9][a-z0-9-]{0,39}", re.ASCII)
 _SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}", re.ASCII)
 USED_EVERY = timedelta(minutes=1)
@@ -124,6 +128,9 @@ def set_office(office: str, name: str, timezone: str, *, by: str | None) -> None
     """
     if not _OFFICE.fullmatch(office):
         raise Refused("office", f"{office!r} is no office's id; use lower-case letters, digits and hyphens")
+    name = texts.one_line(name)
+    if not texts.has_writing(name) or len(name) > NAME_LIMIT:
+        raise Refused("name", f"has no visible character, or more than {NAME_LIMIT}; write the name of the office")
     with administering(by):
         called("select access_set_office(%s, %s, %s)", [office, name, timezone])
 
@@ -247,6 +254,7 @@ def join_team(person: UUID, staff: UUID, *, why: str = "") -> None:
 
     `why`: in words, if a counsellor joins a team that others are on. Within `acting`. Raises: Refused, Forbidden.
     """
+    _check_words(reason=why)
     try:
         called("select access_join_team(%s, %s, %s)", [person, staff, why])
     except Forbidden as problem:
@@ -261,6 +269,13 @@ def leave_team(person: UUID, staff: UUID) -> None:
     Raises: Forbidden.
     """
     called("select access_leave_team(%s, %s)", [person, staff])
+
+
+def _check_words(**given: str) -> None:
+    """Refuse words of more than `WORDS_LIMIT` characters. Raises: TooLong."""
+    for field, text in given.items():
+        if len(text) > WORDS_LIMIT:
+            raise TooLong(field, len(text), WORDS_LIMIT)
 
 
 def take_up(
@@ -285,6 +300,7 @@ def take_up(
         raise Refused("reason", "is missing; say in a sentence why this file is opened now")
     if known.needs == "basis" and len(basis.strip()) < LEAST_WORDS:
         raise Refused("basis", "is missing; name the law, the article and the request")
+    _check_words(reason=reason, basis=basis)
     lasts = timedelta(hours=min(hours or known.hours, known.hours))
     task = uuid4()
     called(

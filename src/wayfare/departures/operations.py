@@ -9,7 +9,7 @@ from django.db import connection, transaction
 
 from wayfare.departures import kinds, projection, queries
 from wayfare.departures.rules import EVIDENCE, Programme
-from wayfare.ledger import countries, zones
+from wayfare.ledger import countries, texts, zones
 from wayfare.ledger import operations as ledger
 from wayfare.ledger.rules import EPOCH, MICROSECOND, Entry, Refused, Result
 
@@ -56,8 +56,8 @@ def add_programme(key: str, title: str, country: str, timezone: str, counts_from
     """
     if not kinds.is_slug(key):
         raise Refused("key", f"{key!r} is not a slug; use letters, digits, hyphen and underscore")
-    if not title.strip() or len(title) > kinds.TEXT_LIMIT:
-        raise Refused("title", f"is not a text of 1 to {kinds.TEXT_LIMIT} characters")
+    if not texts.has_writing(title) or len(title) > kinds.TEXT_LIMIT:
+        raise Refused("title", f"is not a text of 1 to {kinds.TEXT_LIMIT} characters, one of them visible")
     if country not in countries.COUNTRIES:
         problem = f"{country!r} is not an ISO 3166-1 alpha-3 code in capitals, nor XKX (Kosovo)"
         raise Refused("country", problem + countries.mend(country))

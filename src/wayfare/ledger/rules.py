@@ -45,6 +45,17 @@ class Refused(ValueError):
         return Refused, (self.field, self.reason, self.entry_id)
 
 
+class TooLong(Refused):
+    """A text of more characters than its field takes."""
+
+    def __init__(self, field: str, length: int, limit: int) -> None:
+        super().__init__(field, f"has {length} characters; {limit} at most")
+        self.length, self.limit = length, limit
+
+    def __reduce__(self) -> tuple[type[TooLong], tuple[Any, ...]]:
+        return TooLong, (self.field, self.length, self.limit)
+
+
 class Entry(NamedTuple):
     """One entry, parsed and normalised; what the ledger stores and the projectors read."""
 

@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 
 import orjson
 
-from wayfare.ledger.rules import Refused
+from wayfare.ledger.rules import Refused, TooLong
+from wayfare.ledger.texts import has_writing, is_control
 
 TEXT_LIMIT = 200
 LIST_LIMIT = 50
@@ -25,15 +26,17 @@ def text_of(field: str, value: object, *, limit: int = TEXT_LIMIT, lines: bool =
     """
     if not isinstance(value, str):
         raise Refused(field, "is not text; write it in quotes")
+    if len(value) > 4 * limit:  # too long in any form; and putting marks in order takes the square of their number
+        raise TooLong(field, len(value), limit)
     text = unicodedata.normalize("NFC", value).strip()
-    if not text:
-        raise Refused(field, "is empty; write it, or leave the whole of it out")
+    if not has_writing(text):
+        raise Refused(field, "has no visible character; write it, or leave the whole of it out")
     if len(text) > limit:
-        raise Refused(field, f"has {len(text)} characters; {limit} at most")
+        raise TooLong(field, len(text), limit)
     allowed = "\n\t" if lines else ""
     if text.isprintable():  # which most are
         return text
-    if any(unicodedata.category(one) in ("Cc", "Cs", "Co", "Cn") and one not in allowed for one in text):
+    if any(is_control(one) and one not in allowed for one in text):
         raise Refused(field, "has a character that is no writing; leave out control characters and line breaks")
     return text
 

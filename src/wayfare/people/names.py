@@ -14,6 +14,8 @@ from wayfare.people.fields import Reader
 
 USES = ("used", "document", "birth", "earlier", "other")
 """What a name is to the person: the one they use, the one on a document, at birth, an earlier one, another."""
+SPELLINGS_LIMIT = 40
+"""Written forms of all names of a person together, each of which is searched by."""
 PARTS = ("whole", "given", "family", "father", "grandfather", "mother", "clan", "title")
 """What a part of a name is. `whole` says that it is not taken apart: for one name, and where nobody knows."""
 _SCRIPT = re.compile(r"[A-Z][a-z]{3}", re.ASCII)
@@ -84,7 +86,10 @@ def _name(reader: Reader) -> Name:
 
 def read_names(reader: Reader) -> Names:
     """Return the field group `names`. Raises: Refused."""
-    return Names(reader.many("names", _name, least=1), reader.perhaps("address"))
+    found = reader.many("names", _name, least=1)
+    if (spellings := sum(len(name.written) for name in found)) > SPELLINGS_LIMIT:
+        raise reader.refuse("names", f"has {spellings} written forms; {SPELLINGS_LIMIT} at most")
+    return Names(found, reader.perhaps("address"))
 
 
 def initials(names: Names) -> str:

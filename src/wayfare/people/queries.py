@@ -10,13 +10,14 @@ from django.db import connection
 
 from wayfare.ledger import arrays
 from wayfare.ledger.arrays import UUIDS
+from wayfare.ledger.rules import TooLong
 from wayfare.ledger.statements import run
 from wayfare.people import sealing, tokens
 from wayfare.people.births import Told
 from wayfare.people.enrolling import MARK
 from wayfare.people.index import Reading
 from wayfare.people.installed import keyed, master_keys
-from wayfare.people.rules import case_number_in
+from wayfare.people.rules import SEARCH_LIMIT, case_number_in
 from wayfare.people.sealing import Place
 from wayfare.people.statements import called, refusals
 from wayfare.people.tokens import Asked
@@ -48,8 +49,11 @@ class Results(NamedTuple):
 def search(text: str, born: Told | None = None, *, limit: int = AT_MOST) -> Results:
     """Search the actor's own office for a name, a birth or a case number; each search is logged. Within `acting`.
 
-    Raises: Forbidden, also for searching too often; MasterKeyProblem.
+    Raises: TooLong for a text of more than `SEARCH_LIMIT` characters; Forbidden, also for searching too often;
+    MasterKeyProblem.
     """
+    if len(text) > SEARCH_LIMIT:
+        raise TooLong("text", len(text), SEARCH_LIMIT)
     ((named,),) = called("select people_search(%s)", [case_number_in(text)])
     asked = tokens.asked(text, born)
     hits, more = _hits(asked)

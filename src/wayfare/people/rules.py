@@ -30,6 +30,9 @@ DOCUMENTS = (
 SEEN = ("original", "copy", "told")
 """How a document is known to us."""
 NOTE_LIMIT = 4_000
+CHANNEL_LIMIT = 400
+SEARCH_LIMIT = 200
+"""Characters of what is searched for."""
 GROUP_LIMIT = 64_000
 """The canonical JSON of a group, in bytes."""
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?", re.ASCII)
@@ -92,7 +95,7 @@ Group = Names | Birth | Contact | Documents | Notes
 
 
 def _channel(reader: Reader) -> Channel:
-    kind, value = reader.one_of("kind", CHANNELS), reader.text("value", limit=400, lines=True)
+    kind, value = reader.one_of("kind", CHANNELS), reader.text("value", limit=CHANNEL_LIMIT, lines=True)
     if kind == "email" and not re.fullmatch(r"[^@\s]+@[^@\s]+", value):
         raise reader.refuse("value", "is not an address; write name@example.org")
     return Channel(kind, value, reader.flag("allowed"), reader.perhaps("note"))
@@ -176,6 +179,6 @@ def case_number(chance: int) -> str:
 
 def case_number_in(text: str) -> str | None:
     """Return the case number that a text is meant as, whatever its case, hyphens and look-alike letters."""
-    found = re.sub(r"[\s\-–]", "", text.upper()).translate(str.maketrans("OIL", "011"))
+    found = re.sub(r"[\s\-–]", "", text[:SEARCH_LIMIT].upper()).translate(str.maketrans("OIL", "011"))
     spelled = f"{found[:4]}-{found[4:]}"
     return spelled if is_case_number(spelled) else None

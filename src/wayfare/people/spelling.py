@@ -4,6 +4,9 @@ A **word** is one part of a name in lower case, without marks. Its **bones** are
 alike in one class and those that are vowels in another spelling left out: so Arabic and Persian script, which write no
 short vowels, meet the many ways to write the same name in Latin letters. Words in other scripts are first put into
 Latin letters (`anyascii`).
+
+Every function here is bounded for any text: `words` reads `TEXT_READ` characters and returns words of at most
+`WORD_LETTERS`, and what expands a word stops within its loop at the bound that it states.
 """
 
 from __future__ import annotations
@@ -11,9 +14,16 @@ from __future__ import annotations
 import re
 import unicodedata
 from functools import lru_cache
+from itertools import chain, islice
 
 from anyascii import anyascii
 
+TEXT_READ = 1_000
+"""Characters of a text that are read; fields that are typed have lower limits."""
+TEXT_LETTERS = 800
+"""Letters of a text, once it is in Latin or Arabic letters, that are compared: one ﷺ alone is eighteen."""
+WORD_LETTERS = 40
+"""Letters of a word that are compared."""
 LATIN = "abcdefghijklmnopqrstuvwxyz"
 ARABIC = "ابتثجحخدذرزسشصضطظعغفقکلمنهویپچژگ"
 # One letter for what differs between Arabic and Persian keyboards, or by a mark that people leave out.
@@ -78,17 +88,19 @@ def is_arabic(word: str) -> bool:
 
 
 def _plain(text: str) -> str:
-    """Return a text in lower case without marks, in Arabic or in Latin letters."""
-    text = unicodedata.normalize("NFKD", text)
+    """Return a text in lower case without marks, in Arabic or in Latin letters; at most `TEXT_LETTERS` of them."""
+    text = unicodedata.normalize("NFKD", text[:TEXT_READ])
     text = "".join(one for one in text if unicodedata.category(one) not in ("Mn", "Me"))
     text = _INSIDE.sub("", unicodedata.normalize("NFC", text).translate(_SAME))
-    return "".join(one if is_arabic(one) else anyascii(one) for one in text.casefold()).lower()
+    letters = chain.from_iterable(one if is_arabic(one) else anyascii(one) for one in text.casefold())
+    return "".join(islice(letters, TEXT_LETTERS)).lower()
 
 
 def words(text: str) -> list[str]:
     """Return the words of a name in their order, in the form that is compared; articles are left out.
 
-    `Abd` and what follows is one word, however it is written. A machine-readable zone is read as it stands.
+    `Abd` and what follows is one word, however it is written. A machine-readable zone is read as it stands. Of a longer
+    word its first `WORD_LETTERS` are kept.
     """
     found = [re.sub(r"[^0-9a-z\u0600-\u06ff]", "", one) for one in _APART.split(_plain(text))]
     found = [one for one in found if one]
@@ -106,16 +118,19 @@ def words(text: str) -> list[str]:
             continue
         kept.append(servant + (_without_article(word) if servant else word))
         servant = ""
-    return kept
+    return [word[:WORD_LETTERS] for word in kept]
 
 
 def _without_article(word: str) -> str:
     return word.removeprefix("ال") if is_arabic(word) else _ARTICLE.sub("", word)
 
 
-@lru_cache(50_000)
+@lru_cache(20_000)
 def bones(word: str) -> frozenset[str]:
-    """Return the bones of a word; several where an article may be part of it, or a letter is heard in two ways."""
+    """Return the bones of a word; several where an article may be part of it, or a letter is heard in two ways.
+
+    At most five.
+    """
     found = {_bones(word)}
     if (shorter := _without_article(word)) != word and len(shorter) > 2:
         found.add(_bones(shorter))
@@ -160,7 +175,8 @@ def long_vowels(word: str) -> str:
     return found[:-1] if plain[-1] == "ه" and len(found) > 1 else found
 
 
-_MOST = 128
+MOST_VOWELS = 128
+"""Ways to write a word's vowels that are asked for; a word with more is found by its bones."""
 _VOWELS = "aeiouwy"
 _WRITTEN_AS = {"a": "a", "e": "i", "i": "i", "y": "i", "o": "u", "u": "u", "w": "u"}
 _EITHER = {"d": "dz", "z": "zd", "g": "gk", "k": "kg"}
@@ -169,7 +185,7 @@ _EITHER = {"d": "dz", "z": "zd", "g": "gk", "k": "kg"}
 def perhaps_long(word: str) -> set[str]:
     """Return what `long_vowels` may give for a Latin word, whose vowels may each be written in Arabic script or not.
 
-    None where that is too much.
+    None where there are more than `MOST_VOWELS`.
     """
     plain = re.sub(r"(?<=[aeiou])h$", "", _consonants(_JOINED_LATIN.sub("", _without_article(word))))
     plain = re.sub(r"y(?=[aeiou])", "Y", re.sub(r"w(?=[aeiou])", "W", plain))
@@ -177,7 +193,9 @@ def perhaps_long(word: str) -> set[str]:
     for part in re.findall(rf"[{_VOWELS}]+|[^{_VOWELS}]", plain):
         at = "first" if found == {""} else "last" if plain.endswith(part) else "inside"
         found = {one + choice for one in found for choice in _choices(part, at)}
-    return found if len(found) <= _MOST else set()
+        if len(found) > MOST_VOWELS:  # a further part never makes it fewer
+            return set()
+    return found
 
 
 def _choices(part: str, at: str) -> set[str]:
@@ -204,14 +222,19 @@ def heard_as(found: str) -> set[str]:
     return {found[:n] + letter + found[n + 1 :] for n, one in enumerate(found) for letter in _HEARD_AS.get(one, "")}
 
 
-@lru_cache(50_000)
+TWICE_LETTERS = 12
+"""Bones in which two letters may be heard otherwise; in longer ones, one: their number grows with the square."""
+
+
+@lru_cache(500)
 def alike(found: str) -> frozenset[str]:
     """Return the bones that one language hears, or writes in Latin letters, where another has these.
 
-    At most two letters apart: ض is d in Arabic and z in Persian, ق is q or gh, و is w or v, ث is th or s.
+    At most two letters apart: ض is d in Arabic and z in Persian, ق is q or gh, و is w or v, ث is th or s. In bones of
+    more than `TWICE_LETTERS`, one letter.
     """
     once = heard_as(found)
-    twice = {other for one in once for other in heard_as(one)}
+    twice = {other for one in once for other in heard_as(one)} if len(found) <= TWICE_LETTERS else set()
     fewer = {found[:n] + found[n + 1 :] for n, one in enumerate(found) if n and one in _UNHEARD}
     more = {found[:n] + letter + found[n:] for n in range(1, len(found) + 1) for letter in _UNHEARD}
     return frozenset((once | twice | fewer | more) - {found})

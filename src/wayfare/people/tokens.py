@@ -8,7 +8,7 @@ side alone, so that little is stored. Pure.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import timedelta
 from itertools import combinations, pairwise
 from typing import NamedTuple
@@ -34,6 +34,12 @@ AROUND_LIMIT = 4
 """Words of a search whose pairs are asked for with errors too; the rest as they are."""
 LONGEST = 8
 """Bones that are asked for with errors; longer ones are rare enough as they are."""
+TEXTS_LIMIT = 20_000
+"""Texts that one search asks for; it stops where it has as many, those of the greatest worth first."""
+WORD_TEXTS_LIMIT = 2_000
+"""Of those, the texts by which one word is found."""
+NAME_TEXTS_LIMIT = 900
+"""Texts that one written name gives, whose words and bones are few."""
 WEIGHTS = {"word": 4.0, "joined": 4.0, "near": 3.0, "bones": 2.6, "alike": 2.2, "long": 3.2}
 """What a word of the search is worth by how it was found: the best of these counts, once."""
 INITIAL = 1.0
@@ -120,39 +126,81 @@ class Asked(NamedTuple):
 
 
 def asked(text: str, born: Told | None = None) -> Asked:
-    """Return what a search for a name, a birth, or both asks for."""
+    """Return what a search for a name, a birth, or both asks for: at most `TEXTS_LIMIT` texts."""
     here = words(text)[:WORD_LIMIT]
     birth = Birth(born)
     by_kind = _of_words(here)
     found = [_of_word(n, here, by_kind) for n in range(len(here))]
-    weights = {one: BIRTH_WEIGHTS[one.partition(":")[0]] for one in of_birth(birth)}
-    each = [_around(some, n < AROUND_LIMIT) for n, some in enumerate(by_kind["bones"])]
-    more = [_two(one, other) for one, other in combinations(each, 2)]
-    more += [{f"born:{text}+{year}": worth for text, worth in one.items() for year in _years(birth)} for one in each]
-    return Asked(found, _swapped(born) | weights, more)
+    weights = _swapped(born) | {one: BIRTH_WEIGHTS[one.partition(":")[0]] for one in of_birth(birth)}
+    left = TEXTS_LIMIT - len(weights) - sum(map(len, found))
+    return Asked(found, weights, _together(by_kind["bones"], _years(birth), left))
+
+
+def _limited(found: Iterable[tuple[str, float]], limit: int) -> dict[str, float]:
+    """Return at most so many texts, each with the best of its worths; read no further once there are as many."""
+    best: dict[str, float] = {}
+    for text, worth in found:
+        if len(best) >= limit:
+            break
+        best[text] = max(worth, best.get(text, worth))
+    return best
 
 
 def _of_word(n: int, here: list[str], by_kind: dict[str, list[set[str]]]) -> dict[str, float]:
-    """Return the texts by which the search's word `n` is found, the best worth of each."""
+    """Return the texts by which the search's word `n` is found, the best worth of each; at most `WORD_TEXTS_LIMIT`."""
+    found = _limited(_exact(n, here, by_kind), WORD_TEXTS_LIMIT)
+    heard = ((text, WEIGHTS["alike"]) for text in _heard(n, here, by_kind["bones"]))
+    found = _limited(heard, WORD_TEXTS_LIMIT - len(found)) | found
+    return found if len(here[n]) > 1 else dict.fromkeys(found, INITIAL)
+
+
+def _exact(n: int, here: list[str], by_kind: dict[str, list[set[str]]]) -> Iterator[tuple[str, float]]:
+    """Give the texts of a word of the search as it stands, and of typing errors in it."""
     word = here[n]
-    found: dict[str, float] = {}
-    joined = [at for at in (n - 1, n) if 0 <= at < len(here) - 1]
-    for some in by_kind["bones"][n]:
-        found |= {f"bones:{one}": WEIGHTS["alike"] for one in alike(some)}
-        apart = [(some[:at], some[at:]) for at in range(1, len(some))]
-        if is_arabic(word):
-            found |= {f"pair:{_pair(a, other)}": WEIGHTS["alike"] for a, b in apart for other in heard_as(b)}
-            found |= {f"pair:{_pair(other, b)}": WEIGHTS["alike"] for a, b in apart for other in heard_as(a)}
-        found |= {f"pair:{_pair(a, b)}": WEIGHTS["bones"] for a, b in apart}
-    both = {a + b for at in joined for a in by_kind["bones"][at] for b in by_kind["bones"][at + 1]}
-    found |= {f"bones:{one}": WEIGHTS["alike"] for some in both for one in alike(some)}
-    found |= {f"bones:{one}": WEIGHTS["bones"] for one in both}
-    found |= {f"word:{one}": WEIGHTS["near"] for one in near(word)}
-    found |= {f"long:{one}": WEIGHTS["long"] for one in (() if is_arabic(word) else perhaps_long(word))}
-    for kind, each in by_kind.items():
-        found |= {f"{kind}:{one}": WEIGHTS[kind] for one in each[n]}
-    found |= {f"word:{here[at]}{here[at + 1]}": WEIGHTS["joined"] for at in joined}
-    return found if len(word) > 1 else dict.fromkeys(found, INITIAL)
+    yield from ((f"word:{here[at]}{here[at + 1]}", WEIGHTS["joined"]) for at in _joins(n, here))
+    yield from ((f"{kind}:{one}", WEIGHTS[kind]) for kind, each in by_kind.items() for one in each[n])
+    yield from ((f"long:{one}", WEIGHTS["long"]) for one in (() if is_arabic(word) else perhaps_long(word)))
+    yield from ((f"bones:{one}", WEIGHTS["bones"]) for one in _joined_bones(n, here, by_kind["bones"]))
+    yield from ((f"pair:{_pair(a, b)}", WEIGHTS["bones"]) for a, b in _apart(by_kind["bones"][n]))
+    yield from ((f"word:{one}", WEIGHTS["near"]) for one in near(word))
+
+
+def _heard(n: int, here: list[str], bones_of: list[set[str]]) -> Iterator[str]:
+    """Give the texts of bones that one language hears where another has those of a word of the search."""
+    yield from (f"bones:{one}" for some in bones_of[n] for one in alike(some))
+    if is_arabic(here[n]):
+        for a, b in _apart(bones_of[n]):
+            yield from (f"pair:{_pair(a, other)}" for other in heard_as(b))
+            yield from (f"pair:{_pair(other, b)}" for other in heard_as(a))
+    yield from (f"bones:{one}" for some in _joined_bones(n, here, bones_of) for one in alike(some))
+
+
+def _joins(n: int, here: list[str]) -> list[int]:
+    """Return the words that may be one with the next, of which a word of the search is one."""
+    return [at for at in (n - 1, n) if 0 <= at < len(here) - 1]
+
+
+def _joined_bones(n: int, here: list[str], bones_of: list[set[str]]) -> set[str]:
+    return {a + b for at in _joins(n, here) for a in bones_of[at] for b in bones_of[at + 1]}
+
+
+def _apart(bones_of_word: Iterable[str]) -> list[tuple[str, str]]:
+    """Return the two halves that bones may be of two words: Noureddine of Nour and Eddine."""
+    return [(some[:at], some[at:]) for some in bones_of_word for at in range(1, len(some))]
+
+
+def _together(bones_of: list[set[str]], years: set[str], limit: int) -> list[dict[str, float]]:
+    """Return texts of two things at once: of each two words, of each word and the year of birth; at most so many."""
+    each = [_around(some, n < AROUND_LIMIT) for n, some in enumerate(bones_of)]
+    found: list[dict[str, float]] = []
+    for one, other in combinations(each, 2):
+        found.append(_limited(_two(one, other), limit))
+        limit -= len(found[-1])
+    for one in each:
+        born = ((f"born:{text}+{year}", worth) for text, worth in one.items() for year in years)
+        found.append(_limited(born, limit))
+        limit -= len(found[-1])
+    return found
 
 
 def _around(some: Iterable[str], errors: bool) -> dict[str, float]:
@@ -165,14 +213,12 @@ def _around(some: Iterable[str], errors: bool) -> dict[str, float]:
     return found | dict.fromkeys(exact, WEIGHTS["bones"])
 
 
-def _two(one: Mapping[str, float], other: Mapping[str, float]) -> dict[str, float]:
-    """Return two words of a name together, one of them at least as it is asked."""
-    return {
-        f"pair:{_pair(a, b)}": worth + also
-        for a, worth in one.items()
-        for b, also in other.items()
-        if WEIGHTS["bones"] in (worth, also)
-    }
+def _two(one: Mapping[str, float], other: Mapping[str, float]) -> Iterator[tuple[str, float]]:
+    """Give two words of a name together, one of them at least as it is asked."""
+    exact = WEIGHTS["bones"]
+    firsts, seconds = ([text for text, worth in some.items() if worth == exact] for some in (one, other))
+    yield from ((f"pair:{_pair(a, b)}", exact + also) for b, also in other.items() for a in firsts)
+    yield from ((f"pair:{_pair(a, b)}", worth + exact) for a, worth in one.items() for b in seconds)
 
 
 def _swapped(born: Told | None) -> dict[str, float]:

@@ -214,6 +214,7 @@ MIDDLEWARE = [
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
+    "wayfare.site.limits.FieldLimits",
     "wayfare.site.middleware.Trouble",
 ]
 ROOT_URLCONF = "wayfare.site.urls"

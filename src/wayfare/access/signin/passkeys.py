@@ -137,7 +137,10 @@ def _plain(state: dict[str, Any]) -> dict[str, Any]:
 def _read(answer: str) -> dict[str, Any]:
     if len(answer) > ANSWER_MAX:
         raise ValueError("too long")
-    found = json.loads(answer)
+    try:
+        found = json.loads(answer)
+    except RecursionError:
+        raise ValueError("too deep") from None
     if not isinstance(found, dict):
         raise ValueError("no object")
     return found

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from wayfare.ledger import texts
+
 CEREMONY_SECONDS = 300
 """From a challenge to its answer."""
 INVITATION = timedelta(days=7)
@@ -80,8 +82,9 @@ def is_made_of(password: str, *texts: str) -> bool:
 
 
 def plain(text: str) -> str:
-    """Return a line of text without what no line has: control characters, blanks at its ends and doubled ones."""
-    return "".join(one for one in " ".join(text.split()) if one.isprintable())
+    """Return a line of text without what no line has; nothing where no character of it is visible."""
+    line = texts.one_line(text)
+    return line if texts.has_writing(line) else ""
 
 
 def folded_email(text: str) -> str:

@@ -195,5 +195,5 @@ def _answered(request: StaffRequest) -> None:
         operations.confirm_roles(staff, given.get("roles", "").split())
     elif staff := _uuid(given.get("refuse", "")):
         operations.refuse_roles(staff)
-    elif (notice := given.get("seen", "")).isdecimal():
+    elif (notice := given.get("seen", "")).isdecimal() and len(notice) < 19:
         operations.note_seen(int(notice), at=timezone.now())

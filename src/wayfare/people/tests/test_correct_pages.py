@@ -267,7 +267,7 @@ def test_a_corrected_name_is_found_and_the_old_one_no_more(counsellor, case):
             "names",
             {"names.0.written.0.parts.0.text": "x" * 201},
             "names.0.written.0.parts.0.text",
-            "This cannot be read",
+            "This has 201 characters. Write at most 200.",
         ),
         ("names", {"names.0.written.0.parts.0.kind": "whole"}, "names.0.written.0.parts", "either the whole name"),
         (
@@ -389,7 +389,8 @@ def test_a_note_that_cannot_be_kept_is_told_and_stays_in_its_field(counsellor, c
     person, _, paths = case
     page = browser(counsellor).post(paths["notes"], {"text": text})
     assert page.status_code == 422
-    assert "Write the note" in page.content.decode()
+    said = "This has 4,001 characters. Write at most 4,000." if len(text) > 4000 else "Write the note"
+    assert said in page.content.decode()
     assert text.strip("\n\x00 ") in page.content.decode()
     assert stored(counsellor, person, "notes")[1] == 1
 

@@ -188,7 +188,7 @@ def test_a_harvester_is_slowed_down_in_words(counsellor):
         ({"day": "32"}, "Write the day"),
         ({"calendar": "mayan"}, "This cannot be read"),
         ({"speaks": "Klingon!"}, "language"),
-        ({"name": "x" * 5000}, "This cannot be read"),
+        ({"name": "x" * 5000}, "This has 5,000 characters. Write at most 200."),
     ],
 )
 def test_what_is_wrong_in_the_form_is_told_and_what_was_written_stays(counsellor, change, said):

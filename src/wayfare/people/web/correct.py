@@ -67,7 +67,7 @@ def _noted(request: StaffRequest, task: UUID) -> HttpResponse:
             refused = problem  # told when the look that was made for it is on the record
     if refused is None:
         return _done(task, "notes")
-    said = words.correction(refused.field, _language())
+    said = words.correction(refused, _language())
     return _page(request, task, "notes", {"text": text, "errors": {"text": said}, "labels": {"text": ""}}, status=422)
 
 
@@ -129,7 +129,7 @@ def _form(
     **more: Any,
 ) -> HttpResponse:
     """Show the form with what is typed, and what came of it."""
-    errors = {_field(refusal.field, group): words.correction(refusal.field, _language())} if refusal else {}
+    errors = {_field(refusal.field, group): words.correction(refusal, _language())} if refusal else {}
     form = Form(_language(), errors)
     context = {
         "blocks": correcting.blocks(group, data, form),

@@ -53,7 +53,7 @@ def search(request: StaffRequest) -> HttpResponse:
         with access.acting(request.session_secret):
             context["results"] = queries.search(text, born)
     except Refused as refusal:
-        context["errors"] = {refusal.field: words.refusal(refusal.field, language)}
+        context["errors"] = {refusal.field: words.refused(refusal, language)}
         return render(request, "people/search.html", context, status=422)
     except Forbidden as problem:
         context["errors"] = {"text": words.forbidden(problem.code)}
@@ -99,7 +99,7 @@ def take_up(request: StaffRequest, person: UUID) -> HttpResponse:
         with access.acting(request.session_secret):
             task = access.take_up(request.actor.staff, person, purpose, reason=reason, basis=basis, at=timezone.now())
     except Refused as refusal:
-        context["error"] = words.refusal(refusal.field, translation.get_language() or "en")
+        context["error"] = words.refused(refusal, translation.get_language() or "en")
         return render(request, "people/why.html", context, status=422)
     except Forbidden:
         raise Http404 from None
@@ -186,6 +186,6 @@ def enrol(request: StaffRequest) -> HttpResponse:
             if "counsellor" in request.actor.roles:
                 access.join_team(made.person, request.actor.staff)
     except Refused as refusal:
-        context = {"given": request.POST.dict(), "error": words.refusal(refusal.field, language), **forms.choices()}
+        context = {"given": request.POST.dict(), "error": words.refused(refusal, language), **forms.choices()}
         return render(request, "people/enrol.html", context | {"field": refusal.field}, status=422)
     return render(request, "people/enrolled.html", {"made": made})

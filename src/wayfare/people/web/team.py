@@ -8,6 +8,7 @@ from uuid import UUID
 from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils import translation
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
@@ -18,6 +19,7 @@ from wayfare.access.rules import Forbidden
 from wayfare.access.signin.web import StaffRequest, needs
 from wayfare.ledger.rules import Refused
 from wayfare.people import queries
+from wayfare.people.web import words
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -30,8 +32,12 @@ def team(request: StaffRequest, person: UUID) -> HttpResponse:
     try:
         with access.acting(request.session_secret):
             _changed(request, person)
-    except Refused:
-        context |= {"error": _("Say in a sentence why you join this team."), "reason": request.POST.get("reason", "")}
+    except Refused as refusal:
+        said = words.too_long(refusal, translation.get_language() or "en")
+        context |= {
+            "error": said or _("Say in a sentence why you join this team."),
+            "reason": request.POST.get("reason", ""),
+        }
         return render(request, "people/team.html", context, status=422)
     except Forbidden:
         raise Http404 from None

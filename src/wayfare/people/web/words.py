@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from wayfare.access.words import groups as group_names
+from wayfare.ledger.rules import Refused, TooLong
 from wayfare.ledger.web.words import locale, number
 from wayfare.people.births import Birth, Told
 from wayfare.people.names import Names
@@ -202,6 +203,19 @@ _REFUSALS = {
 }
 
 
+def refused(problem: Refused, language: str) -> str:
+    """Return what is wrong with a form, and the mend."""
+    return too_long(problem, language) or refusal(problem.field, language)
+
+
+def too_long(problem: Refused, language: str) -> str:
+    """Return how long a text is and may be; nothing if that is not the problem."""
+    if not isinstance(problem, TooLong):
+        return ""
+    numbers = {"length": number(problem.length, language), "limit": number(problem.limit, language)}
+    return _("This has %(length)s characters. Write at most %(limit)s.") % numbers
+
+
 def refusal(field: str, language: str) -> str:
     """Return what is wrong with a field and the mend, in words; fields within a list are told by the list."""
     parts = field.replace("[", ".").split(".")
@@ -233,12 +247,14 @@ _CORRECTIONS = {
 }
 
 
-def correction(field: str, language: str) -> str:
-    """Return what is wrong with a field of a correction, and the mend."""
-    named = re.sub(r"\[\d+\]", "", field).split(".")
+def correction(problem: Refused, language: str) -> str:
+    """Return what is wrong with a correction, and the mend."""
+    if long := too_long(problem, language):
+        return long
+    named = re.sub(r"\[\d+\]", "", problem.field).split(".")
     text = named[0] == "notes" and named[-1] == "text"
     said = _CORRECTIONS.get("note" if text else named[-1])
-    return str(said or refusal(field, language))
+    return str(said or refusal(problem.field, language))
 
 
 def forbidden(code: str) -> str:
