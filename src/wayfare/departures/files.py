@@ -20,24 +20,14 @@ import orjson
 
 from wayfare.departures import queries
 from wayfare.departures.operations import latest_us
-from wayfare.departures.reading import (
-    CHUNK,
-    NULLS,
-    BadFile,
-    Chunk,
-    Outlook,
-    Source,
-    feed,
-    guess_format,
-    open_bytes,
-    require_text,
-    whole,
-)
+from wayfare.departures.reading import CHUNK, Chunk, Outlook, feed, guess_format, require_text, whole
 from wayfare.departures.screening import screen
+from wayfare.departures.sources import BadFile, Source, open_bytes
+from wayfare.departures.tables import NULLS
 from wayfare.ledger import operations as ledger
 from wayfare.ledger import queries as stored
 from wayfare.ledger.queries import StoredEntry
-from wayfare.ledger.rules import Refused, Result
+from wayfare.ledger.rules import Entry, Refused, Result
 
 if TYPE_CHECKING:
     from wayfare.ledger.presence import Presence
@@ -48,7 +38,11 @@ _WORTH_HEARING = 10
 
 
 class ImportStopped(Exception):
-    """The import ended half-way; what is in stays, and the same import again goes on from there."""
+    """The import ended half-way; what is in stays. `again`: the same import, run again, goes on from there."""
+
+    def __init__(self, problem: str, *, again: bool) -> None:
+        super().__init__(problem)
+        self.again = again
 
 
 class Imported(NamedTuple):
@@ -125,7 +119,8 @@ def _chunks(sources: Sequence[Source], most: int) -> Iterator[Chunk]:
                 yield chunk
     except EOFError:
         reader.join(5)
-        raise ImportStopped(f"the process that reads the files ended early (exit code {reader.exitcode})") from None
+        problem = f"the process that reads the files ended early (exit code {reader.exitcode})"
+        raise ImportStopped(problem, again=True) from None
     finally:
         reader.terminate()
         reader.join()
@@ -157,6 +152,17 @@ def _refusal(result: Result, line: int, entry: bytes, file: str | None) -> bytes
     return orjson.dumps(refused, option=orjson.OPT_APPEND_NEWLINE)
 
 
+def _write_refused(
+    rejects: BinaryIO, chunk: Chunk, items: Sequence[Entry | Refused], results: Sequence[Result], file: str | None
+) -> None:
+    for index, result in enumerate(results):
+        if result.status in ("conflict", "rejected"):
+            item = items[index]
+            entry = chunk.shown[index] if isinstance(item, Refused) else item.body
+            rejects.write(_refusal(result, chunk.lines[index], entry, file))
+    rejects.flush()
+
+
 def import_sources(
     sources: Sequence[Source],
     rejects: BinaryIO | None = None,
@@ -173,22 +179,20 @@ def import_sources(
     several = len(sources) > 1
     before = [sum(source.size for source in sources[:i]) for i in range(len(sources))]
     presence = _presence(sources)
-    for chunk in _chunks(sources, chunk_entries):
-        gc.freeze()  # lists of ten thousands of entries are no place to look for cycles again and again
-        items = whole(chunk.items)
-        results = ledger.append(items, presence=presence, ahead=chunk.ahead) if items else []
-        tally.update([result.status for result in results])
-        if rejects is not None:
-            for index, result in enumerate(results):
-                if result.status in ("conflict", "rejected"):
-                    item = items[index]
-                    entry = chunk.shown[index] if isinstance(item, Refused) else item.body
-                    name = sources[chunk.source].name if several else None
-                    rejects.write(_refusal(result, chunk.lines[index], entry, name))
-        if rejects is not None:
-            rejects.flush()
-        if progress is not None:
-            progress(before[chunk.source] + chunk.done_bytes)
+    try:
+        for chunk in _chunks(sources, chunk_entries):
+            gc.freeze()  # lists of ten thousands of entries are no place to look for cycles again and again
+            items = whole(chunk.items)
+            results = ledger.append(items, presence=presence, ahead=chunk.ahead) if items else []
+            tally.update([result.status for result in results])
+            if rejects is not None:
+                _write_refused(rejects, chunk, items, results, sources[chunk.source].name if several else None)
+            if progress is not None:
+                progress(before[chunk.source] + chunk.done_bytes)
+    except BadFile as problem:
+        if not tally:
+            raise
+        raise ImportStopped(str(problem), again=False) from None
     parts = {status: tally[status] for status in ("accepted", "duplicate", "conflict", "rejected")}
     return Imported(tally.total(), **parts, pending=queries.pending(), position=stored.head())
 

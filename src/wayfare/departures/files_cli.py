@@ -20,10 +20,12 @@ from django.db import Error as DatabaseError
 from tqdm import tqdm
 
 from wayfare.departures.files import ImportStopped, export_entries, import_sources, open_sources
-from wayfare.departures.reading import CHUNK, BadFile, Source
+from wayfare.departures.reading import CHUNK
+from wayfare.departures.sources import BadFile, Source
 
 REFUSED, UNREADABLE, STOPPED = 1, 2, 3
 AGAIN = "Entries of whole chunks before it are in; run the same import again and it goes on from there."
+MEND = "Entries of whole chunks before it are in; mend that first: to import those again does no harm."
 
 
 def _fail(problem: str, code: int) -> NoReturn:
@@ -49,6 +51,14 @@ def _why(problem: Exception) -> str:
     if isinstance(problem, OSError) and problem.errno == errno.ENOSPC:
         return f"the disk is full ({problem.filename or 'temporary files, rejects'}); make room"
     return " ".join(str(problem).split())
+
+
+def _advice(problem: Exception) -> str:
+    """Return what to do about an import that ended half-way: to run it again only where that can help."""
+    cause = problem.__cause__ or problem
+    passing = (psycopg.OperationalError, psycopg.InterfaceError, OSError)
+    again = problem.again if isinstance(problem, ImportStopped) else isinstance(cause, passing)
+    return AGAIN if again else MEND
 
 
 @contextmanager
@@ -82,7 +92,7 @@ def import_(files: tuple[str, ...], format_: str | None, rejects: str | None, as
     except BrokenPipeError:
         raise
     except (ImportStopped, DatabaseError, psycopg.Error, OSError) as problem:  # COPY's are not wrapped by Django
-        _fail(f"the import stopped: {_why(problem)}. {AGAIN}", STOPPED)
+        _fail(f"the import stopped: {_why(problem)}. {_advice(problem)}", STOPPED)
     if as_json:
         click.echo(orjson.dumps(done._asdict()).decode())
     else:

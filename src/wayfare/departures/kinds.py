@@ -219,6 +219,9 @@ FORMS: dict[str, Form] = {
     )
 }
 KINDS: dict[str, Kind] = {name: form.kind for name, form in FORMS.items()}
+ID_FIELDS = frozenset(
+    {"entry_id"} | {name for kind in KINDS.values() for name in (kind.subject, kind.object) if name is not None}
+)
 _COMMON = frozenset({"entry_id", "kind", "occurred_at", "source"})
 _FIELDS = {name: _COMMON | form.required.keys() | form.optional.keys() for name, form in FORMS.items()}
 _COUNTS = {name: len(form.required) + 4 for name, form in FORMS.items()}

@@ -17,8 +17,11 @@ from typing import Any, BinaryIO
 
 import orjson
 
+from wayfare.departures.csv_rows import csv_header
 from wayfare.departures.forbidden import reason_against
-from wayfare.departures.reading import BOM, NEEDED, BadFile, Source, csv_header, open_bytes, open_parquet
+from wayfare.departures.parquet_rows import open_parquet, parquet_columns
+from wayfare.departures.sources import BOM, BadFile, Source, first_line, open_bytes
+from wayfare.departures.tables import NEEDED
 
 _NAME = re.compile(rb'"([^"\\]*+)"\s*+:')
 _ODD = tuple(b",:[]{} \t\r\n")
@@ -139,20 +142,18 @@ def _schema_names(fields: Any) -> Iterator[str]:
 
 def _screen_parquet(source: Source) -> None:
     """Judge the columns; decode the whole file once, so that a break in it is known before anything is in."""
-    import pyarrow as pa
-
     table = open_parquet(source)
     for name in _schema_names(table.schema_arrow):
         _judge(name)
-    missing = [name for name in NEEDED if name not in table.schema_arrow.names]
+    columns = parquet_columns(source, table)
+    missing = [name for name in NEEDED if name not in columns]
     if missing:
         raise BadFile(source.name, f"has no column {missing[0]}; a Parquet of entries has a column for each field")
     try:
         for _ in table.iter_batches(batch_size=10_000):
             pass
-    except (pa.ArrowException, OSError, ValueError) as problem:
-        first = str(problem).split("\n")[0][:200]
-        raise BadFile(source.name, f"is broken inside ({first}); write it again") from None
+    except Exception as problem:  # noqa: BLE001 - whatever the library says, it says of the file
+        raise BadFile(source.name, f"is broken inside ({first_line(problem)}); write it again") from None
 
 
 def screen(sources: Sequence[Source]) -> None:

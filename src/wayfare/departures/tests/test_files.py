@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import uuid
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -15,7 +17,9 @@ from click.testing import CliRunner
 from django.db import IntegrityError, connection, transaction
 
 from wayfare.departures import operations, queries
-from wayfare.departures.files_cli import export, import_
+from wayfare.departures.files import ImportStopped, import_sources, open_sources
+from wayfare.departures.files_cli import AGAIN, MEND, _advice, export, import_
+from wayfare.departures.tests import odd_files
 from wayfare.ledger import queries as ledger
 
 pytestmark = pytest.mark.django_db
@@ -462,3 +466,60 @@ def test_the_ledgers_table_takes_neither_nil_nor_max(column, nobody, tmp_path, m
     with pytest.raises(IntegrityError, match="ledger_entry_ids"), transaction.atomic():
         operations.record([raw])
     assert operations.record([linked])[0].status == "accepted"
+
+
+@pytest.mark.parametrize("suffix", odd_files.TABLE)
+def test_odd_files_through_the_command(tmp_path, suffix):
+    """All at once: each bad row is refused with its file, line and field, and all others get in."""
+    odds = [odd for odd in odd_files.TABLE[suffix] if odd.unreadable is None]
+    files = [tmp_path / f"{n:03}.{suffix}" for n in range(len(odds))]
+    for odd, file in zip(odds, files, strict=True):
+        odd.make(file)
+    out = tmp_path / "rejects"
+    run(*files, "--rejects", out, code=1)
+    refused = {(one["file"], one["line"], one["field"]) for one in rejected(out) if one["status"] == "rejected"}
+    assert refused == {
+        (str(file), line, field)
+        for odd, file in zip(odds, files, strict=True)
+        for line, field, _ in odd.refused
+        if suffix != "jsonl" or field
+    }
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "csv"])
+def test_a_file_that_cannot_be_read_leaves_nothing_in_and_no_advice_to_run_it_again(tmp_path, suffix):
+    good = jsonl(tmp_path / "good.jsonl", history())
+    for odd in odd_files.TABLE[suffix]:
+        if odd.unreadable is not None:
+            odd.make(tmp_path / f"bad.{suffix}")
+            error = run(good, tmp_path / f"bad.{suffix}", code=2)["error"]
+            assert odd.unreadable in error
+            assert "again and it goes on" not in error
+    assert ledger.head() == 0
+
+
+def test_a_file_that_breaks_while_it_is_imported_is_not_to_be_run_again(tmp_path):
+    good, other = jsonl(tmp_path / "a.jsonl", history()), tmp_path / "b.parquet"
+    parquet(other, table_rows(history("binta")))
+    with open_sources([str(good), str(other)], None) as sources:
+        other.write_bytes(b"no more")
+        with pytest.raises(ImportStopped) as stopped:
+            import_sources(sources)
+    assert ledger.head() == 13
+    assert "b.parquet" in str(stopped.value)
+    assert _advice(stopped.value) == MEND
+
+
+@pytest.mark.parametrize(
+    ("problem", "advice"),
+    [
+        (ImportStopped("the process ended", again=True), AGAIN),
+        (OSError(errno.ENOSPC, "full"), AGAIN),
+        (psycopg.OperationalError("the server went away"), AGAIN),
+        (psycopg.errors.DiskFull("full"), AGAIN),
+        (psycopg.errors.CheckViolation("a constraint"), MEND),
+        (psycopg.DataError("a value"), MEND),
+    ],
+)
+def test_to_run_again_is_advised_only_where_it_helps(problem, advice):
+    assert _advice(problem) == advice

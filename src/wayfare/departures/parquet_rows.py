@@ -1,0 +1,221 @@
+"""Entries from Parquet: a column a field. A cell that Python has no value for refuses its row, not the file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
+from decimal import Decimal
+from functools import cache, partial
+from re import ASCII, fullmatch
+from typing import Any, NamedTuple
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from wayfare.departures import kinds
+from wayfare.departures.sources import BadFile, Read, Source, first_line, open_bytes
+from wayfare.departures.tables import ASIDE, LISTS, SEX, of_text, one_name_each, unfold
+from wayfare.ledger.rules import Refused
+
+ROWS = 1_000
+"""Rows that are turned into Python's values at once."""
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - whether it has a zone is the column's matter
+_EPOCH_DAY = _EPOCH.toordinal()
+_IN_A_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+_BEYOND = "is outside the calendar, years 1 to 9999 (infinity, or a bad export); leave it empty when not known"
+
+
+class _Unreadable(NamedTuple):
+    """Stands for a cell that cannot be read."""
+
+    problem: str
+    raw: object = None
+    """What is stored, as far as it can be shown."""
+
+
+def open_parquet(source: Source) -> Any:
+    """Open a Parquet file. Raises: BadFile, with the mend."""
+    import pyarrow.parquet as pq
+
+    open_bytes(source).close()
+    try:
+        table = pq.ParquetFile(source.path, memory_map=False)
+        _ = list(_flat(table.schema_arrow))
+    except Exception as problem:  # noqa: BLE001 - whatever the library says, it says of the file
+        what = f"is not a Parquet file that can be read ({first_line(problem)}); write it again"
+        raise BadFile(source.name, what) from None
+    return table
+
+
+def _flat(fields: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the columns with their types; the parts of a struct are columns, such as `facts.sex`."""
+    import pyarrow as pa
+
+    for field in fields:
+        if pa.types.is_struct(field.type):
+            yield from ((f"{field.name}.{part.name}", part.type) for part in field.type)
+        else:
+            yield field.name, field.type
+
+
+def parquet_columns(source: Source, table: Any) -> list[str]:
+    """Return the names of an open file's columns. Raises: BadFile, when one stands twice."""
+    columns = [name for name, _ in _flat(table.schema_arrow)]
+    one_name_each(source, columns)
+    return columns
+
+
+@cache
+def _zone(name: str) -> tzinfo:
+    """Return a zone by name or offset; UTC for one that is not known, since what is stored is an instant."""
+    if offset := fullmatch(r"([+-])(\d\d):?(\d\d)", name, ASCII):
+        minutes = int(offset[2]) * 60 + int(offset[3])
+        return timezone(timedelta(minutes=minutes if offset[1] == "+" else -minutes)) if minutes < 1440 else UTC
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        return UTC
+
+
+def _zone_of(type_: Any) -> tzinfo | None:
+    try:
+        name = type_.tz
+    except UnicodeDecodeError:
+        return UTC
+    return None if name is None else _zone(name)
+
+
+def _moment(per_second: int, zone: tzinfo | None, stored: int | None) -> str | _Unreadable | None:
+    """Return a timestamp as RFC 3339 writes it, with its offset if the column has a zone."""
+    if stored is None:
+        return None
+    seconds, rest = divmod(stored, per_second)
+    try:
+        at = _EPOCH + timedelta(seconds=seconds)
+        if zone is not None:
+            at = at.replace(tzinfo=UTC).astimezone(zone)
+            if len(at.isoformat(timespec="seconds")) > 25:  # an offset with seconds, which RFC 3339 cannot write
+                at = at.astimezone(UTC)
+    except OverflowError:
+        return _Unreadable(_BEYOND, stored)
+    text = at.isoformat(timespec="seconds")
+    digits = f"{rest * (10**9 // per_second):09}" if rest else ""
+    return f"{text[:19]}.{digits.removesuffix('000')}{text[19:]}" if rest else text
+
+
+def _day(per_day: int, stored: int | None) -> str | _Unreadable | None:
+    if stored is None:
+        return None
+    try:
+        return date.fromordinal(_EPOCH_DAY + stored // per_day).isoformat()
+    except (OverflowError, ValueError):
+        return _Unreadable(_BEYOND, stored)
+
+
+def _one(cell: Any) -> object:
+    """Return a cell's value, or why there is none."""
+    try:
+        return cell.as_py()
+    except UnicodeDecodeError as problem:
+        return _Unreadable("is not UTF-8 text; export it as UTF-8", problem.object.decode(errors="backslashreplace"))
+    except Exception as problem:  # noqa: BLE001 - whatever the library says, it says of this cell
+        return _Unreadable(f"cannot be read ({first_line(problem)}); write it as text")
+
+
+def _of_value(name: str, value: Any) -> Any:
+    """Return what a typed cell says."""
+    match value:
+        case str():
+            return of_text(name, value)
+        case bytes() if len(value) == 16 and name in kinds.ID_FIELDS:
+            return str(UUID(bytes=value))
+        case bytes():
+            try:
+                return of_text(name, value.decode())
+            except UnicodeDecodeError:
+                return _Unreadable("is not UTF-8 text; export it as UTF-8", value.decode(errors="backslashreplace"))
+        case UUID():
+            return str(value)
+        case float() | Decimal() if name in SEX and value == value // 1:
+            return int(value)
+        case list() if name in LISTS:
+            return [_of_element(one) for one in value]
+        case datetime() | date():
+            return value.isoformat()
+    return value
+
+
+def _of_element(value: Any) -> Any:
+    match value:
+        case bytes() if len(value) == 16:
+            return str(UUID(bytes=value))
+        case UUID():
+            return str(value)
+    return value
+
+
+def _texts(array: Any) -> list[object]:
+    try:
+        return list(array.to_pylist())
+    except Exception:  # noqa: BLE001 - one cell at least; they are read one by one
+        return [_one(cell) for cell in array]
+
+
+def _values(name: str, array: Any) -> list[Any]:
+    """Return the values of a column."""
+    import pyarrow as pa
+
+    is_ = pa.types
+    if is_.is_timestamp(array.type):
+        read: Callable[[int | None], object] = partial(_moment, _IN_A_SECOND[array.type.unit], _zone_of(array.type))
+        return list(map(read, array.view(pa.int64()).to_pylist()))
+    if is_.is_date32(array.type):
+        return list(map(partial(_day, 1), array.view(pa.int32()).to_pylist()))
+    if is_.is_date64(array.type):
+        return list(map(partial(_day, 86_400_000), array.view(pa.int64()).to_pylist()))
+    return [
+        value if value is None or isinstance(value, _Unreadable) else _of_value(name, value) for value in _texts(array)
+    ]
+
+
+def _columns(batch: Any) -> Iterator[Any]:
+    import pyarrow as pa
+
+    for column in batch.columns:
+        if pa.types.is_struct(column.type):
+            yield from column.flatten()
+        else:
+            yield column
+
+
+def read_parquet(table: Any) -> Iterator[Read]:
+    """Yield the rows of an open file whose columns have one name each."""
+    names = [name for name, _ in _flat(table.schema_arrow)]
+    kept = [name for name in names if name not in ASIDE]
+    number = 0
+    for batch in table.iter_batches(batch_size=ROWS):
+        arrays = zip(names, _columns(batch), strict=True)
+        columns = [_values(name, array) for name, array in arrays if name not in ASIDE]
+        for row in zip(*columns, strict=True):
+            number += 1
+            filled = {
+                name: value
+                for name, value in zip(kept, row, strict=True)
+                if value is not None and (value != "" or name in LISTS)
+            }
+            yield _row(number, filled, names)
+
+
+def _row(number: int, filled: dict[str, Any], names: list[str]) -> Read:
+    for name, value in filled.items():
+        if isinstance(value, _Unreadable):
+            shown = {one: cell.raw if isinstance(cell, _Unreadable) else cell for one, cell in filled.items()}
+            return Read(number, Refused(name[:100], value.problem, _entry_id(filled)), cells=shown)
+    try:
+        return Read(number, unfold(filled, names))
+    except Refused as refusal:
+        return Read(number, Refused(refusal.field, refusal.reason, _entry_id(filled)), cells=filled)
+
+
+def _entry_id(filled: dict[str, Any]) -> str | None:
+    given = filled.get("entry_id")
+    return given.lower() if isinstance(given, str) and kinds.is_uuid(given) else None
