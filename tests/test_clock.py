@@ -47,7 +47,10 @@ class World:
 
     def __init__(self, folder):
         self.home = embedded.Home(Path(folder) / "home")
-        self.clock = Path(folder) / "clock"
+        self.folder = Path(folder)
+        self.open_to_all = tempfile.TemporaryDirectory(prefix="wf", dir="/tmp")  # PostgreSQL's account reads the clock
+        Path(self.open_to_all.name).chmod(0o711)
+        self.clock = Path(self.open_to_all.name) / "clock"
         self.turn("+0")
         self.home.make()
         self.using = self.home.users_lock.open("ab")
@@ -72,7 +75,7 @@ class World:
 
     def take(self, entries, shift=None):
         """Import entries; return the answer."""
-        file = self.clock.with_name(f"{uuid.uuid4()}.jsonl")
+        file = self.folder / f"{uuid.uuid4()}.jsonl"
         file.write_text("".join(json.dumps(entry) + "\n" for entry in entries))
         code, out, err = self.run("ledger", "import", file, "--json", shift=shift)
         assert code in (0, 1), err

