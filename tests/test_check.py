@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -19,12 +20,17 @@ from click.testing import CliRunner
 from django.conf import settings
 
 from tests.test_api_race import batch
+from wayfare.access import door, keyfiles
+from wayfare.access import operations as access
+from wayfare.access.signin import cli as signin_cli
+from wayfare.access.signin import keys as codes
 from wayfare.departures import kinds
 from wayfare.departures import operations as departures
-from wayfare.ledger import operations
+from wayfare.ledger import jobs, operations
 from wayfare.ledger.log import keys
 from wayfare.ledger.log import operations as log_operations
 from wayfare.ledger.log.source import LEDGER
+from wayfare.people.tests.cast import Colleague
 from wayfare.site import check, embedded
 from wayfare.site.tests.test_embedded import keeper, wait
 
@@ -73,6 +79,15 @@ def test_all_is_well(database):
     lines = CliRunner().invoke(check.check).stdout.splitlines()
     assert [line.split()[0] for line in lines] == list(check.CHECKS)
     assert all(line.endswith("well") for line in lines)
+
+
+def test_master_keys_that_the_database_knows_are_gone(database, settings, tmp_path):
+    settings.PEOPLE_KEYS = tmp_path / "people"
+    Colleague("paris", "counsellor").enrols("Maryam Karimi")
+    assert problems() == {}
+    settings.PEOPLE_KEYS.rename(tmp_path / "away")
+    assert "all master keys (index, epoch-1) are missing" in problems()["vault"]
+    assert not settings.PEOPLE_KEYS.exists()
 
 
 def test_master_keys_that_cannot_be_used(database, settings, tmp_path):
@@ -187,8 +202,15 @@ def test_the_database_does_not_answer_and_the_command_says_so_in_one_line(tmp_pa
     assert "Traceback" not in done.stderr
 
 
-def test_the_log_is_behind_or_cannot_be_read(database, tmp_path):
-    held = keys.opened(tmp_path / "log", "log.example/ledger")
+@pytest.fixture
+def log_folder(tmp_path, monkeypatch):
+    """Where the ledger's log has its keys, in this test."""
+    monkeypatch.setattr(jobs, "folder", lambda name="ledger": tmp_path / name)
+    return tmp_path / "ledger"
+
+
+def test_the_log_is_behind_or_cannot_be_read(database, log_folder):
+    held = keys.opened(log_folder, "log.example/ledger")
     log_operations.keep_up(LEDGER, held)
     raws = [kinds.parse(raw, programmes=("fra",), latest_us=2**62) for raw in batch(1)]
     operations.append(raws, at=datetime.now(UTC) - timedelta(hours=2))
@@ -200,10 +222,64 @@ def test_the_log_is_behind_or_cannot_be_read(database, tmp_path):
     assert "run wayfare log verify" in problems()["log"]
 
 
+def test_the_log_s_keys_are_gone_or_another_s(database, log_folder, tmp_path):
+    log_operations.keep_up(LEDGER, keys.opened(log_folder, "log.example/ledger"))
+    assert problems() == {}
+    away = log_folder.rename(tmp_path / "away")
+    assert "its keys are not in" in problems()["log"]
+    assert not log_folder.exists(), "looking makes none"
+    keys.opened(log_folder, "log.example/ledger")
+    assert "never signed the log ledger" in problems()["log"]
+    shutil.rmtree(log_folder)
+    away.rename(log_folder)
+    assert problems() == {}
+
+
+def test_a_key_of_sign_in_is_gone_or_another_s(database):
+    access.set_office("paris", "Paris", "Europe/Paris", by=None)
+    codes.of_this_home()
+    for name in (door.NAME, codes.NAME):
+        path = keyfiles.path_of(name)
+        away = path.rename(path.with_suffix(".away"))
+        try:
+            assert f"{path} is missing" in problems()["sign-in"]
+            assert not path.exists(), "looking makes none"
+            with pytest.raises(keyfiles.KeyProblem), door.door():
+                codes.of_this_home()
+            assert not path.exists()
+            keyfiles.make(path)
+            assert f"{path} is not the key that the database knows" in problems()["sign-in"]
+            with pytest.raises(keyfiles.KeyProblem), door.door():
+                codes.of_this_home()
+        finally:
+            away.replace(path)
+        assert problems() == {}, "the control"
+
+
+@pytest.mark.parametrize("name", [door.NAME, codes.NAME])
+def test_a_lost_key_of_sign_in_is_made_anew_on_purpose_alone(database, name):
+    codes.of_this_home()
+    path = keyfiles.path_of(name)
+    before = path.read_bytes()
+    try:
+        path.write_bytes(b"x" * 32)
+        assert "renew-key" in problems()["sign-in"]
+        assert CliRunner().invoke(signin_cli.renew_key, [name], input="n\n").exit_code == 1
+        assert path.read_bytes() == b"x" * 32
+        assert CliRunner().invoke(signin_cli.renew_key, [name, "--yes"]).exit_code == 0
+        codes.of_this_home()
+        assert path.read_bytes() not in (before, b"x" * 32)
+        with door.door():
+            pass
+        assert problems() == {}
+    finally:
+        path.write_bytes(before)
+
+
 def test_each_problem_has_a_test():
     """What is looked at and what is made wrong above are the same."""
     text = Path(__file__).read_text()
-    looked_at = {"database", "migrations", "roles", "keys", "vault", "clock", "disk", "projections", "log"}
+    looked_at = {"database", "migrations", "roles", "keys", "vault", "sign-in", "clock", "disk", "projections", "log"}
     assert set(check.CHECKS) == looked_at
     assert all(f'["{name}"]' in text or f'get("{name}"' in text for name in looked_at)
 

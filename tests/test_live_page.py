@@ -172,7 +172,9 @@ def server(fresh_database) -> Iterator[str]:
     (home / "keys").mkdir(mode=0o700, parents=True, exist_ok=True)
     (home / "keys" / "database-wayfare_app").write_text(here["PASSWORD"])
     (home / "keys" / "database-roles-apart").touch()
-    (home / "keys" / "staff-door").write_text(settings.STAFF_DOOR_KEY)
+    door_key = Path(settings.WAYFARE_HOME) / "keys" / "staff-door"
+    (home / "keys" / "staff-door").write_bytes(door_key.read_bytes())
+    (home / "keys" / "staff-door").chmod(0o600)
     environment = {**os.environ, "DATABASE_URL": url, "WAYFARE_HOME": str(home)}
     command = [sys.executable, "-m", "granian", "--interface", "asgi", "--port", str(port), "--no-ws"]
     process = subprocess.Popen([*command, "wayfare.site.asgi:application"], env=environment)

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from django.conf import settings
 from psycopg import Connection
 
-from wayfare.access.door import read
+from wayfare.access import keyfiles
+from wayfare.access.door import NAME, read
 from wayfare.ledger.statements import run
 from wayfare.people.tests.cast import Colleague
 from wayfare.site import embedded
@@ -112,7 +112,7 @@ def test_no_number_that_comes_round_opens_a_file_or_the_door(fresh_database, new
     with psycopg.connect(new_cluster.conninfo("wayfare_owner"), autocommit=True) as owner:
         owner.execute(OLD_NAME)
     with psycopg.connect(app, autocommit=True) as thief:
-        key = hashlib.sha256(settings.STAFF_DOOR_KEY.encode()).digest()
+        key = hashlib.sha256(keyfiles.path_of(NAME).read_bytes()).digest()
         old = hmac.new(key, f"wayfare door {number + 100}".encode(), hashlib.sha256).hexdigest()
         thief.execute("select set_config('app.door', %s, false)", [old])
         assert rows_at(thief, number + 100, DOOR) == 1, "the control"

@@ -9,49 +9,75 @@ from __future__ import annotations
 import hashlib
 import hmac
 import logging
+import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from django.conf import settings
 from django.db import connection, transaction
 
+from wayfare.access import keyfiles
+from wayfare.access.keyfiles import KeyProblem
 from wayfare.access.statements import bound, rows
 from wayfare.ledger.macs import pads
 
 log = logging.getLogger("wayfare.access")
 
 
+NAME = "staff-door"
+"""The file of the key, in the home's `keys`."""
+_PUT = "insert into access_door (inner_pad, outer_pad) values (%s, %s) on conflict (alone) do"
+"""Both pads of HMAC, so that the database only hashes."""
+
+
 def _key() -> bytes:
-    return hashlib.sha256(settings.STAFF_DOOR_KEY.encode()).digest()
+    return hashlib.sha256(keyfiles.read(keyfiles.path_of(NAME))).digest()
 
 
 def hang(cursor: Any) -> None:
-    """Let the database know the key of this installation's door. As the owner of the tables, at each start."""
-    halves = pads(_key())  # so that the database only hashes
-    cursor.execute("select inner_pad = %s and outer_pad = %s from access_door", halves)
-    known = cursor.fetchone()
-    if known == (True,):
-        return
-    if known:
-        log.warning("the door has another key now: processes that were started with the old one let nobody in")
-    cursor.execute(
-        "insert into access_door (inner_pad, outer_pad) values (%s, %s) on conflict (alone)"
-        " do update set inner_pad = excluded.inner_pad, outer_pad = excluded.outer_pad",
-        halves,
-    )
+    """Make the key of this installation's door where the database knows of none. As owner, at each start.
+
+    A key that is gone or is another one is not replaced: whoever needs the door is told (`door`, `wayfare check`).
+    """
+    cursor.execute("select from access_door")
+    if cursor.fetchone() is None:
+        keyfiles.make(keyfiles.path_of(NAME), secrets.token_urlsafe(48).encode())
+        cursor.execute(f"{_PUT} nothing", pads(_key()))
+    try:
+        check(cursor)
+    except KeyProblem as problem:
+        log.error("nobody can sign in, and no command changes staff: %s", problem)
+
+
+def check(cursor: Any) -> None:
+    """Compare the key with the one that the database knows. As owner. Raises: KeyProblem."""
+    cursor.execute("select inner_pad = %s and outer_pad = %s from access_door", pads(_key()))
+    if cursor.fetchone() == (False,):
+        raise keyfiles.wrong(keyfiles.path_of(NAME))
+
+
+def renew(cursor: Any) -> None:
+    """Make a new key in the place of one that is lost, and let the database know it. As owner."""
+    keyfiles.path_of(NAME).unlink(missing_ok=True)
+    keyfiles.make(keyfiles.path_of(NAME), secrets.token_urlsafe(48).encode())
+    cursor.execute(f"{_PUT} update set inner_pad = excluded.inner_pad, outer_pad = excluded.outer_pad", pads(_key()))
 
 
 @contextmanager
 def door() -> Iterator[None]:
-    """Open the door for one transaction and no longer than it lasts; within one that has it open, go on."""
+    """Open the door for one transaction and no longer than it lasts; within one that has it open, go on.
+
+    Raises: KeyProblem, if the key is gone or is not the one that the database knows.
+    """
     with transaction.atomic():
         ((this, shown),) = bound("select access_transaction(), current_setting('app.door', true)")
         proof = hmac.new(_key(), f"wayfare door {this}".encode(), hashlib.sha256).hexdigest()
         if shown == proof:
             yield
             return
-        bound("select set_config('app.door', %s, true)", [proof])
+        ((is_open,),) = bound("select access_door_open() from set_config('app.door', %s, true)", [proof])
+        if not is_open:
+            raise keyfiles.wrong(keyfiles.path_of(NAME))
         yield
         if connection.savepoint_ids:  # within a longer transaction, which must not go on with the door open
             bound("select set_config('app.door', '', true)")

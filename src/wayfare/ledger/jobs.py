@@ -12,7 +12,7 @@ import django
 from django.conf import settings
 from django.db import Error, connections
 
-from wayfare.ledger.log import keys, operations, queries, witnesses
+from wayfare.ledger.log import keys, notes, operations, queries, witnesses
 from wayfare.ledger.log.parts import Source
 from wayfare.ledger.log.source import LEDGER, SOURCES
 
@@ -37,6 +37,24 @@ def opened(name: str = LEDGER.log) -> keys.Keys:
     if not where.exists() and queries.signed_size(name) is not None:
         raise keys.KeyProblem(f"the log is signed already, and its keys are not in {where}")
     return keys.opened(where, settings.LOG_NAMES[name])
+
+
+def key_problem(name: str) -> str:
+    """Return what is wrong with the keys of a log that is signed: gone, or another home's. Makes none."""
+    where = folder(name)
+    if queries.signed_size(name) is None:
+        return ""
+    mend = f"put the folder {where} back from the backup of the keys; until then nothing is signed from here"
+    if not where.exists():
+        return f"the log {name} is signed already, and its keys are not in {where}; {mend}"
+    try:
+        last = keys.opened(where, settings.LOG_NAMES[name]).last()
+        if last is None:
+            return f"the keys in {where} never signed the log {name}, which is signed; {mend}"
+        notes.verify(notes.parse_note(last), [notes.parse_verifier(key.verifier) for key in queries.keys(name)])
+    except (keys.KeyProblem, notes.Malformed, notes.Unverified) as problem:
+        return f"the keys in {where} are not those that sign the log {name} ({problem}); {mend}"
+    return ""
 
 
 def keep(stop: threading.Event, source: Source = LEDGER, pause_seconds: float = PAUSE_SECONDS) -> None:

@@ -34,7 +34,15 @@ def epochs(as_json: bool) -> None:
     rows = [_shown(state) for state in turning.states()]
     if as_json:
         click.echo(json.dumps({"epochs": rows}))
-        return
+    else:
+        _tell(rows)
+    try:
+        turning.check_keys()
+    except MasterKeyProblem as problem:
+        raise _refused(problem) from None
+
+
+def _tell(rows: list[dict[str, Any]]) -> None:
     for row in rows:
         state = "destroyed" if row["destroyed_at"] else "ended" if row["closed_at"] else "in use"
         click.echo(f"{row['epoch']}\t{state}\t{row['keys']} keys, {row['tokens']} tokens, {row['marks']} marks")
@@ -101,7 +109,7 @@ _FORMS = {IN_CLEAR: "in the clear", IN_MODULE: "sealed in the token"}
 @click.option("--into-token", is_flag=True, help="Seal what lies in the clear into the token that is set.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on the last line.")
 def keys(into_token: bool, as_json: bool) -> None:
-    """Say how the master keys are kept, and whether they can be used; exit 0 only if they can."""
+    """Say how the master keys are kept, and whether they are this database's; exit 0 only if they can be used."""
     try:
         moved = token_keys().take_over() if into_token else []
         kept = {name: _FORMS.get(form, "unknown") for name, form in master_keys().forms().items()}
@@ -109,6 +117,7 @@ def keys(into_token: bool, as_json: bool) -> None:
             for name, form in kept.items():
                 click.echo(f"{name}\t{form}")
         master_keys().check()
+        turning.check_keys()
     except MasterKeyProblem as problem:
         raise _refused(problem) from None
     if as_json:

@@ -21,8 +21,9 @@ from wayfare.ledger.statements import Ahead
 from wayfare.people import sealing
 from wayfare.people.enrolling import MARK
 from wayfare.people.index import Rows, Slots
-from wayfare.people.installed import keyed, master_keys
-from wayfare.people.masterkeys import MasterKeyProblem
+from wayfare.people.installed import keyed, make_first, master_keys
+from wayfare.people.knownkeys import compare, known_keys
+from wayfare.people.masterkeys import MEND, MasterKeyProblem, MasterKeys
 from wayfare.people.sealing import Place
 
 BATCH = 20_000
@@ -57,6 +58,33 @@ def _owner() -> Any:
     return connections["owner"].cursor()
 
 
+def held_keys(cursor: Any) -> MasterKeys:
+    """Return the master keys, held to those that the database knows. As owner. Raises: MasterKeyProblem."""
+
+    def run(query: str) -> Sequence[tuple[Any, ...]]:
+        cursor.execute(query)
+        found: Sequence[tuple[Any, ...]] = cursor.fetchall()
+        return found
+
+    keys = master_keys()
+    compare(keys, known_keys(run))
+    return keys
+
+
+def check_keys() -> None:
+    """Hold the master keys to those that the database knows, and find one that was to be destroyed and is still here.
+
+    Raises: MasterKeyProblem.
+    """
+    with _owner() as cursor:
+        keys = held_keys(cursor)
+        cursor.execute("select epoch from people_epoch where destroyed_at is not null")
+        left = [epoch for (epoch,) in cursor.fetchall() if epoch in keys.epochs()]
+    if left:
+        text = f"epoch-{left[0]} in {keys.place} was to be destroyed and is still here"
+        raise MasterKeyProblem("left", f"{text}; run `wayfare people erase-epoch {left[0]}` again")
+
+
 def states() -> list[State]:
     """Return every epoch that the database knows, oldest first."""
     with _owner() as cursor:
@@ -70,12 +98,14 @@ def states() -> list[State]:
 
 def begin() -> int:
     """Begin the next epoch and close those before it: who is writing in one ends first, and nobody begins to."""
-    keys = master_keys()
     with transaction.atomic(using="owner"), _owner() as cursor:
         cursor.execute("lock table people_epoch in share row exclusive mode")
-        cursor.execute("select coalesce(max(epoch), 0) from people_epoch where closed_at is null")
+        keys = held_keys(cursor)
+        cursor.execute("select coalesce(max(epoch), 0) from people_epoch")
         (known,) = cursor.fetchone()
-        epoch = keys.current() if keys.current() > known else keys.begin_epoch()
+        begun = known == 0 or keys.current() > known  # by one that was killed before the database was told
+        epoch = keys.begin_epoch() if not begun else keys.current() if known else make_first(keys)
+        cursor.execute("insert into people_index (mark) values (%s) on conflict do nothing", [keys.index_mark()])
         cursor.execute(
             "insert into people_epoch (epoch, mark, began_at) values (%s, %s, clock_timestamp())"
             " on conflict do nothing",
@@ -87,6 +117,8 @@ def begin() -> int:
 
 def rewrap(epoch: int, *, batch: int = BATCH, progress: Progress = _nothing) -> None:
     """Move everything of older epochs to this one. Raises: MasterKeyProblem, SealRefusal."""
+    with _owner() as cursor:
+        held_keys(cursor)
     moves: list[tuple[str, Move]] = [("keys", _move_keys), ("marks", _move_marks), ("tokens", _move_tokens)]
     for what, move in moves:
         after: Any = None
@@ -235,12 +267,31 @@ def destroy(epoch: int) -> None:
         raise Refused("epoch", f"{epoch} is not one that ended; see `wayfare people epochs`")
     if left := found.keys + found.tokens + found.marks:
         raise Refused("epoch", f"{epoch} still has {left} keys, tokens and marks; run `wayfare people rewrap` first")
-    with transaction.atomic(using="owner"), _owner() as cursor:
+    _check_it_is_ours(epoch)
+    with (
+        transaction.atomic(using="owner"),
+        _owner() as cursor,
+    ):  # first: whoever is killed after this does the rest again
         cursor.execute(
             "update people_epoch set destroyed_at = coalesce(destroyed_at, clock_timestamp()) where epoch = %s", [epoch]
         )
-        try:
-            master_keys().destroy_epoch(epoch)
-        except MasterKeyProblem as problem:
-            if problem.code != "no_epoch":
-                raise
+    try:
+        master_keys().destroy_epoch(epoch)
+    except MasterKeyProblem as problem:
+        if problem.code != "no_epoch":
+            raise
+
+
+def _check_it_is_ours(epoch: int) -> None:
+    """Refuse to destroy another installation's key. Raises: MasterKeyProblem."""
+    keys = master_keys()
+    with _owner() as cursor:
+        cursor.execute("select mark from people_epoch where epoch = %s", [epoch])
+        (mark,) = cursor.fetchone()
+    try:
+        here = keys.mark(epoch)
+    except MasterKeyProblem:  # it is gone already, or what opens it is: there is nothing to compare
+        return
+    if here != bytes(mark):
+        text = f"epoch-{epoch} in {keys.place} is not the key that the database knows; {MEND}"
+        raise MasterKeyProblem("wrong", text)

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from django.conf import settings
-from django.db import connection
 
+from wayfare.access.door import door
+from wayfare.ledger.statements import run
 from wayfare.people.index import Keyed
+from wayfare.people.knownkeys import compare, known_keys
 from wayfare.people.masterkeys import LocalKeys, MasterKeyProblem, MasterKeys
 from wayfare.people.statements import called
 
@@ -42,23 +44,42 @@ def _in_token(folder: Path, module: str, label: str, pin_file: Path) -> TokenKey
     return TokenKeys(folder, Token(module, label, pin_file))
 
 
-def current_epoch() -> int:
-    """Return the epoch to write in; the database notes it at its first use. Within `acting`.
+def held_keys() -> MasterKeys:
+    """Return the master keys, held to those that the database knows: before anything is opened, sealed or searched.
 
-    A folder of keys that belongs to another database is told here, before anything is sealed under it.
-    Raises: MasterKeyProblem, Forbidden.
+    Within `acting`. Raises: MasterKeyProblem, which says whether they are gone, wrong, older or another home's.
     """
     keys = master_keys()
-    epoch = keys.current()
-    with connection.cursor() as cursor:
-        cursor.execute("select mark from people_epoch where epoch = %s", [epoch])
-        noted = cursor.fetchone()
-    if noted is None:
-        (noted,) = called("select people_note_epoch(%s, %s)", [epoch, keys.mark(epoch)])
-    if bytes(noted[0]) != keys.mark(epoch):
-        mend = "put the folder that belongs to this database back"
-        raise MasterKeyProblem("other_folder", f"the key of epoch {epoch} is not the one the database knows; {mend}")
-    return epoch
+    compare(keys, known_keys(run))
+    return keys
+
+
+def current_epoch() -> int:
+    """Return the epoch to write in. The first one is made where the database knows of no key. Within `acting`.
+
+    Raises: MasterKeyProblem, Forbidden.
+    """
+    keys, known = master_keys(), known_keys(run)
+    compare(keys, known)
+    if not known:
+        return _first_epoch(keys)
+    return max(key.epoch for key in known if key.is_open)
+
+
+def make_first(keys: MasterKeys) -> int:
+    """Make the first epoch, of a database that knows of none; return 1. Raises: MasterKeyProblem."""
+    if keys.epochs() not in ([], [1]):
+        text = f"{keys.place} has keys of another database, up to epoch {keys.current()}, and this database is new"
+        raise MasterKeyProblem("other_folder", f"{text}; name an empty folder in WAYFARE_PEOPLE_KEYS")
+    return keys.first()
+
+
+def _first_epoch(keys: MasterKeys) -> int:
+    make_first(keys)
+    with door():
+        called("select people_note_keys(%s, %s)", [keys.mark(1), keys.index_mark()])
+    compare(keys, known_keys(run))  # somebody else may have been first, with keys from elsewhere
+    return 1
 
 
 def keyed(epoch: int, office: str) -> Keyed:

@@ -26,6 +26,7 @@ from uuid import UUID
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from wayfare.access.keyfiles import KeyProblem
 from wayfare.ledger import disk
 from wayfare.people import sealing
 
@@ -37,17 +38,22 @@ IN_MODULE = "wayfare people secret in a token 1"
 """The first line of a secret's file that opens with a key in a PKCS#11 token."""
 _EPOCH = re.compile(r"epoch-([1-9][0-9]{0,8})", re.ASCII)
 _INDEX = "index"
+MEND = "put the folder that belongs to this database back from the backup of the keys; none was made in its place"
 
 
-class MasterKeyProblem(RuntimeError):
+class MasterKeyProblem(KeyProblem):
     """A master key cannot be used; `code` names the reason, the text names the file and the mend.
 
     | code | when |
     | --- | --- |
     | `open_to_others` | the folder or a file of it can be read by others |
     | `unreadable` | a file is not a secret of ours |
+    | `gone` | the database knows keys, and none of them is in the folder |
+    | `older` | the folder lacks the newest key that the database knows: it is an older copy |
+    | `wrong` | a file holds another key than the one that the database knows |
+    | `other_folder` | the folder belongs to another installation: none of its keys is one that the database knows |
+    | `left` | the key of a destroyed epoch is still here |
     | `no_epoch` | no key is here for this epoch: it was destroyed, or the folder is not the one that belongs here |
-    | `other_folder` | the folder belongs to another database |
     | `newest` | the newest epoch is in use and cannot be destroyed |
     | `in_token` | the secret is sealed in a token, and no token is set |
     | `in_clear` | a token is set, and the secret lies beside it in the clear |
@@ -57,16 +63,15 @@ class MasterKeyProblem(RuntimeError):
     | `weak_key` | the token's key can be taken out of it |
     """
 
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-
 
 class MasterKeys(Protocol):
-    """Whoever keeps the master keys. All raise MasterKeyProblem."""
+    """Whoever keeps the master keys. All raise MasterKeyProblem. Only `first` and `begin_epoch` make anything."""
+
+    def first(self) -> int:
+        """Return the newest epoch; make the first one and the index key where there are none."""
 
     def current(self) -> int:
-        """Return the newest epoch; the first begins when it is first asked for."""
+        """Return the newest epoch."""
 
     def epochs(self) -> list[int]:
         """Return the epochs whose keys are here, oldest first."""
@@ -89,11 +94,21 @@ class MasterKeys(Protocol):
     def mark(self, epoch: int) -> bytes:
         """Return 16 bytes by which the epoch's key is known again, and which tell nothing of it."""
 
+    def index_mark(self) -> bytes:
+        """Return the same for the index key."""
+
     def begin_epoch(self) -> int:
         """Begin the next epoch and return it; of two at once one begins it and both return it."""
 
     def destroy_epoch(self, epoch: int) -> None:
         """Destroy an epoch's secret for good. What only it opens never opens again."""
+
+    @property
+    def place(self) -> Path:
+        """Where they are kept."""
+
+    def names(self) -> list[str]:
+        """Return the names of the secrets that are here: `epoch-1` and so on, and `index`."""
 
     def check(self) -> None:
         """Raise, if the keys that are here cannot be used; makes none."""
@@ -176,32 +191,50 @@ class FolderKeys(ABC):
     def _end(self, path: Path) -> None:
         """Destroy what opens a file, apart from the file."""
 
-    def _ready(self) -> Path:
+    def _here(self) -> list[str]:
+        """Return the names in the folder; none, if there is no folder."""
         try:
             _tight(self.folder, "700")
         except FileNotFoundError:
+            return []
+        return os.listdir(self.folder)
+
+    def _made(self) -> Path:
+        """Return the folder, made if there is none."""
+        if not self.folder.exists():
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             disk.sync(self.folder.parent)
+        _tight(self.folder, "700")
         return self.folder
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
         """Be the only one of all processes that makes, moves or destroys; the next waits."""
-        number = os.open(self._ready(), os.O_RDONLY)
+        try:
+            number = os.open(self.folder, os.O_RDONLY)
+        except FileNotFoundError:
+            raise MasterKeyProblem("gone", f"there is no folder {self.folder}; {MEND}") from None
         try:
             fcntl.flock(number, fcntl.LOCK_EX)
             yield
         finally:
             os.close(number)
 
-    def _names(self) -> list[str]:
-        index = [_INDEX] if (self._ready() / _INDEX).exists() else []
+    @property
+    def place(self) -> Path:
+        """See MasterKeys."""
+        return self.folder
+
+    def names(self) -> list[str]:
+        """See MasterKeys."""
+        index = [_INDEX] if _INDEX in self._here() else []
         return [f"epoch-{epoch}" for epoch in self.epochs()] + index
 
     def _secret(self, name: str) -> _Derived:
         """Return what a file's secret gives; the file is looked at each time, so that a destroyed one is missed."""
-        path = self._ready() / name
+        path = self.folder / name
         try:
+            _tight(self.folder, "700")
             found = _tight(path, "600")
         except FileNotFoundError:
             self._known.pop(name, None)
@@ -215,13 +248,21 @@ class FolderKeys(ABC):
 
     def epochs(self) -> list[int]:
         """See MasterKeys."""
-        return sorted(int(match[1]) for name in os.listdir(self._ready()) if (match := _EPOCH.fullmatch(name)))
+        return sorted(int(match[1]) for name in self._here() if (match := _EPOCH.fullmatch(name)))
+
+    def first(self) -> int:
+        """See MasterKeys."""
+        self._made()
+        if not self.epochs():
+            self._make("epoch-1")
+        if not (self.folder / _INDEX).exists():
+            self._make(_INDEX)
+        return self.current()
 
     def current(self) -> int:
         """See MasterKeys."""
         if not (found := self.epochs()):
-            self._make("epoch-1")
-            found = self.epochs()
+            raise MasterKeyProblem("gone", f"there are no master keys in {self.folder}; {MEND}")
         return found[-1]
 
     def wrap(self, epoch: int, person: UUID, key: bytes) -> bytes:
@@ -242,17 +283,19 @@ class FolderKeys(ABC):
 
     def index_key(self) -> bytes:
         """See MasterKeys."""
-        if not (self._ready() / _INDEX).exists():
-            self._make(_INDEX)
         return self._secret(_INDEX).tokens["search"]
 
     def mark(self, epoch: int) -> bytes:
         """See MasterKeys."""
         return self._secret(f"epoch-{epoch}").mark
 
+    def index_mark(self) -> bytes:
+        """See MasterKeys."""
+        return self._secret(_INDEX).mark
+
     def begin_epoch(self) -> int:
         """See MasterKeys."""
-        epoch = self.current() + 1
+        epoch = self.first() + 1
         self._make(f"epoch-{epoch}")
         return epoch
 
@@ -280,12 +323,12 @@ class FolderKeys(ABC):
 
     def check(self) -> None:
         """See MasterKeys."""
-        for name in self._names() if self.folder.exists() else ():
+        for name in self.names():
             self._secret(name)
 
     def forms(self) -> dict[str, str]:
         """See MasterKeys."""
-        return {name: form(self.folder / name) for name in self._names()} if self.folder.exists() else {}
+        return {name: form(self.folder / name) for name in self.names()}
 
 
 class LocalKeys(FolderKeys):

@@ -27,7 +27,8 @@ from wayfare.people.enrolling import Enrolled as Enrolled
 from wayfare.people.enrolling import File, Writer
 from wayfare.people.enrolling import named as _named
 from wayfare.people.fields import LIST_LIMIT
-from wayfare.people.installed import current_epoch, keyed, master_keys
+from wayfare.people.installed import current_epoch, held_keys, keyed, master_keys
+from wayfare.people.knownkeys import QUERY, compare, known_keys
 from wayfare.people.rules import Group, Notes, group_of, read_group, stored_group, write_group
 from wayfare.people.sealing import Place, Sealing
 from wayfare.people.statements import Stale, called, refusals
@@ -105,6 +106,7 @@ def opened(task: UUID, groups: Iterable[str], how: str = "page") -> Opened:
     The look is written first; then what it opens is read and unsealed, in the same transaction.
     Raises: Forbidden; SealRefusal, if what is stored does not open in its place; MasterKeyProblem.
     """
+    held_keys()
     look = access.look(task, list(groups), how)
     key, rows = _read(look)
     return Opened(look, _unsealed(look.person, key, rows), {group: version for group, version, *_ in rows})
@@ -121,9 +123,10 @@ def open_once(secret: str, task: UUID, groups: Iterable[str], how: str = "page")
     if connection.in_atomic_block:
         with access.acting(secret):
             return opened(task, wanted, how)
-    trip = in_one_trip((access.AS_WHOM, [secret]), (_OPEN, [task, text_array(wanted), how]))
-    with refusals(), trip as (session, rows):
+    trip = in_one_trip((access.AS_WHOM, [secret]), (QUERY, []), (_OPEN, [task, text_array(wanted), how]))
+    with refusals(), trip as (session, known, rows):
         access.check_bound(session[0][2])
+        compare(master_keys(), known_keys(lambda _: known))
         if {row[4] for row in rows} != set(wanted):
             raise sealing.SealRefusal("length", _MISSING)
         place, person, epoch, wrapped, *_ = rows[0]
@@ -167,6 +170,7 @@ def correct(task: UUID, group: str, data: Any, *, version: int, at: datetime, ho
     if isinstance(value, Birth):
         at_the_latest(value, at.date())
     plain = write_group(value)  # before the look: what is refused leaves none
+    held_keys()
     needs = ["names", "birth"] if group in ("names", "birth") else [group]
     look = access.look(task, needs, how)
     key, rows = _read(look)
@@ -196,6 +200,7 @@ def add_note(task: UUID, text: str, *, on: date, how: str = "page") -> Look:
     Raises: Refused, also when there are as many as a file holds; Forbidden, SealRefusal, MasterKeyProblem.
     """
     added = read_group("notes", {"notes": [{"on": on.isoformat(), "text": text}]})
+    held_keys()
     look = access.look(task, ["notes"], how)
     while True:  # what was written meanwhile is read, and added to
         key, rows = _read(look)

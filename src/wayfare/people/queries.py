@@ -16,7 +16,7 @@ from wayfare.people import sealing, tokens
 from wayfare.people.births import Told
 from wayfare.people.enrolling import MARK
 from wayfare.people.index import Reading
-from wayfare.people.installed import keyed, master_keys
+from wayfare.people.installed import held_keys, keyed, master_keys
 from wayfare.people.rules import SEARCH_LIMIT, case_number_in
 from wayfare.people.sealing import Place
 from wayfare.people.statements import called, refusals
@@ -54,6 +54,7 @@ def search(text: str, born: Told | None = None, *, limit: int = AT_MOST) -> Resu
     """
     if len(text) > SEARCH_LIMIT:
         raise TooLong("text", len(text), SEARCH_LIMIT)
+    held_keys()
     ((named,),) = called("select people_search(%s)", [case_number_in(text)])
     asked = tokens.asked(text, born)
     hits, more = _hits(asked)

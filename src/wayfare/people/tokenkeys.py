@@ -287,13 +287,13 @@ class TokenKeys(FolderKeys):
         an older process left of a secret in the clear, under another name. Raises: MasterKeyProblem.
         """
         with self._alone():
-            found = [name for name in self._names() if form(self.folder / name) == IN_CLEAR]
+            found = [name for name in self.names() if form(self.folder / name) == IN_CLEAR]
             for name in found:
                 self._take_over(name)
             for path in sorted(self.folder.iterdir()):
                 if path.name.endswith(".plain") or form(path) == IN_CLEAR:
                     overwrite(path)
-            for name in self._names():
+            for name in self.names():
                 self._intent(name).unlink(missing_ok=True)
         return found
 

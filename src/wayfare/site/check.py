@@ -15,8 +15,14 @@ from django.conf import settings
 from django.db import connection, connections
 from django.db.migrations.executor import MigrationExecutor
 
+from wayfare.access import door
+from wayfare.access.keyfiles import KeyProblem
+from wayfare.access.signin import keys as codes
+from wayfare.ledger import jobs
 from wayfare.ledger.log import notes
 from wayfare.ledger.log import queries as log
+from wayfare.ledger.log.source import SOURCES
+from wayfare.people import epochs
 from wayfare.people.installed import master_keys
 from wayfare.people.masterkeys import MasterKeyProblem
 from wayfare.site import sql
@@ -64,9 +70,26 @@ def _keys() -> str:
 def _vault() -> str:
     try:
         master_keys().check()
+        epochs.check_keys()
     except MasterKeyProblem as problem:
         return str(problem)
     return ""
+
+
+def _sign_in() -> str:
+    try:
+        with connections["owner"].cursor() as cursor:
+            door.check(cursor)
+            codes.check(cursor)
+    except KeyProblem as problem:
+        mend = "or, if it is lost for good, make a new one with `wayfare staff renew-key`"
+        return f"{problem}, {mend}"
+    return ""
+
+
+def key_problems() -> list[str]:
+    """Return what is wrong with keys that the database knows: those of files, of sign-in and of the logs."""
+    return [problem for problem in (_vault(), _sign_in(), *map(jobs.key_problem, SOURCES)) if problem]
 
 
 def _clock() -> str:
@@ -110,6 +133,9 @@ def _ledger() -> str:
 
 def _log() -> str:
     """An installation that signs its log signs it in a second; one that never did has no `up` running, and says so."""
+    for name in SOURCES:
+        if problem := jobs.key_problem(name):
+            return problem
     try:
         note = log.latest("ledger", cosigned=False)
         signed = notes.parse_checkpoint(note.text).size if note else None
@@ -134,6 +160,7 @@ CHECKS: dict[str, Callable[[], str]] = {
     "roles": _roles,
     "keys": _keys,
     "vault": _vault,
+    "sign-in": _sign_in,
     "clock": _clock,
     "disk": _disk,
     "projections": _ledger,

@@ -61,7 +61,7 @@ COMMANDS: dict[str, dict[str, Entry]] = {
         "rotate": Entry("wayfare.people.cli:rotate", "Begin a new master key and move everything to it."),
         "rewrap": Entry("wayfare.people.cli:rewrap", "Go on moving everything to the newest master key."),
         "erase-epoch": Entry("wayfare.people.cli:erase_epoch", "Destroy the master key of an epoch that ended."),
-        "keys": Entry("wayfare.people.cli:keys", "Say how the master keys are kept; seal them in a token.", False),
+        "keys": Entry("wayfare.people.cli:keys", "Say how the master keys are kept; seal them in a token."),
     },
     "stats": {
         "table": Entry("wayfare.statistics.cli:table", "Count departures or persons by dimensions."),
@@ -74,6 +74,7 @@ COMMANDS: dict[str, dict[str, Entry]] = {
         "leave": Entry("wayfare.access.signin.cli:leave", "Let a colleague leave, from the next request on."),
         "office": Entry("wayfare.access.signin.cli:office", "Add an office, or change one."),
         "offices": Entry("wayfare.access.signin.cli:offices", "List the offices."),
+        "renew-key": Entry("wayfare.access.signin.cli:renew_key", "Make a new key where one of sign-in is lost."),
     },
     "token": {
         "add": Entry("wayfare.access.cli:add", "Make a token for a source."),

@@ -13,6 +13,7 @@ from django.shortcuts import render
 
 from wayfare.access import events
 from wayfare.access.callers import address_of
+from wayfare.access.keyfiles import KeyProblem
 from wayfare.access.problems import MEDIA_TYPE, Problem
 from wayfare.people.masterkeys import MasterKeyProblem
 from wayfare.people.sealing import SealRefusal
@@ -49,8 +50,8 @@ class SecurityEvents:
         events.at_door(request.resolver_match.route if request.resolver_match else "")
 
 
-def _told(request: HttpRequest, template: str, status: int) -> HttpResponse:
-    response = render(request, template, status=status)
+def _told(request: HttpRequest, template: str, status: int, **facts: str) -> HttpResponse:
+    response = render(request, template, facts, status=status)
     response.headers["Cache-Control"] = "no-store"
     if status == 503:
         response.headers["Retry-After"] = "5"
@@ -73,9 +74,10 @@ class Trouble:
         if isinstance(problem, OperationalError | InterfaceError | psycopg.OperationalError):
             log.error("%s: the database does not answer: %s", route, problem)
             return _told(request, "503.html", 503)
-        if isinstance(problem, MasterKeyProblem):
-            log.error("%s: the master keys cannot be used: %s", route, problem)
-            return _told(request, "keys.html", 503)
+        if isinstance(problem, KeyProblem):
+            log.error("%s: a key cannot be used: %s", route, problem)
+            template = "keys.html" if isinstance(problem, MasterKeyProblem) else "sign_in_key.html"
+            return _told(request, template, 503, cause=problem.code)
         if isinstance(problem, SealRefusal):
             log.error("%s: what is stored does not open: %s", route, problem)
             events.note("not_opened", why=problem.code)

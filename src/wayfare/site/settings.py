@@ -191,7 +191,6 @@ EMBEDDED = not os.environ.get("DATABASE_URL")
 
 DEBUG = _flag("WAYFARE_DEBUG")
 SECRET_KEY = _secret_key(WAYFARE_HOME)
-STAFF_DOOR_KEY = kept_secret(WAYFARE_HOME, "staff-door")
 ALLOWED_HOSTS = [
     host.strip() for host in os.environ.get("WAYFARE_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]").split(",")
 ]

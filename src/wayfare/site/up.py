@@ -106,11 +106,14 @@ def _master_keys_can_be_used() -> None:
     """Check them before anything starts: what is wrong is told once, and a token is not asked by every process."""
     from wayfare.people.installed import master_keys
     from wayfare.people.masterkeys import MasterKeyProblem
+    from wayfare.site.check import key_problems
 
     try:
         master_keys().check()
     except MasterKeyProblem as problem:
         raise click.ClickException(str(problem)) from None
+    for wrong in key_problems():
+        click.echo(f"wayfare: {wrong}", err=True)  # everything else runs meanwhile
 
 
 def address(host: str, port: int) -> str:

@@ -122,6 +122,9 @@ create table access_recovery_voice (recovery uuid not null, subject uuid not nul
 
 create table access_door (alone boolean primary key default true check (alone),
   inner_pad bytea not null check (length(inner_pad) = 64), outer_pad bytea not null check (length(outer_pad) = 64));
+-- Keys that lie in the home, by what they are known again by: one that is missing or wrong is told, not made anew.
+create table access_key (name text primary key check (name in ('staff-codes')),
+  mark bytea not null check (length(mark) = 16), noted_at timestamptz not null);
 create table access_role_asked (staff uuid primary key, office text not null references access_office,
   roles text[] not null check (cardinality(roles) > 0), asked_by uuid not null references access_staff,
   asked_at timestamptz not null, confirmed_by uuid references access_staff, confirmed_at timestamptz,

@@ -6,13 +6,31 @@ import json
 
 import click
 from django.conf import settings
+from django.db import connections, transaction
 from django.urls import reverse
 from django.utils import timezone
 
+from wayfare.access import door, keyfiles
 from wayfare.access import operations as access
 from wayfare.access.purposes import ROLES
-from wayfare.access.signin import operations, queries
+from wayfare.access.signin import keys, operations, queries
 from wayfare.ledger.rules import Refused
+
+
+@click.command(name="renew-key")
+@click.argument("which", type=click.Choice([door.NAME, keys.NAME]))
+@click.confirmation_option(
+    prompt="The old key is lost for good? With a new staff-codes no code generator works any more"
+)
+def renew_key(which: str) -> None:
+    """Make a new key where one of sign-in is lost for good; first put `keys` back from its backup if you can."""
+    with transaction.atomic(using="owner"), connections["owner"].cursor() as cursor:
+        (door if which == door.NAME else keys).renew(cursor)
+    told = {
+        door.NAME: "restart every process of this installation, and copy it to the other machines",
+        keys.NAME: "staff sign in by passkey, or by recovery, and set up their code generators anew",
+    }
+    click.echo(f"{keyfiles.path_of(which)} is new: {told[which]}.")
 
 
 @click.command()

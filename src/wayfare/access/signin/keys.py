@@ -1,46 +1,70 @@
 """The key that seals the secrets of code generators: a file in the home's `keys`, never in the database.
 
 AES-256-GCM-SIV with the owner as associated data: a sealed secret moved to another member of staff does not open.
-Whoever loses the file loses no account for good: staff whose codes no longer open come back by recovery.
+The database knows the key by its fingerprint: a file that is gone or is another one is told, and none is made in its
+place. Whoever has lost it for good makes a new one (`wayfare staff renew-key`); staff then come back by recovery.
 """
 
 from __future__ import annotations
 
 import secrets
 from pathlib import Path
+from typing import Any
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV
-from django.conf import settings
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from wayfare.ledger import disk
+from wayfare.access import keyfiles
+from wayfare.access.door import door
+from wayfare.access.keyfiles import KeyProblem as KeyProblem
+from wayfare.access.statements import rows
 
 _VERSION = b"\x01"
 _NONCE_BYTES = 12
 NAME = "staff-codes"
 
 
-class KeyProblem(RuntimeError):
-    """The key cannot be used; the text names the file and the mend."""
-
-
 def opened(folder: Path) -> bytes:
-    """Return the 32 bytes of the key in a folder; made whole, for its owner alone, at first use. Raises: KeyProblem."""
-    path = folder / NAME
-    if not path.exists():
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        disk.make_once(path, secrets.token_bytes(32))
-    if path.stat().st_mode & 0o077:
-        raise KeyProblem(f"{path} can be read by others; chmod 600 it, and let staff make their codes anew")
-    key = path.read_bytes()
+    """Return the 32 bytes of the key in a folder; makes none. Raises: KeyProblem."""
+    key = keyfiles.read(folder / NAME)
     if len(key) != 32:
-        raise KeyProblem(f"{path} has {len(key)} bytes and not 32; restore it from the backup of the keys")
+        raise KeyProblem("unreadable", f"{folder / NAME} has {len(key)} bytes and not 32; {keyfiles.MEND}")
     return key
 
 
+def mark(key: bytes) -> bytes:
+    """Return 16 bytes by which the key is known again, and which tell nothing of it."""
+    return HKDF(SHA256(), 16, None, b"wayfare staff codes mark").derive(key)
+
+
 def of_this_home() -> bytes:
-    """Return the key of this installation. Raises: KeyProblem."""
-    return opened(settings.WAYFARE_HOME / "keys")
+    """Return the key of this installation, made where the database knows of none. Raises: KeyProblem."""
+    path = keyfiles.path_of(NAME)
+    known = rows("select mark from access_key where name = %s", [NAME])
+    if not known:
+        keyfiles.make(path)
+        with door():
+            known = rows("select access_note_key(%s, %s)", [NAME, mark(opened(path.parent))])
+    key = opened(path.parent)
+    if mark(key) != bytes(known[0][0]):
+        raise keyfiles.wrong(path)
+    return key
+
+
+def check(cursor: Any) -> None:
+    """Compare the key with the one that the database knows, if it knows one; makes none. Raises: KeyProblem."""
+    cursor.execute("select mark from access_key where name = %s", [NAME])
+    known, path = cursor.fetchone(), keyfiles.path_of(NAME)
+    if known is not None and bytes(known[0]) != mark(opened(path.parent)):
+        raise keyfiles.wrong(path)
+
+
+def renew(cursor: Any) -> None:
+    """Make a new key in the place of one that is lost: what the old one sealed never opens again. As owner."""
+    keyfiles.path_of(NAME).unlink(missing_ok=True)
+    cursor.execute("delete from access_key where name = %s", [NAME])
 
 
 def sealed(key: bytes, owner: bytes, secret: bytes) -> bytes:

@@ -201,7 +201,8 @@ def sign_in_with_code(email: str, password: str, code: str, *, at: datetime) -> 
     )
     staff, encoded, box = found[0] if found else (None, _NO_PASSWORD, b"")
     right = hashers.check_password(password[: rules.PASSWORD_MOST], encoded) and len(password) <= rules.PASSWORD_MOST
-    opened = keys.unsealed(keys.of_this_home(), staff.bytes, bytes(box)) if staff else None
+    key = keys.of_this_home()
+    opened = keys.unsealed(key, staff.bytes, bytes(box)) if staff else None
     step = totp.step_of(opened.decode() if opened else totp.NOBODY, code, at)
     if staff is None or not right or opened is None or step is None:
         raise NotProved("password_or_code")

@@ -45,6 +45,15 @@ set search_path = pg_catalog, public, pg_temp as $$
     'hex'), 'UTF8')) from access_door), false)
 $$;
 
+-- Notes what a key of the home is known again by, once; returns what is noted.
+create function access_note_key(its_name text, its_mark bytea) returns bytea language plpgsql security definer
+set search_path = pg_catalog, public, pg_temp as $$
+begin
+  if not access_door_open() then perform access_refuse('no_door'); end if;
+  insert into access_key values (its_name, its_mark, clock_timestamp()) on conflict do nothing;
+  return (select mark from access_key where name = its_name);
+end $$;
+
 -- Sessions: of whoever brings the secret. A session that was left alone too long is not woken by saying it was used.
 create function access_session_of(secret text, at timestamptz, out staff uuid, out began_at timestamptz)
 language sql stable security definer set search_path = pg_catalog, public, pg_temp as $$

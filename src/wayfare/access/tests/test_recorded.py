@@ -11,12 +11,11 @@ from uuid import uuid4
 import psycopg
 import pytest
 import rfc8785
-from django.conf import settings
 from django.db import ProgrammingError, connection, connections, transaction
 from django.utils import translation
 
-from wayfare.access import operations, purposes, queries, sentences
-from wayfare.access.door import door, read
+from wayfare.access import keyfiles, operations, purposes, queries, sentences
+from wayfare.access.door import NAME, door, read
 from wayfare.access.operations import Within, acting, take_up
 from wayfare.access.rules import Forbidden, secret_hash
 from wayfare.access.signin import operations as signin
@@ -125,12 +124,12 @@ def test_a_proof_is_of_one_transaction_and_of_the_key(db):
             cursor.execute("select access_door_open(), access_transaction()")
             closed, this = cursor.fetchone()
             assert not closed, "nor does it stay open within a longer transaction"
-            for key in (b"", b"another", settings.STAFF_DOOR_KEY.encode()):
+            for key in (b"", b"another", keyfiles.path_of(NAME).read_bytes()):
                 proof = hmac.new(key, f"wayfare door {this}".encode(), hashlib.sha256).hexdigest()
                 cursor.execute("select set_config('app.door', %s, true)", [proof])
                 cursor.execute("select access_door_open()")
                 assert cursor.fetchone() == (False,)
-            right = hmac.new(hashlib.sha256(settings.STAFF_DOOR_KEY.encode()).digest(), f"wayfare door {this}".encode(), hashlib.sha256)  # fmt: skip
+            right = hmac.new(hashlib.sha256(keyfiles.path_of(NAME).read_bytes()).digest(), f"wayfare door {this}".encode(), hashlib.sha256)  # fmt: skip
             cursor.execute("select set_config('app.door', %s, true), access_door_open()", [right.hexdigest()])
             cursor.execute("select access_door_open()")
             assert cursor.fetchone() == (True,), "the control"

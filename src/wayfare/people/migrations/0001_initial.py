@@ -5,6 +5,8 @@ from django.db import migrations
 TABLES = """
 create table people_epoch (epoch int primary key check (epoch > 0), mark bytea not null check (length(mark) = 16),
   began_at timestamptz not null, closed_at timestamptz, destroyed_at timestamptz, check (destroyed_at >= closed_at));
+create table people_index (alone boolean primary key default true check (alone),
+  mark bytea not null check (length(mark) = 16));
 create table people_person (id uuid primary key, office text not null references access_office,
   case_number text unique check (case_number ~ '^[0-9A-Z]{4}-[0-9A-Z]{4}$'), family uuid,
   created_at timestamptz not null, erased_at timestamptz,

@@ -1,19 +1,14 @@
 -- Epochs of the master key: which there are, and which may be written under.
 -- Each function runs as the owner of the tables (security definer), whoever calls it.
 
-create function people_note_epoch(wanted int, its_mark bytea) returns bytea language plpgsql security definer
+-- Notes what the first keys are known again by, once. Each later epoch is begun by the owner (`wayfare people rotate`).
+create function people_note_keys(its_mark bytea, index_mark bytea) returns void language plpgsql security definer
 set search_path = pg_catalog, public, pg_temp as $$
-declare
-  found bytea;
 begin
-  select mark into found from people_epoch where epoch = wanted;
-  if found is null then
-    if not access_has_role('counsellor', 'supervisor') then perform access_refuse('not_yours'); end if;
-    if exists (select from people_epoch where epoch > wanted) then perform access_refuse('epoch_closed'); end if;
-    insert into people_epoch values (wanted, its_mark, clock_timestamp()) on conflict do nothing;
-    select mark into found from people_epoch where epoch = wanted;
-  end if;
-  return found;
+  if not access_door_open() then perform access_refuse('no_door'); end if;
+  insert into people_epoch select 1, its_mark, clock_timestamp() where not exists (select from people_epoch)
+    on conflict do nothing;
+  insert into people_index (mark) values (index_mark) on conflict do nothing;
 end $$;
 
 -- An epoch in use is locked to the commit, so that it cannot be closed beneath what is being written in it.

@@ -7,6 +7,6 @@ begin
   loop
     execute format('revoke all on %s from wayfare_app, wayfare_reader', name);
   end loop;
-  grant select on people_epoch, people_person, people_key, people_sealed, people_search_log, people_limits to wayfare_app;
+  grant select on people_epoch, people_index, people_person, people_key, people_sealed, people_search_log, people_limits to wayfare_app;
   grant update (version, epoch_made, sealed) on people_sealed to wayfare_app;
 end $$;

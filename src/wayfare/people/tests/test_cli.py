@@ -77,7 +77,7 @@ def test_it_is_said_how_the_keys_are_kept_and_whether_they_can_be_used(person, k
     assert "its backup" in done.output
 
 
-def test_before_the_first_start_no_key_is_made_by_looking(keys_folder):
+def test_before_the_first_start_no_key_is_made_by_looking(vault, keys_folder):
     assert run(cli.keys) == (0, {"keys": {}, "moved": []})
     assert not keys_folder.exists()
 
@@ -89,13 +89,16 @@ def test_without_a_token_nothing_is_sealed_into_one(settings, tmp_path):
 
 
 @pytest.mark.token
-def test_keys_are_sealed_into_the_token_by_command(settings, tmp_path, token):
+def test_keys_are_sealed_into_the_token_by_command(fresh_database, settings, tmp_path, token):
     settings.PEOPLE_KEYS = tmp_path / "keys"
-    LocalKeys(settings.PEOPLE_KEYS).current()
+    LocalKeys(settings.PEOPLE_KEYS).first()
     token.set_in(settings)
     assert "people keys --into-token" in run(cli.keys)[1]
     said = CliRunner().invoke(cli.keys, ["--into-token"])
     assert said.exit_code == 0
-    assert "Sealed 1 into the token" in said.output
+    assert "Sealed 2 into the token" in said.output
     assert "people rotate" in said.output
-    assert run(cli.keys, "--into-token") == (0, {"keys": {"epoch-1": "sealed in the token"}, "moved": []})
+    assert run(cli.keys, "--into-token") == (
+        0,
+        {"keys": {"epoch-1": "sealed in the token", "index": "sealed in the token"}, "moved": []},
+    )

@@ -62,7 +62,7 @@ def columns_read(columns):
 @pytest.fixture(scope="module")
 def keys(tmp_path_factory):
     keys = LocalKeys(tmp_path_factory.mktemp("keys") / "people")
-    keys.current()
+    keys.first()
     return keys
 
 

@@ -28,7 +28,7 @@ def code(call, *arguments):
 def test_the_first_epoch_is_made_when_it_is_first_asked_for(folder):
     keys = LocalKeys(folder)
     assert keys.epochs() == []
-    assert keys.current() == 1
+    assert keys.first() == 1
     assert keys.unwrap(1, PERSON, keys.wrap(1, PERSON, KEY)) == KEY
     assert LocalKeys(folder).unwrap(1, PERSON, keys.wrap(1, PERSON, KEY)) == KEY
 
@@ -36,7 +36,7 @@ def test_the_first_epoch_is_made_when_it_is_first_asked_for(folder):
 def test_folder_and_files_are_their_owners_alone(folder):
     old = os.umask(0)
     try:
-        LocalKeys(folder).current()
+        LocalKeys(folder).first()
         LocalKeys(folder).index_key()
     finally:
         os.umask(old)
@@ -50,7 +50,7 @@ def test_folder_and_files_are_their_owners_alone(folder):
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o620])
 def test_an_open_file_is_refused_with_the_mend(folder, mode):
     keys = LocalKeys(folder)
-    keys.current()
+    keys.first()
     (folder / "epoch-1").chmod(mode)
     with pytest.raises(MasterKeyProblem, match=r"chmod 600.*people rotate") as problem:
         keys.wrap(1, PERSON, KEY)
@@ -60,14 +60,14 @@ def test_an_open_file_is_refused_with_the_mend(folder, mode):
 
 
 def test_an_open_folder_is_refused(folder):
-    LocalKeys(folder).current()
+    LocalKeys(folder).first()
     folder.chmod(0o750)
-    assert code(LocalKeys(folder).current) == "open_to_others"
+    assert code(LocalKeys(folder).first) == "open_to_others"
 
 
 def test_keys_of_one_epoch_differ_by_kind_and_those_of_two_altogether(folder):
     keys = LocalKeys(folder)
-    two = [keys.current(), keys.begin_epoch()]
+    two = [keys.first(), keys.begin_epoch()]
     found = [keys.token_key(epoch, kind) for epoch in two for kind in TOKEN_KINDS] + [keys.index_key()]
     assert len(set(found)) == 2 * len(TOKEN_KINDS) + 1
     assert all(len(one) == 32 for one in found)
@@ -78,7 +78,7 @@ def test_keys_of_one_epoch_differ_by_kind_and_those_of_two_altogether(folder):
 
 def test_a_destroyed_epoch_is_gone_for_every_process_that_knew_it(folder):
     keys, other = LocalKeys(folder), LocalKeys(folder)
-    wrapped = other.wrap(keys.current(), PERSON, KEY)
+    wrapped = other.wrap(keys.first(), PERSON, KEY)
     assert keys.begin_epoch() == 2
     keys.destroy_epoch(1)
     assert keys.epochs() == [2]
@@ -90,7 +90,7 @@ def test_a_destroyed_epoch_is_gone_for_every_process_that_knew_it(folder):
 
 def test_the_secret_is_nowhere_in_the_folder_once_destroyed(folder):
     keys = LocalKeys(folder)
-    keys.current()
+    keys.first()
     secret = (folder / "epoch-1").read_bytes()
     with (folder / "epoch-1").open("rb") as still_open:
         keys.begin_epoch()
@@ -105,19 +105,19 @@ def test_the_secret_is_nowhere_in_the_folder_once_destroyed(folder):
 )
 def test_what_is_no_secret_is_refused(folder, content):
     keys = LocalKeys(folder)
-    keys.current()
+    keys.first()
     (folder / "epoch-1").write_text(content)
     assert code(keys.wrap, 1, PERSON, KEY) == "unreadable"
 
 
 def test_a_file_half_made_is_no_epoch(folder):
     keys = LocalKeys(folder)
-    keys.current()
+    keys.first()
     (folder / ".epoch-2.77.abcd").touch(mode=0o600)
     assert keys.epochs() == [1]
 
 
-ONE = "import sys; from pathlib import Path; from wayfare.people.masterkeys import LocalKeys; k = LocalKeys(Path(sys.argv[1])); sys.stdin.read(1); print(k.mark(k.current()).hex(), k.index_key().hex())"
+ONE = "import sys; from pathlib import Path; from wayfare.people.masterkeys import LocalKeys; k = LocalKeys(Path(sys.argv[1])); sys.stdin.read(1); print(k.mark(k.first()).hex(), k.index_key().hex())"
 
 
 def test_processes_at_once_make_one_secret(folder):
@@ -127,7 +127,7 @@ def test_processes_at_once_make_one_secret(folder):
 
 def test_what_wraps_for_a_batch_wraps_as_one_by_one_and_is_looked_at_anew_for_the_next(folder):
     keys = LocalKeys(folder)
-    wrapping = keys.wrapping(keys.current())
+    wrapping = keys.wrapping(keys.first())
     assert wrapping.wrap(PERSON, KEY) == keys.wrap(1, PERSON, KEY)
     assert wrapping.unwrap(PERSON, keys.wrap(1, PERSON, KEY)) == KEY
     keys.begin_epoch()

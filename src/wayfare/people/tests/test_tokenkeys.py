@@ -64,7 +64,7 @@ def ids(token):
 
 def test_the_first_epoch_is_made_when_it_is_first_asked_for_and_opens_in_another_process_s_place(token, keys, folder):
     assert keys.epochs() == []
-    assert keys.current() == 1
+    assert keys.first() == 1
     wrapped = keys.wrap(1, PERSON, KEY)
     assert token.keys(folder).unwrap(1, PERSON, wrapped) == KEY
     assert keys.begin_epoch() == 2
@@ -73,7 +73,7 @@ def test_the_first_epoch_is_made_when_it_is_first_asked_for_and_opens_in_another
 
 
 def test_files_hold_no_secret_and_are_their_owners_alone(keys, folder):
-    keys.current(), keys.index_key()
+    keys.first(), keys.index_key()
     assert [(path.name, path.stat().st_mode & 0o777) for path in sorted(folder.iterdir())] == [
         ("epoch-1", 0o600),
         ("index", 0o600),
@@ -87,7 +87,7 @@ def test_files_hold_no_secret_and_are_their_owners_alone(keys, folder):
 
 def test_each_secret_has_a_key_of_its_own_that_does_not_leave_the_token(token, keys, folder):
     before = ids(token)
-    keys.current(), keys.begin_epoch(), keys.index_key()
+    keys.first(), keys.begin_epoch(), keys.index_key()
     mine = {Sealed.of(folder / name).key_id for name in here(folder)}
     assert ids(token) - before == mine
     assert len(mine) == 3
@@ -102,7 +102,7 @@ def test_each_secret_has_a_key_of_its_own_that_does_not_leave_the_token(token, k
 
 
 def test_what_was_opened_once_is_used_without_the_token(token, keys):
-    wrapped = keys.wrap(keys.current(), PERSON, KEY)
+    wrapped = keys.wrap(keys.first(), PERSON, KEY)
     away = token.pin_file.rename(token.pin_file.with_suffix(".away"))
     try:
         assert keys.unwrap(1, PERSON, wrapped) == KEY
@@ -115,7 +115,7 @@ def test_what_was_opened_once_is_used_without_the_token(token, keys):
 
 
 def test_a_folder_without_its_token_opens_nothing(token, keys, folder, tokens_folder):
-    wrapped = keys.wrap(keys.current(), PERSON, KEY)
+    wrapped = keys.wrap(keys.first(), PERSON, KEY)
     copied = shutil.copytree(folder, folder.parent / "copied")
     assert token.keys(copied).unwrap(1, PERSON, wrapped) == KEY  # the control: with the token it does
     other = SoftToken(tokens_folder, uuid4().hex[:12])
@@ -125,11 +125,11 @@ def test_a_folder_without_its_token_opens_nothing(token, keys, folder, tokens_fo
 
 
 def test_a_key_destroyed_in_the_token_closes_every_copy_of_its_file(token, keys, folder):
-    wrapped = [keys.wrap(epoch, PERSON, KEY) for epoch in (keys.current(), keys.begin_epoch())]
+    wrapped = [keys.wrap(epoch, PERSON, KEY) for epoch in (keys.first(), keys.begin_epoch())]
     copied = shutil.copytree(folder, folder.parent / "copied")
     assert token.keys(copied).unwrap(1, PERSON, wrapped[0]) == KEY  # the control
     keys.destroy_epoch(1)
-    assert here(folder) == ["epoch-2"]
+    assert here(folder) == ["epoch-2", "index"]
     assert code(keys.unwrap, 1, PERSON, wrapped[0]) == "no_epoch"
     told = problem_of(token.keys(copied).unwrap, 1, PERSON, wrapped[0])
     assert (told.code, "erase-epoch" in str(told), "restore the token" in str(told)) == ("no_key", True, True)
@@ -140,7 +140,7 @@ def test_a_key_destroyed_in_the_token_closes_every_copy_of_its_file(token, keys,
 
 
 def test_an_epoch_whose_key_is_gone_can_be_destroyed(token, keys, folder):
-    keys.current(), keys.begin_epoch()
+    keys.first(), keys.begin_epoch()
     gone = Sealed.of(folder / "epoch-1").key_id
     with token.token().session() as session:
         session.get_key(id=gone).destroy()
@@ -150,7 +150,7 @@ def test_an_epoch_whose_key_is_gone_can_be_destroyed(token, keys, folder):
 
 
 def test_without_the_token_no_epoch_is_destroyed_half(token, keys, folder):
-    keys.current(), keys.begin_epoch()
+    keys.first(), keys.begin_epoch()
     before = here(folder)
     away = token.pin_file.rename(token.pin_file.with_suffix(".away"))
     try:
@@ -189,7 +189,7 @@ def altered(folder, change):
     ids=["epochs", "purposes", "key id", "bit", "cut", "longer", "header", "no text", "empty"],
 )
 def test_files_that_were_swapped_or_altered_are_refused(token, keys, folder, spoil):
-    keys.current(), keys.begin_epoch(), keys.index_key()
+    keys.first(), keys.begin_epoch(), keys.index_key()
     token.keys(folder).check()  # the control
     spoil(folder)
     told = problem_of(token.keys(folder).mark, 1)
@@ -207,7 +207,7 @@ def test_a_key_that_can_be_taken_out_of_the_token_is_not_used(token, keys, folde
         assert made[Attribute.VALUE]
     folder.mkdir(parents=True, mode=0o700)
     (folder / ".epoch-1.making").write_text(key_id.hex())
-    assert code(keys.current) == "weak_key"
+    assert code(keys.first) == "weak_key"
     assert here(folder) == [".epoch-1.making"]
     with token.token().session() as session:
         session.get_key(id=key_id).destroy()
@@ -237,7 +237,7 @@ def pin_file(folder, text=PIN + "\n", mode=0o600):
 def test_a_pin_that_cannot_be_used_is_told_and_nothing_is_made(token, folder, tmp_path, text, mode, mend):
     keys = TokenKeys(folder, Token(token.module, token.label, pin_file(tmp_path, text, mode)))
     before = ids(token)
-    for call in (keys.check, keys.current, keys.index_key):
+    for call in (keys.check, keys.first):
         told = problem_of(call)
         assert (told.code, mend in str(told), "WAYFARE_KEYS_PIN_FILE" in str(told)) == ("pin", True, True)
         assert PIN not in str(told)
@@ -246,7 +246,7 @@ def test_a_pin_that_cannot_be_used_is_told_and_nothing_is_made(token, folder, tm
 
 
 def test_a_pin_file_that_is_not_there_is_told(token, folder, tmp_path):
-    told = problem_of(TokenKeys(folder, Token(token.module, token.label, tmp_path / "pin")).current)
+    told = problem_of(TokenKeys(folder, Token(token.module, token.label, tmp_path / "pin")).first)
     assert (told.code, "No such file" in str(told)) == ("pin", True)
     assert here(folder) == []
 
@@ -254,12 +254,12 @@ def test_a_pin_file_that_is_not_there_is_told(token, folder, tmp_path):
 def test_a_refused_pin_is_not_tried_again_until_its_file_changes(tokens_folder, folder, tmp_path):
     token = SoftToken(tokens_folder, uuid4().hex[:12])
     keys = TokenKeys(folder, Token(token.module, token.label, pin_file(tmp_path, "another-pin\n")))
-    assert code(keys.current) == "pin"
+    assert code(keys.first) == "pin"
     with token.token().session() as session:
         session.set_pin(PIN, "another-pin")
-    assert code(keys.current) == "pin"  # it would be right by now: it was not tried
+    assert code(keys.first) == "pin"  # it would be right by now: it was not tried
     pin_file(tmp_path, "another-pin\n\n")
-    assert keys.current() == 1
+    assert keys.first() == 1
 
 
 @pytest.mark.parametrize(
@@ -273,7 +273,7 @@ def test_a_refused_pin_is_not_tried_again_until_its_file_changes(tokens_folder, 
 )
 def test_a_token_that_is_not_there_is_told_and_nothing_is_made(token, folder, module, label, mend):
     keys = TokenKeys(folder, Token(module or token.module, label or token.label, token.pin_file))
-    for call in (keys.check, keys.current):
+    for call in (keys.check, keys.first):
         told = problem_of(call)
         assert (told.code, mend in str(told), "WAYFARE_KEYS_TOKEN" in str(told)) == ("token", True, True)
     assert here(folder) == []
@@ -299,15 +299,15 @@ def test_what_a_token_says_is_told_with_the_setting_and_the_mend(token, raised, 
 
 
 def test_a_secret_in_the_clear_is_refused_while_a_token_is_set(token, folder):
-    LocalKeys(folder).current()
+    LocalKeys(folder).first()
     told = problem_of(token.keys(folder).check)
     assert (told.code, "people keys --into-token" in str(told)) == ("in_clear", True)
 
 
 def test_without_the_token_set_nothing_of_it_is_destroyed(keys, folder):
-    keys.current(), keys.begin_epoch()
+    keys.first(), keys.begin_epoch()
     assert code(LocalKeys(folder).destroy_epoch, 1) == "in_token"
-    assert here(folder) == ["epoch-1", "epoch-2"]
+    assert here(folder) == ["epoch-1", "epoch-2", "index"]
 
 
 # Several at once, and killed half-way ---------------------------------------------------------------------------------
@@ -318,7 +318,7 @@ from pathlib import Path
 from wayfare.people.tokenkeys import Token, TokenKeys
 keys = TokenKeys(Path(sys.argv[1]), Token(sys.argv[2], sys.argv[3], Path(sys.argv[4])))
 sys.stdin.read(1)
-print(keys.mark(keys.current()).hex(), keys.index_key().hex())
+print(keys.mark(keys.first()).hex(), keys.index_key().hex())
 """
 
 
@@ -330,7 +330,7 @@ def test_processes_at_once_make_one_secret_and_one_key(token, folder):
 
 
 def test_threads_at_once_open_and_make(token, keys, folder):
-    keys.current(), keys.begin_epoch()
+    keys.first(), keys.begin_epoch()
     with ThreadPoolExecutor(8) as threads:
         found = list(threads.map(lambda at: token.keys(folder).mark(1 + at % 2), range(16)))
         assert set(found) == {keys.mark(1), keys.mark(2)}
@@ -350,7 +350,7 @@ def forked(work):
 
 
 def test_a_child_of_a_process_that_used_the_token_uses_it_too(token, keys, folder):
-    keys.current()
+    keys.first()
     assert forked(token.keys(folder).check) == 0
     assert forked(lambda: token.keys(folder).mark(7)) == 1  # the control: a failure is seen
     token.keys(folder).check()
@@ -405,7 +405,7 @@ def test_killed_while_an_epoch_is_made_it_is_made_once(steps):
 
     for token, folder, _ in steps(lambda token, folder: None, make):
         keys = token.keys(folder)
-        begun = keys.current()
+        begun = keys.first()
         made = keys.begin_epoch() if begun == 1 else begun
         keys.index_key()
         keys.check()
@@ -424,8 +424,8 @@ def test_killed_while_an_epoch_is_destroyed_the_next_time_does_the_rest(steps):
             keys.destroy_epoch(1)
         except MasterKeyProblem as problem:
             assert problem.code == "no_epoch"
-        assert here(folder) == ["epoch-2"]
-        assert ids(token) == {Sealed.of(folder / "epoch-2").key_id}
+        assert here(folder) == ["epoch-2", "index"]
+        assert ids(token) == {Sealed.of(folder / name).key_id for name in ("epoch-2", "index")}
 
 
 # From files to the token ----------------------------------------------------------------------------------------------

@@ -192,7 +192,7 @@ def test_another_transaction_s_look_is_no_look_of_mine(hostile, vault):
         "select people_lock_index('paris')",
         "select * from people_found('{{}}')",
         "select * from people_found_by(array['{person}']::uuid[])",
-        "select people_note_epoch(7, decode(repeat('00', 16), 'hex')), people_note_epoch(6, decode(repeat('00', 16), 'hex'))",
+        "select people_note_keys(decode(repeat('00', 16), 'hex'), decode(repeat('00', 16), 'hex'))",
         "set role wayfare_owner",
         "set session authorization wayfare_owner",
     ],
@@ -291,8 +291,9 @@ def test_keys_of_another_installation_are_refused_before_anything_is_sealed(vaul
     settings.PEOPLE_KEYS = tmp_path / "elsewhere"
     with pytest.raises(MasterKeyProblem) as problem:
         counsellor.enrols("Other")
-    assert problem.value.code == "other_folder"
-    with pytest.raises(SealRefusal), counsellor.looks(person, "names"):
+    assert problem.value.code == "gone"
+    assert not settings.PEOPLE_KEYS.exists(), "nothing is made where the database knows keys"
+    with pytest.raises(MasterKeyProblem), counsellor.looks(person, "names"):
         pass
 
 

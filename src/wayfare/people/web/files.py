@@ -20,6 +20,7 @@ from wayfare.access.rules import Actor, Forbidden
 from wayfare.access.signin.web import StaffRequest, from_our_pages, needs
 from wayfare.ledger.rules import Refused
 from wayfare.people import operations, queries
+from wayfare.people.installed import held_keys
 from wayfare.people.web import forms, words
 
 FIRST = ("names", "birth")
@@ -177,6 +178,8 @@ def seal(request: StaffRequest, task: UUID) -> HttpResponse:
 def enrol(request: StaffRequest) -> HttpResponse:
     """Make the file of a person who asked for help."""
     if request.method != "POST":
+        with access.acting(request.session_secret):
+            held_keys()  # before anybody fills the form in
         return render(request, "people/enrol.html", {"given": {}, **forms.choices()})
     language = translation.get_language() or "en"
     try:

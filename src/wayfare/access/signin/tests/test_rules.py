@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wayfare.access import keyfiles
 from wayfare.access.purposes import ROLES
 from wayfare.access.signin import keys, rules, totp
 
@@ -96,6 +97,11 @@ def test_what_is_sealed_opens_for_its_owner_whole_and_nothing_else_does(secret, 
 
 
 def test_the_key_is_made_once_for_its_owner_alone(tmp_path):
+    with pytest.raises(keys.KeyProblem, match="missing"):
+        keys.opened(tmp_path / "keys")
+    assert not (tmp_path / "keys").exists()
+    keyfiles.make(tmp_path / "keys" / keys.NAME)
+    keyfiles.make(tmp_path / "keys" / keys.NAME)
     key = keys.opened(tmp_path / "keys")
     assert len(key) == 32
     assert keys.opened(tmp_path / "keys") == key
