@@ -47,6 +47,7 @@ DOORS = frozenset(
         "staff/looks",
         "staff/requests",
         "files/",
+        "files/<uuid:person>",
         "files/<uuid:person>/work",
         "files/<uuid:person>/team",
         "files/<uuid:person>/looks",
@@ -206,6 +207,9 @@ def file_pairs(world: World) -> Iterator[Pair]:
                 ("/files/work/{}/correct/names", world.get, "files/work/<uuid:task>/correct/<str:group>"),
             ):
                 yield Pair(name, role, said, ask(key, path.format(uuid4())), ask(key, path.format(their)))
+        for which in ("other", "erased"):
+            paths = [f"/files/{one}" for one in (uuid4(), world.files[which])]
+            yield Pair("files/<uuid:person>", role, which, *(world.get(key, path) for path in paths))
         for page in ("team", "looks"):
             for which in shut(page, role):
                 yield Pair(

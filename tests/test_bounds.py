@@ -37,6 +37,7 @@ MODULES: tuple[ModuleType, ...] = (spelling, tokens, names, births, texts, forms
 UNTYPED = {
     "tokens.best": "sorts people whom the database found, at most as many as tokens that it lets a search ask for",
     "tokens.ranked": "as `best`",
+    "tokens.perhaps_same": "as `best`",
     "births.days": "takes a date that was read",
     "births.coded": "takes a date that was read",
     "births.at_the_latest": "takes a date that was read",
@@ -105,6 +106,9 @@ BOUNDS = {
     ),
     "tokens.asked": Bound(
         lambda text: tokens.asked(text, BORN).texts(), rules.SEARCH_LIMIT, tokens.TEXTS_LIMIT, 600_000, 12_288 * KB
+    ),
+    "tokens.asked_again": Bound(
+        lambda text: tokens.asked_again(text, Birth(BORN)).texts(), NAME, 21_000, 600_000, 12_288 * KB
     ),
     "names.initials": Bound(lambda text: names.initials(person(text)), NAME, 16, 40_000, 256 * KB),
     "names.read_names": Bound(

@@ -81,6 +81,7 @@ DOORS: dict[str, Expectation] = {
     "staff/requests": STAFF,
     "files/": STAFF,
     "files/new": STAFF,
+    "files/<uuid:person>": TO_SIGN_IN,
     "files/<uuid:person>/work": answers(("POST",), 302, 302, 302, 302),
     "files/<uuid:person>/team": STAFF,
     "files/work/<uuid:task>": STAFF,

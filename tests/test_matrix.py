@@ -15,7 +15,7 @@ from django.test import Client
 
 from tests.test_doors import CALLERS, DOORS, callers, patterns
 from wayfare.access import operations as access
-from wayfare.access.purposes import PURPOSES, ROLES
+from wayfare.access.purposes import OPENERS, PURPOSES, ROLES
 from wayfare.access.signin import operations as signin
 from wayfare.access.signin import queries
 from wayfare.access.signin.passkeys import NewPasskey
@@ -31,6 +31,7 @@ MAY_SEE = {("staff/people/<uuid:staff>", "administrator", office) for office in 
     for role in roles
     for office in OFFICES
 }
+MAY_SEE |= {("files/<uuid:person>", role, office) for role in OPENERS for office in OFFICES}
 """Where a role of an office sees objects that there are: no answer is hidden there."""
 FORMS = {
     "staff/requests": ("approve", "confirm", "refuse"),

@@ -34,6 +34,8 @@ class File(NamedTuple):
 
     groups: Mapping[str, Group]
     family: UUID | None = None
+    person: UUID | None = None
+    """Their id, if it was chosen before, so that the same file is not made twice; never one that somebody typed."""
 
 
 class Written(NamedTuple):
@@ -86,7 +88,7 @@ class Writer:
 
     def written(self, files: Sequence[File]) -> Written:
         """Seal files, each under a new key of its own. Raises: Refused."""
-        people = [Enrolled(uuid4(), case_number(secrets.randbits(40))) for _ in files]
+        people = [Enrolled(file.person or uuid4(), case_number(secrets.randbits(40))) for file in files]
         wrapped, marks, sealed = list[bytes](), list[bytes](), list[bytes]()
         for (person, _), file in zip(people, files, strict=True):
             key = new_key()

@@ -51,15 +51,18 @@ class Opened(NamedTuple):
     versions: dict[str, int]
 
 
-def file_from(data: Mapping[str, Any], *, at: datetime, family: UUID | None = None) -> File:
-    """Return a file to enrol from what JSON gave for each of its groups. Raises: Refused."""
+def file_from(data: Mapping[str, Any], *, at: datetime, family: UUID | None = None, person: UUID | None = None) -> File:
+    """Return a file to enrol from what JSON gave for each of its groups. Raises: Refused.
+
+    `person`: as in `File`.
+    """
     groups = {group: read_group(group, value) for group, value in data.items()}
     if "names" not in groups:
         groups["names"] = read_group("names", {})
     birth = groups.get("birth")
     if isinstance(birth, Birth):
         at_the_latest(birth, at.date())
-    return File(groups, family)
+    return File(groups, family, person)
 
 
 def enrol(data: Mapping[str, Any], *, at: datetime, family: UUID | None = None) -> Enrolled:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from typing import NamedTuple, cast
 from uuid import UUID
 
@@ -13,16 +14,21 @@ from wayfare.ledger.arrays import UUIDS
 from wayfare.ledger.rules import TooLong
 from wayfare.ledger.statements import run
 from wayfare.people import sealing, tokens
-from wayfare.people.births import Told
+from wayfare.people.births import Birth, Told
 from wayfare.people.enrolling import MARK
 from wayfare.people.index import Reading
 from wayfare.people.installed import held_keys, keyed, master_keys
+from wayfare.people.names import Names
 from wayfare.people.rules import SEARCH_LIMIT, case_number_in
 from wayfare.people.sealing import Place
 from wayfare.people.statements import called, refusals
-from wayfare.people.tokens import Asked
+from wayfare.people.tokens import TEXTS_LIMIT, Asked
 
 AT_MOST = 20
+SAME_AT_MOST = 5
+"""Of those who may be a person that is to be registered."""
+FORMS = 3
+"""Written forms of a name that are asked for when somebody is to be registered."""
 LEVELS = 6
 """Of a text that fills more, those in these levels are candidates, some 50 to 64 people; on others it only counts."""
 BEST = 300
@@ -37,10 +43,12 @@ class Result(NamedTuple):
     initials: str
     score: float
     """From 0 to 1."""
+    match: str
+    """As `tokens.MATCHES`."""
 
 
 class Results(NamedTuple):
-    """What a search found, best first; `more` tells that a word was too common to look at everybody who has it."""
+    """What a search found, best first; `more` tells that not everybody is shown who may be meant."""
 
     found: list[Result]
     more: bool
@@ -57,19 +65,40 @@ def search(text: str, born: Told | None = None, *, limit: int = AT_MOST) -> Resu
     held_keys()
     ((named,),) = called("select people_search(%s)", [case_number_in(text)])
     asked = tokens.asked(text, born)
-    hits, more = _hits(asked)
+    hits, more = _hits([asked])
     found = [tokens.Found(named, 1.0)] if named else []
-    found += [one for one in tokens.ranked(asked, hits, limit + len(found)) if one.person != named]
-    return Results(_shown(found[:limit]), more)
+    found += [one for one in tokens.ranked(asked, hits, limit + 1 + len(found)) if one.person != named]
+    return Results(_shown(found[:limit]), more or len(found) > limit)
 
 
-def _hits(asked: Asked) -> tuple[Mapping[UUID, set[str]], bool]:
+def perhaps_same(names: Names, birth: Birth) -> list[Result]:
+    """Return who in the actor's own office may be a person who is to be registered, the likeliest first.
+
+    One search, logged and limited as each is. Within `acting`. Raises: Forbidden, also for searching too often;
+    MasterKeyProblem.
+    """
+    held_keys()
+    called("select people_search(null)", [])
+    written = dict.fromkeys(one.text() for name in names.names for one in name.written)
+    forms = [tokens.asked_again(text, birth) for text in islice(written, FORMS)]
+    hits, _ = _hits(forms)
+    found: dict[UUID, tokens.Found] = {}
+    for form in forms:
+        for person, one in tokens.perhaps_same(form, hits).items():
+            found[person] = max(one, found.get(person, one), key=lambda some: some.score)
+    best = sorted(found.values(), key=lambda one: (-one.score, one.person.int))
+    return _shown(best[:SAME_AT_MOST])
+
+
+def _hits(asked: Sequence[Asked]) -> tuple[Mapping[UUID, set[str]], bool]:
     """Return who may be meant and by which texts, and whether a text was too common to look at everybody who has it."""
     office, epochs = _office_and_epochs()
     with refusals():
-        reading = Reading({epoch: keyed(epoch, office) for epoch in epochs}, asked.texts(), _found)
+        texts = islice(dict.fromkeys(text for one in asked for text in one.texts()), TEXTS_LIMIT)
+        reading = Reading({epoch: keyed(epoch, office) for epoch in epochs}, texts, _found)
         common = reading.read(LEVELS)
-        best = tokens.best(asked, reading.hits, BEST)
+        each = BEST // len(asked)
+        best = dict.fromkeys(person for one in asked for person in tokens.best(one, reading.hits, each))
         if not common:
             return {person: reading.hits[person] for person in best}, False
         ids = arrays.array(UUIDS, [person.bytes for person in best])
@@ -96,13 +125,13 @@ def _shown(found: list[tokens.Found]) -> list[Result]:
         for person, number, epoch, mark in called("select * from people_shown(%s)", [[one.person for one in found]])
     }
     results = []
-    for person, score in found:
+    for person, score, match in found:
         if person not in rows:  # erased a moment ago
             continue
         number, epoch, mark = rows[person]
         key = master_keys().token_key(epoch, "marks")
         initials = sealing.unseal(key, Place(person, MARK, 1, epoch), mark).decode()
-        results.append(Result(person, number, initials, score))
+        results.append(Result(person, number, initials, score, match))
     return results
 
 

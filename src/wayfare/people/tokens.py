@@ -45,6 +45,12 @@ WEIGHTS = {"word": 4.0, "joined": 4.0, "near": 3.0, "bones": 2.6, "alike": 2.2, 
 INITIAL = 1.0
 """What a single letter is worth, which is found only where it was enrolled so."""
 BIRTH_WEIGHTS = {"day": 4.0, "swapped": 2.5, "month": 2.5, "year": 1.5}
+NEAR_YEARS = 2
+"""Years by which a birth may be told otherwise when somebody is registered again."""
+NEAR_YEAR, UNKNOWN_YEAR = 1.0, 0.5
+"""Worth of a year near the one told, and of a file without any, when a person is compared with the files there are."""
+SAME_NAME, SAME_PART = 0.8, 0.5
+"""Of a name, as it is heard: what makes two people perhaps one; and what does where the month of birth is the same."""
 LEAST = 0.3
 """Of what a search could score; who scores less is no result."""
 BESIDE = 0.7
@@ -94,7 +100,7 @@ def of_names(names: Names, birth: Birth) -> set[str]:
 def of_birth(birth: Birth) -> set[str]:
     """Return the texts of which tokens are kept for a birth: the days, months and years that it may mean, if few."""
     if birth.told is None:
-        return set()
+        return {"year:unknown"}
     first, last = days(birth.told)
     every = [first + timedelta(days=n) for n in range((last - first).days + 1)]
     months = {f"month:{day:%Y-%m}" for day in every}
@@ -131,9 +137,46 @@ def asked(text: str, born: Told | None = None) -> Asked:
     birth = Birth(born)
     by_kind = _of_words(here)
     found = [_of_word(n, here, by_kind) for n in range(len(here))]
-    weights = _swapped(born) | {one: BIRTH_WEIGHTS[one.partition(":")[0]] for one in of_birth(birth)}
+    weights = _born(birth) if born else {}
     left = TEXTS_LIMIT - len(weights) - sum(map(len, found))
     return Asked(found, weights, _together(by_kind["bones"], _years(birth), left))
+
+
+def _born(birth: Birth) -> dict[str, float]:
+    return _swapped(birth.told) | {one: BIRTH_WEIGHTS[one.partition(":")[0]] for one in of_birth(birth)}
+
+
+def asked_again(name: str, birth: Birth) -> Asked:
+    """Return what asks for the files that somebody may have already, under this name: births near theirs too."""
+    found = asked(name, birth.told)
+    if birth.told is None:
+        return found
+    years = {int(year) for year in _years(birth)}
+    near = {f"{year:04}" for year in range(min(years) - NEAR_YEARS, max(years) + NEAR_YEARS + 1)}
+    weights = {"year:unknown": UNKNOWN_YEAR} | {f"year:{year}": NEAR_YEAR for year in near} | found.birth
+    exact = [bones(word) for word in words(name)[:WORD_LIMIT] if len(word) > 1]
+    born = [{f"born:{one}+{year}": WEIGHTS["bones"] for one in some for year in near} for some in exact]
+    return Asked(found.words, weights, [*found.more, *born])
+
+
+def perhaps_same(search: Asked, hits: Mapping[UUID, Collection[str]]) -> dict[UUID, Found]:
+    """Return those who may be the person that `asked_again` was asked for. `hits`: as `ranked`."""
+    most, birth = search.most(), len(search.words)
+    by = _found_by([one for one in search.worths() if one[1] <= birth], hits)
+    return {
+        who: Found(who, round(_sum(of) / most, 3), _match(search, of)) for who, of in by.items() if _is_same(search, of)
+    }
+
+
+def _is_same(search: Asked, of: Worths) -> bool:
+    """Tell whether a name is heard as another, of somebody born about then; or half of it, in the same month."""
+    birth = len(search.words)
+    names = sum(max(word.values()) for word in search.words)
+    part = _heard_score(search, {n: worth for n, worth in of.items() if n < birth}) / names if names else 0.0
+    born = of.get(birth, 0.0)
+    if part >= SAME_NAME and (born or not search.birth):
+        return True
+    return part >= SAME_PART and born >= BIRTH_WEIGHTS["month"]
 
 
 def _limited(found: Iterable[tuple[str, float]], limit: int) -> dict[str, float]:
@@ -234,38 +277,76 @@ class Found(NamedTuple):
     person: UUID
     score: float
     """From LEAST to 1."""
+    match: str = "exact"
+    """As MATCHES."""
+
+
+MATCHES = ("exact", "near", "part")
+"""All as it was asked; all, but a word in another spelling or script, or a birth near it; not all that was asked."""
 
 
 def best(search: Asked, hits: Mapping[UUID, Collection[str]], limit: int) -> list[UUID]:
     """Return the people who were found by the most, at most so many: by two things at once too. `hits`: as `ranked`."""
-    scores = _scores(search.worths(), hits)
+    scores = {person: _sum(of) for person, of in _found_by(search.worths(), hits).items()}
     return sorted(hits, key=lambda person: (-scores[person], person.int))[:limit]
 
 
-def _scores(worths: Iterable[tuple[str, int, float]], hits: Mapping[UUID, Collection[str]]) -> dict[UUID, float]:
-    """Return what each person scores: of each thing that was asked for, the best way in which it was found."""
+Worths = dict[int, float]
+"""Of each thing that was asked for and found, by its number, the worth of the best way in which it was."""
+
+
+def _found_by(worths: Iterable[tuple[str, int, float]], hits: Mapping[UUID, Collection[str]]) -> dict[UUID, Worths]:
+    """Return by what each person was found."""
     worth = defaultdict[str, list[tuple[int, float]]](list)
     for text, number, one in worths:
         worth[text].append((number, one))
-    scores = dict[UUID, float]()
+    found = dict[UUID, Worths]()
     for person, texts in hits.items():
-        of = dict[int, float]()
+        of = found[person] = {}
         for text in texts:
             for number, one in worth.get(text, ()):
                 of[number] = max(one, of.get(number, 0.0))
-        scores[person] = sum(of[number] for number in sorted(of))
-    return scores
+    return found
+
+
+def _sum(of: Worths) -> float:
+    return sum(of[number] for number in sorted(of))
 
 
 def ranked(search: Asked, hits: Mapping[UUID, Collection[str]], limit: int) -> list[Found]:
     """Return who was found, best first, at most so many.
 
     Each word of the search counts by the best way in which it was found, so that a person with many spellings does
-    not outrank one with few. `hits`: for each candidate, the asked texts that are theirs.
+    not outrank one with few. Who is hidden beside the best is decided without regard to spelling too: somebody whose
+    name is spelled as the search is hides nobody whose name sounds alike. `hits`: for each candidate, the asked texts
+    that are theirs.
     """
     most, birth = search.most(), len(search.words)
-    found_by = _scores([one for one in search.worths() if one[1] <= birth], hits)
-    scores = {who: round(score / most, 3) for who, score in found_by.items() if most and score / most >= LEAST}
-    least = max(scores.values(), default=0.0) * BESIDE
-    found = [Found(person, score) for person, score in scores.items() if score >= least]
+    found_by = _found_by([one for one in search.worths() if one[1] <= birth], hits)
+    scores = {who: round(_sum(of) / most, 3) for who, of in found_by.items() if most and _sum(of) / most >= LEAST}
+    heard = {who: _heard_score(search, found_by[who]) for who in scores}
+    least, least_heard = (max(some.values(), default=0.0) * BESIDE for some in (scores, heard))
+    shown = {who: score for who, score in scores.items() if score >= least or heard[who] >= least_heard}
+    found = [Found(who, score, _match(search, found_by[who])) for who, score in shown.items()]
     return sorted(found, key=lambda one: (-one.score, one.person.int))[:limit]
+
+
+def _heard_score(search: Asked, of: Worths) -> float:
+    """Return what a person scores where every spelling that has a word's bones is as good as the word itself."""
+    words = {
+        n: min(1.0, of[n] / WEIGHTS["bones"]) for n, one in enumerate(search.words) if n in of and not _initial(one)
+    }
+    return round(_sum(of | {n: part * max(search.words[n].values()) for n, part in words.items()}), 3)
+
+
+def _initial(word: Mapping[str, float]) -> bool:
+    return max(word.values()) == INITIAL
+
+
+def _match(search: Asked, of: Worths) -> str:
+    """Return how much of a search a person was found by; an initial that is not theirs takes nothing away."""
+    every = enumerate([*search.words, *([search.birth] if search.birth else [])])
+    asked_for = {n: max(one.values()) for n, one in every if not _initial(one)}
+    if not asked_for.keys() <= of.keys():
+        return "part"
+    return "exact" if all(of[n] == worth for n, worth in asked_for.items()) else "near"

@@ -9,7 +9,7 @@ from wayfare.access.web import logs, published, purposes
 from wayfare.access.web import looks as access
 from wayfare.departures import web
 from wayfare.ledger import web as log
-from wayfare.people.web import correct, files, shown, team
+from wayfare.people.web import correct, files, register, shown, team
 from wayfare.site.api import api
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -49,7 +49,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("staff/requests", access.requests, name="staff-requests"),
     path("staff/offices", people.offices, name="staff-offices"),
     path("files/", files.search, name="files"),
-    path("files/new", files.enrol, name="file-enrol"),
+    path("files/new", register.register, name="file-enrol"),
+    path("files/<uuid:person>", files.file, name="file"),
     path("files/<uuid:person>/work", files.take_up, name="file-take-up"),
     path("files/<uuid:person>/team", team.team, name="file-team"),
     path("files/work/<uuid:task>", files.work, name="file-work"),

@@ -33,8 +33,8 @@ def looks(colleague, person=None):
         return [line for line in access.log_of(person) if line.kind == "look"]
 
 
-def made(client):
-    page = client.post("/files/new", FORM)
+def made(client, **more):
+    page = client.post("/files/new", FORM | more)
     assert page.status_code == 200, page.content.decode()
     text = page.content.decode()
     number = re.search(r"[0-9A-Z]{4}-[0-9A-Z]{4}", text)
@@ -77,6 +77,14 @@ def test_a_person_from_the_first_form_to_the_seal(counsellor):
     assert client.post(f"{at}/seal").status_code == 302
     assert client.get(at).status_code == 404
     assert len(looks(counsellor, person)) == 3
+
+
+def test_results_as_they_were_typed_come_first_and_others_are_marked(counsellor):
+    for name in ("Mohamed Ahmed", "Mohammad Ahmad", "محمد"):
+        counsellor.enrols(name)
+    page = browser(counsellor).post("/files/", {"text": "Mohamed"}).content.decode()
+    results = page.split('class="wf-task-list__item"')[1:4]
+    assert ["Spelled differently" in one for one in results] == [False, True, True]
 
 
 def test_a_purpose_opens_the_groups_that_it_needs_and_offers_no_others(counsellor):
@@ -169,9 +177,9 @@ def test_an_emergency_waits_for_a_second_person(counsellor):
 def test_a_harvester_is_slowed_down_in_words(counsellor):
     client = browser(counsellor)
     for n in range(30):
-        _, person = made(client)
+        _, person = made(client, do="someone_else")
         assert client.get(taken_up(client, person)).status_code == 200, n
-    _, person = made(client)
+    _, person = made(client, do="someone_else")
     answer = client.get(taken_up(client, person))
     assert answer.status_code == 429
     assert "Wait two minutes" in answer.content.decode()

@@ -137,6 +137,53 @@ def test_who_scores_far_less_than_the_best_is_not_shown():
     assert [one.person for one in ranked(query, weak, 10)] == list(weak)
 
 
+def searched(text, *registered, born=None):
+    """Return who of some registered names is found, best first, and how much of the search each matches."""
+    query = asked(text, born)
+    kept = {UUID(int=n): set(query.texts()) & of_names(named(one), Birth()) for n, one in enumerate(registered, 1)}
+    found = ranked(query, {person: texts for person, texts in kept.items() if texts}, 20)
+    return [(registered[one.person.int - 1], one.match) for one in found]
+
+
+MOHAMED = ("Mohamed Ahmed", "Mohammad Ahmad", "محمد")
+
+
+@pytest.mark.parametrize("text", ["Mohamed", "Mohammad", "Mohamad", "Muhammad", "محمد", "Mouhamed"])
+def test_a_name_as_it_is_spelled_hides_no_other_spelling(text):
+    found = searched(text, *MOHAMED)
+    assert {name for name, _ in found} == set(MOHAMED)
+    exact = [name for name in MOHAMED if text in name]
+    assert [name for name, match in found if match == "exact"] == exact
+    assert [name for name, _ in found[: len(exact)]] == exact, "exact ones come first"
+    assert all(match == "near" for name, match in found[len(exact) :])
+
+
+def test_with_the_rule_of_before_an_exact_name_hides_the_others(monkeypatch):
+    """The control: whom to hide was decided by the score, which knows the spelling."""
+    before = [*MOHAMED, "Khaled Anders", "Ahmad"]
+    now = {text: searched(text, *before) for text in ("Mohamed", "Mohamad Ahmed", "Ahmad", "Khalid")}
+    monkeypatch.setattr(tokens, "_heard_score", lambda _search, of: tokens._sum(of))
+    assert all(now[text][: len(found)] == found for text in now for found in [searched(text, *before)]), "none is lost"
+    assert "Mohammad Ahmad" not in [name for name, _ in searched("Mohamed", *MOHAMED)]
+
+
+@pytest.mark.parametrize("spellings", SAME)
+def test_every_spelling_finds_all_others_beside_itself(spellings):
+    every = spellings.split("|")
+    for text in every:
+        found = searched(text, *every)
+        assert {name for name, _ in found} == set(every), text
+        assert (text, "exact") in found
+
+
+def test_a_result_tells_how_much_of_the_search_it_matches():
+    registered = ("Khaled Karimi", "Khalid Karimi", "Khaled Anders")
+    assert searched("Khaled Karimi", *registered) == [("Khaled Karimi", "exact"), ("Khalid Karimi", "near")]
+    assert searched("Khaled Karimi", "Khaled Anders") == [("Khaled Anders", "part")]
+    assert searched("Khaled", "Khaled Karimi", born=Told("gregorian", 1990)) == [("Khaled Karimi", "part")]
+    assert searched("Diana P Kofron", "Diana Paige Kofron") == [("Diana Paige Kofron", "exact")]
+
+
 @given(st.text(HEARD, min_size=1, max_size=8))
 def test_bones_at_one_error_and_alike_ones_are_mutual(word):
     assert word not in near_bones(word)
@@ -196,7 +243,7 @@ def test_a_birth_is_found_by_what_is_known_of_it_in_any_calendar(born, worth):
 
 def test_a_year_alone_keeps_no_month():
     assert of_birth(Birth(Told("gregorian", 1990))) == {"year:1990"}
-    assert of_birth(Birth()) == set()
+    assert of_birth(Birth()) == {"year:unknown"}
     assert of_birth(Birth(Told("gregorian", 1990, 5))) == {"year:1990", "month:1990-05"}
 
 

@@ -9,7 +9,7 @@ from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone, translation
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from wayfare.access import operations as access
 from wayfare.access import queries as staff
@@ -20,7 +20,6 @@ from wayfare.access.rules import Actor, Forbidden
 from wayfare.access.signin.web import StaffRequest, from_our_pages, needs
 from wayfare.ledger.rules import Refused
 from wayfare.people import operations, queries
-from wayfare.people.installed import held_keys
 from wayfare.people.web import forms, words
 
 FIRST = ("names", "birth")
@@ -173,22 +172,14 @@ def seal(request: StaffRequest, task: UUID) -> HttpResponse:
     return HttpResponseRedirect(reverse("files"))
 
 
-@require_http_methods(["GET", "HEAD", "POST"])
-@needs(*ENROLLERS)
-def enrol(request: StaffRequest) -> HttpResponse:
-    """Make the file of a person who asked for help."""
-    if request.method != "POST":
-        with access.acting(request.session_secret):
-            held_keys()  # before anybody fills the form in
-        return render(request, "people/enrol.html", {"given": {}, **forms.choices()})
-    language = translation.get_language() or "en"
-    try:
-        data = forms.person(request.POST)
-        with access.acting(request.session_secret):
-            made = operations.enrol(data, at=timezone.now())
-            if "counsellor" in request.actor.roles:
-                access.join_team(made.person, request.actor.staff)
-    except Refused as refusal:
-        context = {"given": request.POST.dict(), "error": words.refused(refusal, language), **forms.choices()}
-        return render(request, "people/enrol.html", context | {"field": refusal.field}, status=422)
-    return render(request, "people/enrolled.html", {"made": made})
+@require_safe
+@needs(*OPENERS)
+def file(request: StaffRequest, person: UUID) -> HttpResponse:
+    """Show a file by its case number, unopened, and the work that can be started on it."""
+    with access.acting(request.session_secret):
+        number = queries.case_numbers([person]).get(person)
+    if number is None:
+        raise Http404
+    may_enrol = not request.actor.roles.isdisjoint(ENROLLERS)
+    context = {"person": person, "number": number, "purposes": _purposes(request.actor), "may_enrol": may_enrol}
+    return render(request, "people/unopened.html", context)

@@ -257,6 +257,11 @@ def correction(problem: Refused, language: str) -> str:
     return str(said or refusal(problem.field, language))
 
 
+def keys_changed() -> str:
+    """Return that nothing was saved because the keys were being changed."""
+    return _("Keys were being changed at this moment. What you typed is still here: save it again.")
+
+
 def forbidden(code: str) -> str:
     """Return in words why the actor has to wait; nothing else is told apart."""
     if code == "too_many_files":

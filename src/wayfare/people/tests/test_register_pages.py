@@ -1,0 +1,184 @@
+"""Nobody gets a second file without a question: who may be the same person is asked before a file is made, once."""
+
+from __future__ import annotations
+
+import re
+from concurrent.futures import ThreadPoolExecutor
+from html import unescape
+
+import pytest
+from django.db import connections
+
+from wayfare.people import queries
+from wayfare.people.births import Birth, Told
+from wayfare.people.names import Name, Names, Part, Written
+from wayfare.people.tests.cast import Colleague, browser
+
+SUHARTO = {"name": "Suharto", "year": "1971", "phone": "+62 21 555 0101", "speaks": "id", "address": "Pak Harto"}
+ASKED = "Possibly the same person"
+
+
+def files(vault):
+    import psycopg
+
+    with psycopg.connect(vault("wayfare_owner")) as owner:
+        return owner.execute("select count(*) from people_person").fetchone()[0]
+
+
+def searches(vault):
+    import psycopg
+
+    with psycopg.connect(vault("wayfare_owner")) as owner:
+        return owner.execute("select staff, shown from people_search_log order by id").fetchall()
+
+
+def registered(client, **given):
+    page = client.post("/files/new", given).content.decode()
+    number = re.search(r"[0-9A-Z]{4}-[0-9A-Z]{4}", page)
+    assert number is not None
+    assert ASKED not in page
+    return number[0]
+
+
+def hidden(page):
+    """Return what the page's form for somebody else holds."""
+    found = re.findall(r'<input type="hidden" name="([a-z_]+)" value="([^"]*)"', page)
+    return {name: unescape(value) for name, value in found if name != "csrfmiddlewaretoken"}
+
+
+def test_a_second_registration_asks_first_and_saves_nothing(vault, counsellor):
+    client = browser(counsellor)
+    number = registered(client, **SUHARTO)
+    answer = client.post("/files/new", SUHARTO)
+    page = answer.content.decode()
+    assert answer.status_code == 200
+    assert ASKED in page
+    assert number in page
+    assert "S." in page
+    assert files(vault) == 1
+    assert "Suharto" not in page.replace('name="name" value="Suharto"', ""), "initials, as a search shows them"
+
+
+def test_the_same_person_leads_to_their_file_and_makes_nothing(vault, counsellor):
+    client = browser(counsellor)
+    number = registered(client, **SUHARTO)
+    page = client.post("/files/new", SUHARTO).content.decode()
+    (link,) = re.findall(r'href="(/files/[0-9a-f-]{36})"', page)
+    answer = client.get(link)
+    text = answer.content.decode()
+    assert answer.status_code == 200
+    assert number in text
+    assert "Suharto" not in text
+    person = link.rpartition("/")[2]
+    assert client.post(f"/files/{person}/work", {"purpose": "case_work"}).status_code == 302
+    assert files(vault) == 1
+    assert browser(Colleague("lyon", "counsellor")).get(link).status_code == 404, "of another office, nothing"
+
+
+def test_somebody_else_is_registered_with_all_that_was_typed(vault, counsellor):
+    client = browser(counsellor)
+    registered(client, **SUHARTO)
+    given = hidden(client.post("/files/new", SUHARTO).content.decode())
+    assert given == SUHARTO
+    number = registered(client, **given, do="someone_else")
+    assert files(vault) == 2
+    person = re.search(r"/files/([0-9a-f-]{36})/work", client.post("/files/", {"text": number}).content.decode())
+    assert person is not None
+    at = client.post(f"/files/{person[1]}/work", {"purpose": "case_work"}).headers["Location"]
+    opened = client.post(at, {"also": "contact"}).content.decode()
+    assert all(SUHARTO[field] in opened for field in ("name", "year", "phone", "address"))
+
+
+def test_who_goes_back_finds_the_form_as_it_was_typed(vault, counsellor):
+    client = browser(counsellor)
+    registered(client, **SUHARTO)
+    page = client.post("/files/new", SUHARTO | {"do": "change"}).content.decode()
+    assert all(f'value="{text}"' in page for text in SUHARTO.values())
+    assert files(vault) == 1
+
+
+def test_asking_is_a_search_on_record_within_the_same_limit(vault, counsellor):
+    client = browser(counsellor)
+    registered(client, **SUHARTO)
+    assert searches(vault) == [(counsellor.id, [])]
+    client.post("/files/new", SUHARTO)
+    (_, (staff, shown)) = searches(vault)
+    assert staff == counsellor.id
+    assert len(shown) == 1
+    for _ in range(18):
+        client.post("/files/new", SUHARTO)
+    answer = client.post("/files/new", SUHARTO)
+    assert answer.status_code == 429
+    assert 'value="Suharto"' in answer.content.decode(), "what was typed stays"
+    assert files(vault) == 1
+
+
+def test_one_form_sent_twice_makes_one_file(vault, counsellor):
+    client = browser(counsellor)
+    once = hidden(client.get("/files/new").content.decode())
+    assert len(once["once"]) == 32
+    numbers = {registered(client, **SUHARTO, **once) for _ in range(2)}
+    assert len(numbers) == 1
+    assert files(vault) == 1
+    numbers |= {registered(client, **SUHARTO, once="another", do="someone_else") for _ in range(2)}
+    assert len(numbers) == 2, "the control: another form makes another file"
+    assert files(vault) == 2
+    lyon = browser(Colleague("lyon", "counsellor"))
+    assert registered(lyon, **SUHARTO, **once) not in numbers, "a colleague's form is another, whatever it holds"
+
+
+def test_one_form_sent_twice_at_once_makes_one_file(vault, counsellor):
+    def send(_):
+        try:
+            return registered(browser(counsellor), **SUHARTO, once="the same", do="someone_else")
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(4) as threads:
+        numbers = set(threads.map(send, range(4)))
+    assert len(numbers) == 1
+    assert files(vault) == 1
+
+
+def asked(counsellor, text, *born):
+    written = (Written("Zyyy", (Part("whole", text),)),)
+    with counsellor.acting():
+        found = queries.perhaps_same(Names((Name("used", written),)), Birth(Told(*born) if born else None))
+    return bool(found)
+
+
+SAME = {
+    "other spelling": ("Mohammad Karimi", "gregorian", 1990),
+    "other script": ("محمد كريمي", "gregorian", 1990),
+    "other calendar": ("Mohamed Karimi", "persian", 1369),
+    "a year beside": ("Mohamed Karimi", "gregorian", 1991),
+    "two years before": ("Mohamad Karimi", "gregorian", 1988),
+    "day and month exchanged": ("Mohamed Karimi", "gregorian", 1990, 7, 5),
+    "no birth told": ("Karimi Mohamed",),
+    "a third name": ("Mohamed Reza Karimi", "gregorian", 1990, 5, 7),
+    "one of the names, born the same day": ("Mohamed Anders", "gregorian", 1990, 5, 7),
+}
+OTHERS = {
+    "another name": ("Khaled Anders", "gregorian", 1990, 5, 7),
+    "born long before": ("Mohamed Karimi", "gregorian", 1971),
+    "one of the names, born the same year": ("Mohamed Anders", "gregorian", 1990),
+}
+
+
+def test_likely_ones_are_found_across_spellings_scripts_calendars_and_near_births(vault, counsellor):
+    counsellor.enrols("Mohamed Karimi", born=(1990, 5, 7))
+    assert {case: asked(counsellor, *told) for case, told in SAME.items()} == dict.fromkeys(SAME, True)
+    assert {case: asked(counsellor, *told) for case, told in OTHERS.items()} == dict.fromkeys(OTHERS, False)
+
+
+def test_a_file_without_a_birth_is_asked_about(vault, counsellor):
+    registered(browser(counsellor), name="Suharto")
+    assert asked(counsellor, "Soeharto", "gregorian", 1971)
+    assert not asked(counsellor, "Sukarno", "gregorian", 1971)
+
+
+@pytest.mark.parametrize("office", ["lyon"])
+def test_another_office_is_not_asked(vault, counsellor, office):
+    registered(browser(counsellor), **SUHARTO)
+    registered(browser(Colleague(office, "counsellor")), **SUHARTO)
+    assert files(vault) == 2

@@ -1,0 +1,111 @@
+"""Registering a person: the form, those who may be the same person, the new file."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID, uuid4
+
+import psycopg
+from django.db import IntegrityError
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.utils import timezone, translation
+from django.utils.crypto import salted_hmac
+from django.views.decorators.http import require_http_methods
+
+from wayfare.access import operations as access
+from wayfare.access.purposes import ENROLLERS
+from wayfare.access.rules import Forbidden
+from wayfare.access.signin.web import StaffRequest, needs
+from wayfare.ledger.rules import Refused
+from wayfare.people import operations, queries
+from wayfare.people.enrolling import Enrolled, File, named
+from wayfare.people.installed import held_keys
+from wayfare.people.statements import Stale
+from wayfare.people.web import forms, words
+
+FIELDS = (
+    "name",
+    "latin",
+    "document_name",
+    "address",
+    "day",
+    "month",
+    "year",
+    "calendar",
+    "phone",
+    "may_call",
+    "speaks",
+    "once",
+)
+"""What the form holds, and the page that asks about those who may be the same person hands on."""
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@needs(*ENROLLERS)
+def register(request: StaffRequest) -> HttpResponse:
+    """Show the form; with POST, register the person, unless they may have a file already: then ask first.
+
+    What was typed travels in the bodies of forms alone, and stays in them until it is saved. The form's own number,
+    `once`, makes the same file of two posts of one form.
+    """
+    if request.method != "POST":
+        with access.acting(request.session_secret):
+            held_keys()  # before anybody fills the form in
+        return _form(request, {"once": uuid4().hex})
+    given, at = request.POST, timezone.now()
+    if given.get("do") == "change":
+        return _form(request, given.dict())
+    person = _person(request, given.get("once", ""))
+    try:
+        file = operations.file_from(forms.person(given), at=at, person=person)
+        made, same = _known(request, person), []
+        if made is None and given.get("do") != "someone_else":
+            with access.acting(request.session_secret):  # on its own, so that the search stays on record
+                same = queries.perhaps_same(*named(file.groups))
+        if same:
+            typed = [(name, given[name]) for name in FIELDS if given.get(name)]
+            return render(request, "people/same.html", {"same": same, "typed": typed})
+        made = made or _made(request, file)
+    except Refused as refusal:
+        said = words.refused(refusal, translation.get_language() or "en")
+        return _form(request, given.dict(), error=said, status=422)
+    except Forbidden as problem:
+        return _form(request, given.dict(), error=words.forbidden(problem.code), status=429)
+    except Stale:
+        return _form(request, given.dict(), error=words.keys_changed(), status=409)
+    return render(request, "people/enrolled.html", {"made": made})
+
+
+def _form(request: StaffRequest, given: dict[str, Any], *, error: str = "", status: int = 200) -> HttpResponse:
+    context = {"given": given, "error": error, **forms.choices()}
+    return render(request, "people/enrol.html", context, status=status)
+
+
+def _person(request: StaffRequest, once: str) -> UUID:
+    """Return the id of the person whom a form registers: one a form, which nobody can choose."""
+    if not once:
+        return uuid4()
+    chance = salted_hmac("wayfare.people.register", f"{request.actor.staff} {once}", algorithm="sha256").digest()
+    return UUID(bytes=chance[:16], version=4)
+
+
+def _known(request: StaffRequest, person: UUID) -> Enrolled | None:
+    """Return the file that an earlier post of the same form made."""
+    with access.acting(request.session_secret):
+        number = queries.case_numbers([person]).get(person)
+    return Enrolled(person, number) if number else None
+
+
+def _made(request: StaffRequest, file: File) -> Enrolled:
+    """Make the file, or return the one that the same form has just made. Raises: as `operations.enrol`."""
+    try:
+        with access.acting(request.session_secret):
+            (made,) = operations.enrol_many([file], at=timezone.now())
+            if "counsellor" in request.actor.roles:
+                access.join_team(made.person, request.actor.staff)
+    except (IntegrityError, psycopg.errors.UniqueViolation):
+        if file.person is None or (known := _known(request, file.person)) is None:
+            raise
+        return known
+    return made
