@@ -287,6 +287,9 @@ def test_an_unknown_host(office):
     refused(office.get("/api/v1/health", headers={"host": "evil.example"}), "bad_request")
 
 
+SDMX = "application/vnd.sdmx.data+csv"
+
+
 @pytest.mark.parametrize(
     ("accept", "sent"),
     [
@@ -295,7 +298,15 @@ def test_an_unknown_host(office):
         ("text/csv", "text/csv"),
         ("text/*", "text/csv"),
         ("text/html, text/csv;q=0.5, */*;q=0.1", "text/csv"),
-        ("application/vnd.sdmx.data+csv;version=2.0.0", "application/vnd.sdmx.data+csv"),
+        (SDMX, f"{SDMX}; version=2.0.0"),
+        (f"{SDMX};version=2.0.0", f"{SDMX}; version=2.0.0"),
+        (f"{SDMX}; version=1.0.0", f"{SDMX}; version=1.0.0"),
+        (f'{SDMX};version="1.0.0";labels=id', f"{SDMX}; version=1.0.0"),
+        (f"{SDMX};version=1.0.0;q=0.5, {SDMX};version=2.0.0;q=0.4", f"{SDMX}; version=1.0.0"),
+        (f"{SDMX};version=1.0.0, {SDMX};q=0.9", f"{SDMX}; version=1.0.0"),
+        (f"{SDMX};version=3.0.0, text/csv;q=0.1", "text/csv"),
+        (f"{SDMX};version=3.0.0", None),
+        (f"{SDMX};labels=both", None),
         ("application/json;q=0, */*", "text/csv"),
         ("text/html", None),
         ("text/csv;q=0", None),
@@ -306,12 +317,22 @@ def test_a_table_as_accept_wants_it(office, accept, sent):
     post(office, departed())
     response = office.get(TABLE, {"by": "month,nationality"}, headers={"accept": accept})
     if sent is None:
-        refused(response, "not_acceptable")
+        detail = refused(response, "not_acceptable")["detail"]
+        assert f"{SDMX}; version=2.0.0" in detail
+        assert f"{SDMX}; version=1.0.0" in detail
         return
     assert response.status_code == 200
-    assert response.headers["Content-Type"].split(";")[0] == sent
-    if sent == "text/csv":
-        assert response.content == b"month,nationality,departures\n2026-07,GIN,1\n"
+    assert response.headers["Content-Type"].removesuffix("; charset=utf-8") == sent
+    position = response.content.split(b",")[-1].strip().decode()
+    expected = {
+        "text/csv": "month,nationality,departures\n2026-07,GIN,1\n",
+        f"{SDMX}; version=2.0.0": "STRUCTURE,STRUCTURE_ID,ACTION,MONTH,NATIONALITY,OBS_VALUE,LEDGER_POSITION\n"
+        f"dataflow,WAYFARE:DEPARTURES(1.0),R,2026-07,GIN,1,{position}\n",
+        f"{SDMX}; version=1.0.0": "DATAFLOW,MONTH,NATIONALITY,OBS_VALUE,LEDGER_POSITION\n"
+        f"WAYFARE:DEPARTURES(1.0),2026-07,GIN,1,{position}\n",
+    }
+    if sent in expected:
+        assert response.content.decode() == expected[sent]
 
 
 def test_health_and_description_are_open(client):

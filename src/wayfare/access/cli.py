@@ -57,6 +57,8 @@ def list_(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"tokens": rows}))
         return
+    if not rows:
+        click.echo("There is no token yet; make one with `wayfare token add`.", err=True)
     for row in rows:
         used = row["last_used_at"] or "never used"
         click.echo(f"{row['id']}\t{row['source']}\t{'+'.join(row['scopes'])}\t{row['state']}\t{used}")

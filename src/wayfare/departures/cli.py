@@ -46,6 +46,8 @@ def list_(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"programmes": programmes}, ensure_ascii=False))
         return
+    if not programmes:
+        click.echo("There is no programme yet; add one with `wayfare programme add`.", err=True)
     for one in programmes:
         click.echo(f"{one['key']}\t{one['country']}\t{one['timezone']}\t{one['counts_from']}\t{one['title']}")
 

@@ -9,7 +9,7 @@ import stat
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, NoReturn
 
@@ -33,14 +33,21 @@ def _fail(problem: str, code: int) -> NoReturn:
     sys.exit(code)
 
 
-def _open_rejects(path: str, names: tuple[str, ...]) -> BinaryIO:
+@contextmanager
+def _rejects(path: str | None, names: tuple[str, ...]) -> Iterator[BinaryIO | None]:
+    """Open where refused lines go; - is standard output."""
+    if path is None or path == "-":
+        yield None if path is None else sys.stdout.buffer
+        return
     for name in names:
         if name != "-" and os.path.exists(path) and os.path.exists(name) and os.path.samefile(path, name):
             _fail(f"{path}: is a file to import; name another one for --rejects", UNREADABLE)
     try:
-        return open(path, "wb")
+        file = open(path, "wb")  # noqa: SIM115 - closed below
     except OSError as problem:
         _fail(f"{path}: cannot be written ({problem.strerror}); name another file for --rejects", UNREADABLE)
+    with file:
+        yield file
 
 
 def _why(problem: Exception) -> str:
@@ -73,7 +80,7 @@ def _bar(sources: list[Source]) -> Iterator[tqdm[NoReturn]]:
 @click.command(name="import")
 @click.argument("files", nargs=-1, required=True, metavar="FILE…")
 @click.option("--format", "format_", type=click.Choice(["jsonl", "csv", "parquet"]), help="Else by the suffix.")
-@click.option("--rejects", type=click.Path(), help="Where refused lines go, as JSON lines.")
+@click.option("--rejects", type=click.Path(), help="Where refused lines go, as JSON lines; - is standard output.")
 @click.option("--json", "as_json", is_flag=True, help="End with one JSON object.")
 @click.option("--chunk", type=click.IntRange(1, 100_000), default=CHUNK, help="Entries in one transaction.")
 def import_(files: tuple[str, ...], format_: str | None, rejects: str | None, as_json: bool, chunk: int) -> None:
@@ -84,8 +91,7 @@ def import_(files: tuple[str, ...], format_: str | None, rejects: str | None, as
     """
     try:
         with open_sources(files, format_) as sources:
-            refused = _open_rejects(rejects, files) if rejects else None
-            with refused or nullcontext(), _bar(sources) as bar:
+            with _rejects(rejects, files) as refused, _bar(sources) as bar:
                 done = import_sources(sources, refused, lambda at: bar.update(at - bar.n), chunk_entries=chunk)
     except BadFile as problem:
         _fail(str(problem), UNREADABLE)
@@ -99,7 +105,8 @@ def import_(files: tuple[str, ...], format_: str | None, rejects: str | None, as
         click.echo(
             f"{done.read:,} read: {done.accepted:,} accepted, {done.duplicate:,} duplicate, "
             f"{done.conflict:,} in conflict, {done.rejected:,} rejected. "
-            f"{done.pending:,} pending. The ledger is at position {done.position:,}."
+            f"{done.pending:,} pending. The ledger is at position {done.position:,}.",
+            err=rejects == "-",
         )
         if (done.conflict or done.rejected) and not rejects:
             click.echo("Add --rejects FILE to see each refused line with the reason.", err=True)
@@ -135,14 +142,32 @@ def _target(file: str) -> Iterator[BinaryIO]:
         raise
 
 
+_WRITTEN_AS = {"": "jsonl", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl"}
+_WRITTEN_AS |= {".parquet": "parquet", ".pq": "parquet"}
+
+
+def _format_of(file: str, wanted: str | None) -> str:
+    """Return the format to write, by the suffix if none is wanted; exit where that would mislead."""
+    suffix = "" if file == "-" else Path(file).suffix.lower()
+    if wanted is None and suffix not in _WRITTEN_AS:
+        mend = "name it .jsonl or .parquet, or add --format"
+        _fail(f"{file}: an export is written as JSON lines or Parquet, not as {suffix}; {mend}", UNREADABLE)
+    chosen = wanted or _WRITTEN_AS[suffix]
+    if chosen == "parquet" and file == "-" and sys.stdout.isatty():
+        _fail("Parquet is not for a terminal; name a file, or send it on with > or |", UNREADABLE)
+    return chosen
+
+
 @click.command(name="export")
 @click.argument("file", metavar="FILE")
 @click.option("--from", "first", type=click.IntRange(min=1), default=1, help="The first position.")
 @click.option("--to", "last", type=click.IntRange(min=0), help="The last position; else the head.")
-@click.option("--format", "format_", type=click.Choice(["jsonl", "parquet"]), help="Else by the suffix, or jsonl.")
+@click.option(
+    "--format", "format_", type=click.Choice(["jsonl", "parquet"]), help="Else by the suffix: .jsonl, .parquet."
+)
 def export(file: str, first: int, last: int | None, format_: str | None) -> None:
     """Write entries in position order to a file; - is standard output."""
-    chosen = format_ or ("parquet" if Path(file).suffix.lower() in (".parquet", ".pq") else "jsonl")
+    chosen = _format_of(file, format_)
     try:
         with _target(file) as out:
             count = export_entries(out, chosen, first=first, last=last)

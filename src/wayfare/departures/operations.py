@@ -58,6 +58,8 @@ def add_programme(key: str, title: str, country: str, timezone: str, counts_from
         raise Refused("key", f"{key!r} is not a slug; use letters, digits, hyphen and underscore")
     if not texts.has_writing(title) or len(title) > kinds.TEXT_LIMIT:
         raise Refused("title", f"is not a text of 1 to {kinds.TEXT_LIMIT} characters, one of them visible")
+    if control := texts.control_in(title):
+        raise Refused("title", f"holds the control character {control}; write plain text on one line")
     if country not in countries.COUNTRIES:
         problem = f"{country!r} is not an ISO 3166-1 alpha-3 code in capitals, nor XKX (Kosovo)"
         raise Refused("country", problem + countries.mend(country))

@@ -51,6 +51,8 @@ def simulate(
     seed: int,
 ) -> None:
     """Make departure histories whose true totals are published figures, whatever the trouble."""
+    if str(out) == str(programmes_out):
+        raise click.UsageError("--out and --programmes-out are the same; name two files, one may be -")
     low, high = _years(years)
     try:
         published = simulation.read_figures(figures)
@@ -61,9 +63,13 @@ def simulate(
     if not corridors:
         raise click.UsageError("no figure is left; widen --departed-from or --years")
     corridors = simulation.scaled(corridors, scale)
-    programmes_out.write_text(json.dumps(simulation.programmes(corridors), ensure_ascii=False, indent=1) + "\n")
+    with click.open_file(str(programmes_out), "w", encoding="utf-8") as to:
+        to.write(json.dumps(simulation.programmes(corridors), ensure_ascii=False, indent=1) + "\n")
     stream = simulation.lines(published, corridors, trouble, seed)
-    with out.open("w", encoding="ascii") as file, tqdm(unit=" entries", disable=not sys.stderr.isatty()) as bar:
+    with (
+        click.open_file(str(out), "w", encoding="ascii") as file,
+        tqdm(unit=" entries", disable=not sys.stderr.isatty()) as bar,
+    ):
         while batch := list(islice(stream, 20_000)):
             file.writelines(batch)
             bar.update(len(batch))

@@ -99,7 +99,7 @@ def prove(position: int, output: Path | None, name: str) -> None:
         if not bodies:
             raise queries.NotPublished(f"the log {name} has no position {position}")
         receipt = str(queries.receipt(name, position - 1, bodies[0]))
-    if output is None:
+    if output is None or str(output) == "-":
         click.echo(receipt, nl=False)
         return
     try:

@@ -42,6 +42,12 @@ def is_control(letter: str) -> bool:
     return category in ("Cc", "Cs", "Co") or (category == "Cn" and _is_noncharacter(ord(letter)))
 
 
+def control_in(text: str) -> str | None:
+    """Return the first control character or line break of a text, as `U+001B`; None where there is none."""
+    found = next((one for one in text if is_control(one) or unicodedata.category(one) in ("Zl", "Zp")), None)
+    return None if found is None else f"U+{ord(found):04X}"
+
+
 def one_line(text: str) -> str:
     """Return a text as one line: without control characters and line breaks, blanks once and none at its ends."""
     return "".join(one for one in " ".join(text.split()) if not is_control(one))

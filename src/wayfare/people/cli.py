@@ -43,6 +43,8 @@ def epochs(as_json: bool) -> None:
 
 
 def _tell(rows: list[dict[str, Any]]) -> None:
+    if not rows:
+        click.echo("No master key is in use yet; the first is made when a file is first sealed.", err=True)
     for row in rows:
         state = "destroyed" if row["destroyed_at"] else "ended" if row["closed_at"] else "in use"
         click.echo(f"{row['epoch']}\t{state}\t{row['keys']} keys, {row['tokens']} tokens, {row['marks']} marks")
@@ -114,6 +116,8 @@ def keys(into_token: bool, as_json: bool) -> None:
         moved = token_keys().take_over() if into_token else []
         kept = {name: _FORMS.get(form, "unknown") for name, form in master_keys().forms().items()}
         if not as_json:
+            if not kept:
+                click.echo("There is no master key here.", err=True)
             for name, form in kept.items():
                 click.echo(f"{name}\t{form}")
         master_keys().check()

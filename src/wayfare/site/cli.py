@@ -13,6 +13,7 @@ import click
 import psycopg
 
 from wayfare import __version__
+from wayfare.ledger.texts import control_in
 
 
 class Entry(NamedTuple):
@@ -101,6 +102,26 @@ GROUPS = {
 }
 
 
+class PlainText(click.types.StringParamType):
+    """Text without control characters, which would reach screens, logs and the database."""
+
+    name = "text"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the value as it is, or refuse it."""
+        if isinstance(value, str) and (control := control_in(value)):
+            self.fail(f"holds the control character {control}; write plain text on one line", param, ctx)
+        return value
+
+
+def plainly(command: click.Command) -> click.Command:
+    """Have every free text that a command takes checked as PlainText, whatever the command says of it."""
+    for parameter in command.params:
+        if type(parameter.type) is type(click.STRING):
+            parameter.type = PlainText()
+    return command
+
+
 class Lazy(click.Group):
     """A group whose commands are imported when they are asked for."""
 
@@ -128,7 +149,7 @@ class Lazy(click.Group):
         module, _, name = entry.target.partition(":")
         command = getattr(importlib.import_module(module), name)
         assert isinstance(command, click.Command)
-        return command
+        return plainly(command)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands without importing them."""

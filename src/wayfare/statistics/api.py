@@ -12,46 +12,62 @@ from wayfare.ledger.api import known_parameters
 from wayfare.ledger.rules import Refused
 
 router = Router(tags=["statistics"])
+SDMX = "application/vnd.sdmx.data+csv"
 TYPES = {
-    "application/json": "json",
-    "text/csv": "csv",
-    "application/vnd.sdmx.data+csv": "sdmx-csv",
-}
-"""What can be made, the favourite first."""
-_SENT_AS = {
     "json": "application/json",
-    "csv": "text/csv; charset=utf-8",
-    "sdmx-csv": "application/vnd.sdmx.data+csv; version=2.0.0; charset=utf-8",
+    "csv": "text/csv",
+    "sdmx-csv": f"{SDMX}; version=2.0.0",
+    "sdmx-csv-1.0.0": f"{SDMX}; version=1.0.0",
 }
+"""What can be made, the favourite first; `Accept` names the version of SDMX-CSV."""
+_SENT_AS = {form: type_ if form == "json" else f"{type_}; charset=utf-8" for form, type_ in TYPES.items()}
+_ONLY = {"labels": "id", "timeformat": "original", "keys": "none"}
+"""Parameters of SDMX-CSV of which we make one value only."""
+
+
+def _parameters(pieces: list[str]) -> dict[str, str]:
+    pairs = (piece.partition("=") for piece in pieces)
+    return {name.strip(): value.strip().strip('"') for name, _, value in pairs}
+
+
+def _wanted(media: str, parameters: dict[str, str], offered: str) -> int | None:
+    """Return how exactly a range of `Accept` names a type that can be made; None if it does not hold it."""
+    type_, *pieces = offered.split(";")
+    ranges = ("*/*", type_.split("/")[0] + "/*", type_)
+    if media not in ranges:
+        return None
+    ours = _parameters(pieces)
+    if any(name in ours and ours[name] != value for name, value in parameters.items()):
+        return None
+    if type_ == SDMX and any(parameters.get(name, value) != value for name, value in _ONLY.items()):
+        return None
+    return ranges.index(media) + any(name in ours for name in parameters)
 
 
 def _weight(accept: str, offered: str) -> float:
     """Return how much `Accept` wants a type: of the ranges that hold it the most exact decides (RFC 9110, 12.5.1)."""
     best = (-1, 0.0)
-    for part in accept.split(","):
-        media, *parameters = (piece.strip().lower() for piece in part.split(";"))
-        ranges = (media == "*/*", media == offered.split("/")[0] + "/*", media == offered)
-        if not any(ranges):
+    for part in accept.lower().split(","):
+        media, *pieces = (piece.strip() for piece in part.split(";"))
+        parameters = _parameters(pieces)
+        exactness = _wanted(media, parameters, offered)
+        if exactness is None:
             continue
-        weight = 1.0
-        for parameter in parameters:
-            name, _, value = parameter.partition("=")
-            if name.strip() == "q":
-                try:
-                    weight = min(1.0, max(0.0, float(value)))
-                except ValueError:
-                    weight = 0.0
-        best = max(best, (ranges.index(True), weight))
+        try:
+            weight = min(1.0, max(0.0, float(parameters.get("q", "1"))))
+        except ValueError:
+            weight = 0.0
+        best = max(best, (exactness, weight))
     return best[1]
 
 
 def negotiate(accept: str) -> str:
     """Return the format that an `Accept` header wants most. Raises: Problem not_acceptable."""
-    wanted = {type_: _weight(accept.strip() or "*/*", type_) for type_ in TYPES}
-    favourite = max(wanted, key=lambda type_: wanted[type_])
+    wanted = {form: _weight(accept.strip() or "*/*", type_) for form, type_ in TYPES.items()}
+    favourite = max(wanted, key=lambda form: wanted[form])
     if wanted[favourite] <= 0:
-        raise Problem("not_acceptable", "A table can be had as " + ", ".join(TYPES) + ".")
-    return TYPES[favourite]
+        raise Problem("not_acceptable", "A table can be had as " + ", ".join(TYPES.values()) + ".")
+    return favourite
 
 
 _BY = (

@@ -16,6 +16,22 @@ from wayfare.statistics import published, queries
 from wayfare.statistics.verify import differences
 
 
+def _is_here(output: Path | None) -> bool:
+    return output is None or str(output) == "-"
+
+
+def _write(output: Path | None, content: bytes) -> None:
+    """Write what was asked for to a file, or to standard output."""
+    try:
+        if output is None or _is_here(output):
+            sys.stdout.buffer.write(content)
+            sys.stdout.buffer.flush()
+        else:
+            output.write_bytes(content)
+    except OSError as problem:
+        raise click.UsageError(f"--output {output or '-'}: {problem.strerror}") from None
+
+
 @click.command()
 @click.option("--programme", "programmes", multiple=True, help="A programme's key; may be repeated. Default: all.")
 @click.option("--by", default="", help="Dimensions joined by commas: " + ", ".join(queries.DIMENSIONS) + ".")
@@ -38,18 +54,13 @@ def table(
     try:
         if form not in queries.FORMATS:
             raise Refused("format", f"{form!r} is not a format; one of " + ", ".join(queries.FORMATS))
+        if form == "parquet" and _is_here(output) and sys.stdout.isatty():
+            raise Refused("format", "parquet is not for a terminal; add --output FILE, or send it on with > or |")
         found = queries.table(programmes=programmes, by=names, measure=measure, as_of=as_of, engine=engine)
         content = queries.render(found, form)
     except Refused as refusal:
         raise click.UsageError(str(refusal)) from None
-    if output is None:
-        sys.stdout.buffer.write(content)
-        sys.stdout.buffer.flush()
-    else:
-        try:
-            output.write_bytes(content)
-        except OSError as problem:
-            raise click.UsageError(f"--output {output}: {problem.strerror}") from None
+    _write(output, content)
     click.echo(f"As of ledger position {found.position}.", err=True)
 
 
@@ -65,14 +76,7 @@ def publish(programmes: tuple[str, ...], by: str, measure: str, output: Path | N
         content = bytes(published.publish(witnesses.published(LEDGER.log), programmes, names, measure))
     except Refused as refusal:
         raise click.UsageError(str(refusal)) from None
-    try:
-        if output is None:
-            sys.stdout.buffer.write(content)
-            sys.stdout.buffer.flush()
-        else:
-            output.write_bytes(content)
-    except OSError as problem:
-        raise click.UsageError(f"--output {output}: {problem.strerror}") from None
+    _write(output, content)
 
 
 @click.command("verify")

@@ -28,7 +28,7 @@ DIMENSIONS = (
 )
 MEASURES = ("departures", "persons")
 ENGINES = ("live", *engines.ENGINES)
-FORMATS = ("csv", "json", "parquet", "sdmx-csv")
+FORMATS = ("csv", "json", "parquet", "sdmx-csv", "sdmx-csv-1.0.0")
 PERIODS = {"year": "YYYY", "quarter": 'YYYY"-Q"Q', "month": "YYYY-MM", "day": "YYYY-MM-DD"}
 
 
@@ -190,7 +190,7 @@ def _csv(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> bytes:
 
 
 def render(found: Table, form: str) -> bytes:
-    """Return a table as csv, json, parquet or sdmx-csv; each but csv cites the ledger position.
+    """Return a table as csv, json, parquet or SDMX-CSV (2.0.0, or 1.0.0 by name); each but csv cites the position.
 
     Raises: Refused for another format.
     """
@@ -204,6 +204,9 @@ def render(found: Table, form: str) -> bytes:
         header = ["STRUCTURE", "STRUCTURE_ID", "ACTION", *(n.upper() for n in found.by), "OBS_VALUE", "LEDGER_POSITION"]
         flow = f"WAYFARE:{found.measure.upper()}(1.0)"
         return _csv(header, [("dataflow", flow, "R", *row, found.position) for row in found.rows])
+    if form == "sdmx-csv-1.0.0":
+        header = ["DATAFLOW", *(n.upper() for n in found.by), "OBS_VALUE", "LEDGER_POSITION"]
+        return _csv(header, [(f"WAYFARE:{found.measure.upper()}(1.0)", *row, found.position) for row in found.rows])
     if form == "parquet":
         types = [*(pa.string() for _ in found.by), pa.int64()]
         lists = list(zip(*found.rows, strict=True)) if found.rows else [() for _ in types]

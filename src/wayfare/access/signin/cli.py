@@ -79,6 +79,8 @@ def list_(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"staff": rows}))
         return
+    if not rows:
+        click.echo("There is no staff and no open invitation yet; begin with `wayfare staff invite`.", err=True)
     for row in rows:
         click.echo(
             f"{row['email']}\t{row['name']}\t{row['office']}\t{'+'.join(row['roles'])}\t{row['state']}\t{row['since']}"
@@ -127,5 +129,7 @@ def offices(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"offices": [one._asdict() for one in found]}))
         return
+    if not found:
+        click.echo("There is no office yet; add one with `wayfare staff office`.", err=True)
     for one in found:
         click.echo(f"{one.id}\t{one.name}\t{one.timezone}")

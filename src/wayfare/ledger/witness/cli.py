@@ -68,5 +68,7 @@ def logs(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"logs": [{"origin": log, "size": size, "keys": keys} for log, size, keys in found]}))
         return
+    if not found:
+        click.echo("This witness knows no log yet; add one with `wayfare witness add-log`.", err=True)
     for log, size, keys in found:
         click.echo(f"{log}\t{'never seen' if size is None else size}\t{' '.join(keys)}")
