@@ -10,7 +10,11 @@ create table people_index (alone boolean primary key default true check (alone),
 create table people_person (id uuid primary key, office text not null references access_office,
   case_number text unique check (case_number ~ '^[0-9A-Z]{4}-[0-9A-Z]{4}$'), family uuid,
   created_at timestamptz not null, erased_at timestamptz,
-  check ((erased_at is null) = (case_number is not null)), check (erased_at is null or family is null));
+  check ((erased_at is null) = (case_number is not null)), check (erased_at is null or family is null),
+  -- neither nil nor max (RFC 9562): programs write them for "none", and strangers would be one person or one family
+  constraint people_person_ids check (id > '00000000-0000-0000-0000-000000000000'
+    and id < 'ffffffff-ffff-ffff-ffff-ffffffffffff' and (family is null
+    or family > '00000000-0000-0000-0000-000000000000' and family < 'ffffffff-ffff-ffff-ffff-ffffffffffff')));
 create index people_person_family on people_person (family) where family is not null;
 create table people_key (person uuid primary key, epoch int not null,
   wrapped bytea not null check (length(wrapped) = 48)) with (fillfactor = 50);

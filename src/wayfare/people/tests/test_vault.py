@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import psycopg
 import pytest
@@ -101,6 +101,17 @@ def test_many_are_enrolled_together_or_not_at_all(vault, counsellor):
     assert rows(vault, "select (select count(*) from people_key), (select count(*) from people_sealed)") == [(30, 150)]
     with counsellor.acting():
         assert operations.enrol_many([], at=NOW) == []
+
+
+@pytest.mark.parametrize("nobody", [UUID(int=0), UUID(int=2**128 - 1)], ids=["nil", "max"])
+@pytest.mark.parametrize("column", ["id", "family"])
+def test_neither_nil_nor_max_is_a_person_or_a_family(vault, counsellor, nobody, column):
+    with counsellor.acting():
+        enrolled = operations.enrol(file_data("Nur"), at=NOW)
+    change = f"update people_person set {column} = %s where id = %s"
+    with pytest.raises(psycopg.errors.CheckViolation, match="people_person_ids"):
+        rows(vault, change, nobody, enrolled.person)
+    assert rows(vault, change, uuid4(), enrolled.person) == 1
 
 
 # The hostile session: the application's password, the application's SQL, somebody's live session ---------------------
