@@ -120,6 +120,8 @@ def fill(conninfo: str, behind: int) -> None:
     """Put so many counted departures of the last ten years into an empty ledger, each with its three entries."""
     with psycopg.connect(conninfo, autocommit=True, cursor_factory=psycopg.ClientCursor) as owner:
         owner.execute("set timezone to 'UTC'; set synchronous_commit to off; set maintenance_work_mem to '1GB'")
+        version = "(select to_version from departures_zones order by id desc limit 1)"
+        owner.execute(f"select set_config('wayfare.zones', {version}, false)")
         owner.execute(HISTORY, {"behind": behind})
         with without_indexes(owner, ("ledger_entry", "departures_counted")):
             for low in range(0, behind, BLOCK):

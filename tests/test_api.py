@@ -23,6 +23,7 @@ from wayfare.access.problems import REFUSALS
 from wayfare.access.rules import Limiter, write_secret
 from wayfare.departures import operations
 from wayfare.departures.kinds import FORMS
+from wayfare.ledger import zones
 from wayfare.ledger.log import keys
 from wayfare.ledger.log import operations as log
 from wayfare.ledger.log.source import LEDGER
@@ -333,6 +334,10 @@ def test_a_table_as_accept_wants_it(office, accept, sent):
     }
     if sent in expected:
         assert response.content.decode() == expected[sent]
+    assert response.headers["Wayfare-Time-Zones"] == zones.INSTALLED
+    assert "Wayfare-Time-Zones-Then" not in response.headers
+    if sent == "application/json":
+        assert response.json()["zones"] == zones.INSTALLED
 
 
 def test_health_and_description_are_open(client):

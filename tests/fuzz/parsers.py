@@ -124,7 +124,7 @@ def seeds() -> list[bytes]:
         "verifier": str(KEY),
         "tile_path": "tile/0/x001/234.p/5",
         "submission": f"old 1\n{root}\n\n{head}\n{line}",
-        "table": f"{published.FIRST_LINE}\n# programmes: *\n# by: year\n# measure: departures\n# position: 3\n# checkpoint:\n"
+        "table": f"{published.FIRST_LINE}\n# programmes: *\n# by: year\n# measure: departures\n# position: 3\n# zones: 2026f\n# checkpoint:\n"
         + "".join(f"# | {one}".rstrip() + "\n" for one in f"{head}\n{line}".splitlines())
         + "year,departures\n2020,3\n",
         "state": json.dumps({"origin": "o", "size": 0, "root": "00", "read": 0, "edge": []}),

@@ -19,6 +19,7 @@ import psycopg
 from django.db import Error as DatabaseError
 from tqdm import tqdm
 
+from wayfare.departures import zones
 from wayfare.departures.files import ImportStopped, export_entries, import_sources, open_sources
 from wayfare.departures.reading import CHUNK
 from wayfare.departures.sources import BadFile, Source
@@ -89,6 +90,7 @@ def import_(files: tuple[str, ...], format_: str | None, rejects: str | None, as
     Run again after any interruption, it ends as if it had run once. Exit 0: nothing was refused; 1: some
     entries were, the others are in; 2: a file cannot be read, nothing is in; 3: stopped half-way.
     """
+    zones.must_agree()
     try:
         with open_sources(files, format_) as sources:
             with _rejects(rejects, files) as refused, _bar(sources) as bar:

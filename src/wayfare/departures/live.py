@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from django.db import connection
 
-from wayfare.departures import queries
+from wayfare.departures import queries, zones
 from wayfare.departures.rules import EVIDENCE, Programme
 from wayfare.ledger import queries as ledger
 
@@ -30,6 +30,8 @@ class Cells(NamedTuple):
     position: int
     at: str
     timezone: str
+    zones: str
+    """The version of the time zones that the days were made with."""
     present: bool
     """Whether the month shown is the one that runs now."""
     first_day: str
@@ -197,6 +199,7 @@ def cells(key: str, now: datetime | None = None, month: date | None = None) -> C
         sums = _Sums(shown)
         for group in groups:
             sums.add(group)
+        used = zones.in_use()
         findings, oldest = _findings([ids[one] for one in chosen], everything)
     timezone = "UTC" if everything else programmes[key].timezone
     first, until = shown.first, shown.ends(groups[-1].today)
@@ -205,6 +208,7 @@ def cells(key: str, now: datetime | None = None, month: date | None = None) -> C
         position=position,
         at=now.astimezone(ZoneInfo(timezone)).isoformat(timespec="seconds"),
         timezone=timezone,
+        zones=used,
         present=shown.present,
         first_day=first.isoformat(),
         today=sums.today,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
+from django.db.models.functions import Now
 
 
 class ProgrammeRow(models.Model):
@@ -104,3 +105,38 @@ class FindingRow(models.Model):
     class Meta:
         db_table = "departures_finding"
         indexes = (models.Index(fields=["kind", "programme"], name="departures_finding_kind"),)
+
+
+class ZonesRow(models.Model):
+    """A version of the time zones that was taken into use, at a position; append-only."""
+
+    id = models.BigAutoField(primary_key=True)
+    at = models.DateTimeField(db_default=Now())
+    from_version = models.TextField()
+    to_version = models.TextField()
+    position = models.BigIntegerField()
+
+    class Meta:
+        db_table = "departures_zones"
+
+
+class ZoneCell(models.Model):
+    """A cell by day that moved when a version was taken into use; append-only."""
+
+    pk = models.CompositePrimaryKey(
+        "act", "programme", "day", "nationality", "sex", "age", "destination", "evidence", "assistance"
+    )
+    act = models.ForeignKey(ZonesRow, on_delete=models.PROTECT, db_column="act", db_index=False)
+    programme = models.ForeignKey(ProgrammeRow, on_delete=models.PROTECT, db_constraint=False, db_index=False)
+    day = models.DateField()
+    nationality = models.TextField(db_collation="C")
+    sex = models.SmallIntegerField()
+    age = models.TextField(db_collation="C")
+    destination = models.TextField(db_collation="C")
+    evidence = models.TextField(db_collation="C")
+    assistance = models.TextField(db_collation="C")
+    before = models.IntegerField()
+    after = models.IntegerField()
+
+    class Meta:
+        db_table = "departures_zonecell"

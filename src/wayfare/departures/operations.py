@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from django.db import connection, transaction
 
 from wayfare.departures import kinds, projection, queries
+from wayfare.departures import zones as zones_in_use
 from wayfare.departures.rules import EVIDENCE, Programme
 from wayfare.ledger import countries, texts, zones
 from wayfare.ledger import operations as ledger
@@ -83,5 +84,9 @@ def add_programme(key: str, title: str, country: str, timezone: str, counts_from
 
 
 def rebuild() -> int:
-    """Throw the projections away and make them anew from the ledger; return the position they stand at."""
+    """Throw the projections away and make them anew from the ledger; return the position they stand at.
+
+    Raises: Refused, when the installed time zones are not those that the figures stand under.
+    """
+    zones_in_use.must_agree()
     return projection.rebuild()

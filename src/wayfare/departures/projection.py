@@ -30,7 +30,7 @@ from wayfare.departures.forecast import (
     finding_rows,
 )
 from wayfare.ledger import operations as ledger
-from wayfare.ledger.queries import array, connected
+from wayfare.ledger.queries import array, connected, references
 from wayfare.ledger.rows import whole
 from wayfare.ledger.rules import Connected, Entry, Fresh, instant_us
 from wayfare.ledger.statements import copied, run
@@ -232,6 +232,21 @@ def project(news: Fresh, stored_entries: Sequence[Connected]) -> None:
     facts: list[Fact | Entry] = [*stored, *news.touched]
     programmes, ids = queries.configured({one.data["programme"] for one in facts if "programme" in one.data})
     _store(rules.count(facts, programmes), ids, news.entries[-1][0], before, _beyond(news.held, news.forecast))
+
+
+def recount(departures: Sequence[str], head: int) -> tuple[list[Cell], list[Cell]]:
+    """Count anew what some departures are connected to; return the cells of what went and of what came.
+
+    The caller holds the writers' lock; `head` is the ledger's.
+    """
+    sought = references([(departure, "departure_registered", departure, None) for departure in departures])
+    found = run("select * from ledger_connected(%s, %s, %s, %s, %s, %s, %s)", sought)
+    facts = [fact(row.entry_id, row.kind, row.body) for row in map(Connected._make, found)]
+    before, (programmes, ids) = _before(facts), queries.programmes_and_ids()
+    outcome = rules.count(facts, programmes)
+    _store(outcome, ids, head, before)
+    after = counted_rows(outcome.counted, ids)
+    return list(map(cell_of, before.counted.values())), list(map(cell_of, after.values()))
 
 
 def _by_component(rows: Sequence[Connected]) -> list[list[Connected]]:

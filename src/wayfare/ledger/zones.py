@@ -15,13 +15,22 @@ _UTC = ("UTC", "Etc/UTC")
 
 
 @cache
+def _all() -> frozenset[str]:
+    return frozenset((resources.files("tzdata") / "zones").read_text("ascii").split())
+
+
+def known(name: str) -> bool:
+    """Tell whether the package has a zone, be it a place's or not."""
+    return name in _all()
+
+
+@cache
 def names() -> frozenset[str]:
     """Return the zones that a programme or an office can be in: those of places, and UTC.
 
     Not `Factory`, `localtime` and fixed offsets such as `EST` and `Etc/GMT+5`, which are no place's time.
     """
-    known = (resources.files("tzdata") / "zones").read_text("ascii").split()
-    return frozenset(name for name in known if name in _UTC or ("/" in name and not name.startswith("Etc/")))
+    return frozenset(name for name in _all() if name in _UTC or ("/" in name and not name.startswith("Etc/")))
 
 
 def check(name: str) -> None:

@@ -18,6 +18,7 @@ from django.db.migrations.executor import MigrationExecutor
 from wayfare.access import door
 from wayfare.access.keyfiles import KeyProblem
 from wayfare.access.signin import keys as codes
+from wayfare.departures import zones
 from wayfare.ledger import jobs
 from wayfare.ledger.log import notes
 from wayfare.ledger.log import queries as log
@@ -124,6 +125,8 @@ def _ledger() -> str:
             " (select coalesce(sum(departures), 0) from departures_daycell)"
         )
         counted, months, days = cursor.fetchone()
+    if problem := zones.difference():
+        return problem
     if tally != head:
         return f"{head} positions but {tally} entries tallied; run wayfare ledger rebuild"
     if not counted == months == days:

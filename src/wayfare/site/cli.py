@@ -45,6 +45,7 @@ COMMANDS: dict[str, dict[str, Entry]] = {
         "status": Entry("wayfare.departures.cli:status", "Show where the ledger stands."),
         "rebuild": Entry("wayfare.departures.cli:rebuild", "Make the projections anew from the ledger."),
         "verify": Entry("wayfare.statistics.cli:verify", "Recount everything another way and compare."),
+        "zones": Entry("wayfare.departures.zones_cli:group", "Show or change the version of the time zones."),
     },
     "log": {
         "checkpoint": Entry("wayfare.ledger.cli:checkpoint", "Print the latest signed checkpoint."),

@@ -133,6 +133,14 @@ def _answers(port: int, host: str, seconds: float) -> bool:
     return False
 
 
+def _zones_agree() -> None:
+    """Check before anything starts that what is counted is counted with the time zones that are on record."""
+    from wayfare.departures import zones
+
+    if problem := zones.difference():
+        raise click.ClickException(problem)
+
+
 def _wait_and_tell(port: int, host: str, lines: list[str]) -> Callable[[], None]:
     def tell() -> None:
         with told("starting the web server"):
@@ -166,6 +174,7 @@ def up(port: int | None, host: str) -> None:
     port = port or settings.WAYFARE_PORT
     free(port, host)
     _master_keys_can_be_used()
+    _zones_agree()
     lines = [f"Wayfare is up at {address(host, port)}"]
     supervise([web(port, host), LOG], _wait_and_tell(port, host, lines), _tend_database)
 
@@ -221,6 +230,7 @@ def demo(port: int | None) -> None:
     port = port or int(os.environ.get("WAYFARE_PORT", "8000"))
     free(port, "127.0.0.1")
     _demo_programme(home)
+    _zones_agree()
     feed = Part("feed", (sys.executable, "-m", "wayfare.departures.feed"))
     lines = [
         f"Wayfare's example is up at http://127.0.0.1:{port}/",

@@ -75,6 +75,17 @@ _BY = (
     " nationality, sex, age, destination, evidence, assistance, programme."
 )
 _AS_OF = "A ledger position; the same one gives the same bytes for ever."
+ZONES, ZONES_THEN = "Wayfare-Time-Zones", "Wayfare-Time-Zones-Then"
+_HEADERS = {
+    ZONES: {
+        "schema": {"type": "string"},
+        "description": "The version of the IANA time zones that the table was made with, such as 2026f.",
+    },
+    ZONES_THEN: {
+        "schema": {"type": "string"},
+        "description": "The version in use when the ledger was at this position, where it was another one.",
+    },
+}
 _DESCRIPTIONS = {
     "application/json": {"schema": {"type": "object"}},
     "text/csv": {"schema": {"type": "string"}},
@@ -86,7 +97,7 @@ _DESCRIPTIONS = {
     "/{key}/table",
     operation_id="get_table",
     summary="A table of departures or persons",
-    openapi_extra={"responses": {200: {"description": "OK", "content": _DESCRIPTIONS}}},
+    openapi_extra={"responses": {200: {"description": "OK", "headers": _HEADERS, "content": _DESCRIPTIONS}}},
 )
 def get_table(
     request: HttpRequest,
@@ -110,4 +121,7 @@ def get_table(
         raise Problem("invalid", f"{refusal.field}: {error['reason']}.", errors=[error]) from None
     response = HttpResponse(queries.render(table, kind), content_type=_SENT_AS[kind])
     response.headers["Vary"] = "Accept, Authorization"
+    response.headers[ZONES] = table.zones
+    if table.zones_then:
+        response.headers[ZONES_THEN] = table.zones_then
     return response

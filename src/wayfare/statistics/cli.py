@@ -61,7 +61,9 @@ def table(
     except Refused as refusal:
         raise click.UsageError(str(refusal)) from None
     _write(output, content)
-    click.echo(f"As of ledger position {found.position}.", err=True)
+    click.echo(f"As of ledger position {found.position}. Time zones {found.zones}.", err=True)
+    if found.zones_then:
+        click.echo(f"When the ledger was at this position, time zones {found.zones_then} were in use.", err=True)
 
 
 @click.command()

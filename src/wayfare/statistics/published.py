@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from itertools import zip_longest
 from typing import NamedTuple
 
+from wayfare.departures import zones
 from wayfare.ledger.log import merkle, notes
 from wayfare.ledger.log import queries as log
 from wayfare.ledger.log.notes import Checkpoint, Malformed, Note, Verifier
@@ -18,7 +19,7 @@ from wayfare.statistics import queries
 
 FIRST_LINE = "# Wayfare table, version 1"
 FILE_LIMIT = 512 * 1024 * 1024
-_FIELDS = ("programmes", "by", "measure", "position")
+_FIELDS = ("programmes", "by", "measure", "position", "zones")
 _ALL = "*"
 
 
@@ -30,11 +31,13 @@ class Published(NamedTuple):
     by: tuple[str, ...]
     measure: str
     position: int
+    zones: str
+    """The version of the time zones that it was made with."""
     note: Note
     rows: bytes
 
     def __bytes__(self) -> bytes:
-        values = (",".join(self.programmes) or _ALL, ",".join(self.by), self.measure, self.position)
+        values = (",".join(self.programmes) or _ALL, ",".join(self.by), self.measure, self.position, self.zones)
         lines = [FIRST_LINE, *(f"# {name}: {value}".rstrip() for name, value in zip(_FIELDS, values, strict=True))]
         lines += ["# checkpoint:", *(f"# | {line}".rstrip() for line in str(self.note).splitlines())]
         return "".join(line + "\n" for line in lines).encode() + self.rows
@@ -48,7 +51,7 @@ def publish(note: Note | None, programmes: Sequence[str], by: Sequence[str], mea
         )
     position = notes.parse_checkpoint(note.text).size
     found = queries.table(programmes=programmes or None, by=by, measure=measure, as_of=position)
-    return Published(tuple(programmes), tuple(by), measure, position, note, queries.render(found, "csv"))
+    return Published(tuple(programmes), tuple(by), measure, position, found.zones, note, queries.render(found, "csv"))
 
 
 def read(data: bytes) -> Published:
@@ -67,15 +70,16 @@ def read(data: bytes) -> Published:
         if not line.startswith(f"# {name}:"):
             raise Malformed("field", f"line {number} does not say {name!r}")
         values.append(line.removeprefix(f"# {name}:").strip())
-    if head[5:6] != ["# checkpoint:"] or not all(line == "# |" or line.startswith("# | ") for line in head[6:]):
-        raise Malformed("field", "the lines after the position do not hold a checkpoint")
-    note = notes.parse_note("".join(line[4:] + "\n" for line in head[6:]).encode())
-    programmes, by, measure, position = values
+    if head[6:7] != ["# checkpoint:"] or not all(line == "# |" or line.startswith("# | ") for line in head[7:]):
+        raise Malformed("field", "the lines after the time zones do not hold a checkpoint")
+    note = notes.parse_note("".join(line[4:] + "\n" for line in head[7:]).encode())
+    programmes, by, measure, position, made_with = values
     found = Published(
         () if programmes == _ALL else tuple(programmes.split(",")),
         tuple(by.split(",")) if by else (),
         measure,
         notes.number(position, "the position"),
+        made_with,
         note,
         b"\n".join(lines),
     )
@@ -88,6 +92,7 @@ def verify(found: Published, known: Sequence[Verifier] | None = None) -> Checkpo
     """Hold a published table against the ledger and its log: recount it as of its position, and check its checkpoint.
 
     `known`: the keys that are trusted (None: those that this log recorded). Returns its checkpoint.
+    It is recounted with the time zones in use; a table that was made with others holds if no row moved.
     Raises: Malformed, Unverified, Unproven; Refused for a table that cannot be asked for here.
     """
     checkpoint = notes.parse_checkpoint(found.note.text)
@@ -95,6 +100,8 @@ def verify(found: Published, known: Sequence[Verifier] | None = None) -> Checkpo
     notes.verify(found.note, [key for key in keys if key.name == checkpoint.origin])
     if checkpoint.size != found.position:
         raise Malformed("position", f"the table says position {found.position}, its checkpoint {checkpoint.size}")
+    if found.zones not in zones.used_since(found.position):
+        raise Malformed("zones", f"time zones {found.zones!r} were never in use here at position {found.position}")
     head = log.head(LEDGER.log)
     if checkpoint.size > head.size:
         raise merkle.Unproven(
@@ -109,5 +116,8 @@ def verify(found: Published, known: Sequence[Verifier] | None = None) -> Checkpo
     if rows != found.rows:
         pairs = enumerate(zip_longest(rows.split(b"\n"), found.rows.split(b"\n")))
         at = next(n for n, (ours, theirs) in pairs if ours != theirs)
-        raise Malformed("rows_differ", f"row {at} is not what the ledger gives at position {found.position}")
+        why = f"row {at} is not what the ledger gives at position {found.position}"
+        if found.zones != table.zones:
+            why += f" with time zones {table.zones}; the table was made with {found.zones}"
+        raise Malformed("rows_differ", why)
     return checkpoint

@@ -16,9 +16,11 @@ from django.conf import settings
 from django.db import connection
 
 from wayfare.departures import queries as departures
+from wayfare.departures import zones
 from wayfare.departures.rules import Programme
 from wayfare.ledger import queries as ledger
 from wayfare.ledger.rules import Refused
+from wayfare.ledger.zones import INSTALLED
 from wayfare.statistics import columns, engines
 from wayfare.statistics.recount import Recount, recount
 
@@ -33,12 +35,18 @@ PERIODS = {"year": "YYYY", "quarter": 'YYYY"-Q"Q', "month": "YYYY-MM", "day": "Y
 
 
 class Table(NamedTuple):
-    """A table and the ledger position it stands at; each row is the dimensions as text, then the number."""
+    """A table and the ledger position it stands at; each row is the dimensions as text, then the number.
+
+    `zones` is the version of the time zones that it was made with; `zones_then`, that in use when the ledger was at
+    this position, where it was another one.
+    """
 
     by: tuple[str, ...]
     measure: str
     position: int
     rows: list[tuple[Any, ...]]
+    zones: str = INSTALLED
+    zones_then: str | None = None
 
 
 def _checked(programmes: Sequence[str] | None, by: Sequence[str], measure: str, engine: str) -> dict[str, Programme]:
@@ -176,9 +184,11 @@ def table(
         position = _at(as_of)
         live = engine == "live" and position == ledger.head()
         rows = _live(chosen, by, measure) if live else None
+        used, then = zones.of_table(position)
     if rows is None:
+        zones.must_agree()
         rows = _columnar(chosen, by, measure, position, "duckdb" if engine == "live" else engine)
-    return Table(tuple(by), measure, position, rows)
+    return Table(tuple(by), measure, position, rows, used, then)
 
 
 def _csv(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> bytes:
@@ -192,13 +202,17 @@ def _csv(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> bytes:
 def render(found: Table, form: str) -> bytes:
     """Return a table as csv, json, parquet or SDMX-CSV (2.0.0, or 1.0.0 by name); each but csv cites the position.
 
+    JSON and Parquet also hold the version of the time zones.
+
     Raises: Refused for another format.
     """
     if form == "csv":
         return _csv([*found.by, found.measure], found.rows)
     if form == "json":
         rows = [dict(zip([*found.by, found.measure], row, strict=True)) for row in found.rows]
-        whole = {"by": list(found.by), "measure": found.measure, "position": found.position, "rows": rows}
+        whole = {"by": list(found.by), "measure": found.measure, "position": found.position, "zones": found.zones}
+        whole |= {"zones_then": found.zones_then} if found.zones_then else {}
+        whole["rows"] = rows
         return json.dumps(whole, ensure_ascii=False).encode() + b"\n"
     if form == "sdmx-csv":  # SDMX-CSV 2.0: structure columns first, then dimensions, measure, attributes
         header = ["STRUCTURE", "STRUCTURE_ID", "ACTION", *(n.upper() for n in found.by), "OBS_VALUE", "LEDGER_POSITION"]
@@ -213,6 +227,8 @@ def render(found: Table, form: str) -> bytes:
         names = [*found.by, found.measure]
         whole_table = pa.table([pa.array(c, t) for c, t in zip(lists, types, strict=True)], names=names)
         sink = io.BytesIO()
-        pq.write_table(whole_table.replace_schema_metadata({"position": str(found.position)}), sink)
+        about = {"position": str(found.position), "zones": found.zones}
+        about |= {"zones_then": found.zones_then} if found.zones_then else {}
+        pq.write_table(whole_table.replace_schema_metadata(about), sink)
         return sink.getvalue()
     raise Refused("format", f"{form!r} is not a format; one of " + ", ".join(FORMATS))

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import ibis
 from django.db import connection
 
+from wayfare.departures import zones
 from wayfare.ledger import queries as ledger
 from wayfare.statistics.queries import recounted
 from wayfare.statistics.recount import COUNTED
@@ -170,4 +171,5 @@ def differences() -> tuple[int, list[str]]:
     """
     with ledger.one_look(), TemporaryDirectory(prefix="wayfare-verify-") as folder:
         head = ledger.head()
-        return head, [*_ledger_differences(head), *_projection_differences(head, Path(folder))]
+        zones_differ = [f"time zones: {problem}"] if (problem := zones.difference()) else []
+        return head, [*zones_differ, *_ledger_differences(head), *_projection_differences(head, Path(folder))]

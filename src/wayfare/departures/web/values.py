@@ -233,6 +233,7 @@ def values(found: live.Cells, language: str) -> dict[str, Any]:
     return {
         "position": number(found.position),
         "moment": _moment(found, language),
+        "zones": found.zones,
         "city": "" if found.programme == live.EVERYTHING else words.city(found.timezone, language),
         "month_name": _month_name(found, language),
         "present": found.present,

@@ -5,8 +5,10 @@ from __future__ import annotations
 import random
 
 import pytest
+from django.db import connection
 
 from wayfare.departures.operations import add_programme, record
+from wayfare.ledger import zones
 from wayfare.ledger.log import keys, merkle, notes, operations
 from wayfare.ledger.log import queries as log
 from wayfare.ledger.log.source import LEDGER
@@ -111,6 +113,23 @@ def test_another_position_rows_key_or_log_is_refused(held, tmp_path):
         with pytest.raises(merkle.Unproven) as unproven:
             published.verify(forged)
         assert unproven.value.code == code
+
+
+def test_zones_that_were_never_in_use_are_refused(held):
+    good = publish()
+    assert good.zones == zones.INSTALLED
+    with pytest.raises(notes.Malformed) as refused:
+        published.verify(good._replace(zones="2020a"))
+    assert refused.value.code == "zones"
+    with connection.cursor() as cursor:  # as if the table had been made before the installed version was taken into use
+        cursor.execute(
+            "insert into departures_zones (from_version, to_version, position) values ('2020a', %s, %s)",
+            [zones.INSTALLED, good.position],
+        )
+    published.verify(good._replace(zones="2020a"))
+    with pytest.raises(notes.Malformed, match="the table was made with 2020a") as refused:
+        published.verify(good._replace(zones="2020a", rows=good.rows + b"2020,GIN,5\n"))
+    assert refused.value.code == "rows_differ"
 
 
 def test_without_a_checkpoint_nothing_is_published(db):
