@@ -79,6 +79,7 @@ DOORS: dict[str, Expectation] = {
     "staff/log": TO_SIGN_IN,
     "staff/purposes": TO_SIGN_IN,
     "staff/requests": STAFF,
+    "staff/notices": answers(("POST",), 302, 302, 302, 302),
     "files/": STAFF,
     "files/new": STAFF,
     "files/<uuid:person>": TO_SIGN_IN,
@@ -86,6 +87,8 @@ DOORS: dict[str, Expectation] = {
     "files/<uuid:person>/team": STAFF,
     "files/work/<uuid:task>": STAFF,
     "files/<uuid:person>/looks": TO_SIGN_IN,
+    "files/<uuid:person>/erase": STAFF,
+    "files/erasure/<uuid:erasure>": STAFF,
     "files/work/<uuid:task>/correct/<str:group>": STAFF,
     "files/work/<uuid:task>/seal": answers(("POST",), 302, 302, 302, 302),
     "api/v1/": answers(READ, 404, 404, 404, 404) | answers(METHODS[2:], 404, 404, 404, 404),
@@ -106,7 +109,7 @@ SAMPLES = {
     "<str:secret>": "A" * 43,
     "<str:group>": "names",
 }
-SAMPLES |= {f"<uuid:{name}>": str(uuid.UUID(int=1)) for name in ("staff", "person", "task")}
+SAMPLES |= {f"<uuid:{name}>": str(uuid.UUID(int=1)) for name in ("staff", "person", "task", "erasure")}
 
 
 def address(door: str) -> str:

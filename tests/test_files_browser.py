@@ -17,7 +17,7 @@ from wayfare.access import operations as access
 from wayfare.access.purposes import PURPOSES
 from wayfare.access.tests import past
 from wayfare.people import operations as people
-from wayfare.people.tests.cast import WORDS, Colleague
+from wayfare.people.tests.cast import WORDS, Colleague, asked_erasure, erased
 
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(shutil.which("chromium") is None, reason="no Chromium")]
 server = test_live_page.server
@@ -55,7 +55,7 @@ HISTORY = {
     "2026-10": {"case_work": 1377, "travel_booking": 166, "duplicate_review": 12, "break_glass": 5, "approved": 5},
 }
 PAGES = ("files", "new", "file", "looks", "waits", "requests", "names", "birth", "contact", "documents", "notes")
-PAGES += ("shown", "published", "log", "purposes")
+PAGES += ("shown", "published", "log", "purposes", "waiting", "told", "erase", "erasure", "receipt", "matters")
 
 
 @pytest.fixture
@@ -83,7 +83,17 @@ def world(server, settings):
             access.approve(approved)
             waits = access.take_up(supervisor.id, made.person, "break_glass", reason=WORDS, at=now)
         task = counsellor.task(made.person)
+        with counsellor.acting():
+            people.correct(task, "names", PERSON["names"], version=1, at=now)
+        gone = erased(counsellor.enrols("Gone Away").person, supervisor, counsellor)
+        asked = asked_erasure(counsellor.enrols("Wants To Go").person, counsellor)
         return {
+            "waiting": (supervisor, "/files/"),
+            "told": (officer, "/files/"),
+            "erase": (counsellor, f"/files/{made.person}/erase"),
+            "erasure": (supervisor, f"/files/erasure/{asked.id}"),
+            "receipt": (counsellor, f"/files/erasure/{gone.id}"),
+            "matters": (officer, "/staff/matters"),
             "files": (counsellor, "/files/"),
             "new": (counsellor, "/files/new"),
             "file": (counsellor, f"/files/work/{task}", {"also": ("contact", "documents")}),

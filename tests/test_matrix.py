@@ -20,28 +20,33 @@ from wayfare.access.signin import operations as signin
 from wayfare.access.signin import queries
 from wayfare.access.signin.passkeys import NewPasskey
 from wayfare.access.signin.web.doors import account_tries, address_tries
-from wayfare.people import operations as people
-from wayfare.people.tests.cast import WORDS, Colleague, browser
+from wayfare.people.tests.cast import WORDS, Colleague, asked_erasure, browser, erased
 
 callers = callers
 OFFICES = ("paris", "lyon")
 MAY_SEE = {("staff/people/<uuid:staff>", "administrator", office) for office in OFFICES} | {
     (f"files/<uuid:person>/{page}", role, office)
-    for page, roles in (("team", ("counsellor", "supervisor")), ("looks", ("supervisor", "data_protection_officer")))
+    for page, roles in (
+        ("team", ("counsellor", "supervisor")),
+        ("looks", ("supervisor", "data_protection_officer")),
+        ("erase", ("supervisor", "data_protection_officer")),
+    )
     for role in roles
     for office in OFFICES
 }
 MAY_SEE |= {("files/<uuid:person>", role, office) for role in OPENERS for office in OFFICES}
+MAY_SEE |= {("files/erasure/<uuid:erasure>", "data_protection_officer", office) for office in OFFICES}
+MAY_SEE |= {("files/erasure/<uuid:erasure>", "supervisor", "paris")}
 """Where a role of an office sees objects that there are: no answer is hidden there."""
 FORMS = {
-    "staff/requests": ("approve", "confirm", "refuse"),
+    "staff/requests": ("approve", "decline", "confirm", "refuse"),
     "staff/recoveries": ("recovery",),
     "staff/me": ("recovery",),
 }
 """Doors whose forms name an object that may be another's → the fields that do."""
 FORMS_OF_ONE_S_OWN = {
     "staff/sign-in", "staff/sign-in/options", "staff/sign-out", "staff/me/options", "staff/me/password", "staff/recover",
-    "staff/people", "staff/people/invite", "staff/offices", "files/", "files/new",
+    "staff/people", "staff/people/invite", "staff/offices", "files/", "files/new", "staff/notices",
 }  # fmt: skip
 """Doors that take forms which name no object by an id."""
 
@@ -69,8 +74,8 @@ class World:
             "other office": other.enrols("Other Office").person,
             "erased": keeper.enrols("Gone Away").person,
         }
-        with self.staff["paris", "data_protection_officer"].acting():
-            people.erase(self.people["erased"], at=now)
+        erased(self.people["erased"], self.staff["paris", "data_protection_officer"])
+        waiting = keeper.enrols("Wants To Go").person
         sealed = keeper.task(self.people["own office"])
         with keeper.acting():
             access.close_task(sealed, at=now)
@@ -87,6 +92,7 @@ class World:
             "staff": {"here": keeper.id, "elsewhere": other.id, "left": left.id},
             "secret": self.links(now),
             "recovery": self.recoveries(now),
+            "erasure": {"of their office": asked_erasure(waiting, keeper).id},
         }
 
     @staticmethod
@@ -158,7 +164,7 @@ def test_what_is_hidden_answers_as_what_is_absent(world, door):
 
 @pytest.mark.parametrize(("door", "field"), [(door, field) for door, fields in FORMS.items() for field in fields])
 def test_what_a_form_names_and_is_hidden_answers_as_what_is_absent(world, door, field):
-    name = {"approve": "task", "confirm": "staff", "refuse": "staff"}.get(field, field)
+    name = {"approve": "task", "decline": "task", "confirm": "staff", "refuse": "staff"}.get(field, field)
     hidden = {said: one for said, one in world.objects[name].items() if said != "an emergency"}
     for (office, role), client in world.clients.items():
         senior = role in ("supervisor", "data_protection_officer", "administrator")

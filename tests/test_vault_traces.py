@@ -15,7 +15,7 @@ from django.db import connection
 from wayfare.access import operations as access
 from wayfare.people import epochs, operations, queries
 from wayfare.people.tests import conftest
-from wayfare.people.tests.cast import NOW, Colleague, file_data
+from wayfare.people.tests.cast import NOW, Colleague, erased, file_data
 from wayfare.site import embedded
 
 keys_folder, token, tokens_folder, vault = (
@@ -84,7 +84,7 @@ def test_the_scan_finds_a_name_that_somebody_wrote_unsealed(vault):
 
 
 def test_a_dump_holds_no_plaintext_before_and_no_key_after_erasure(lived, vault, keys_folder):
-    colleague, person = lived
+    _, person = lived
 
     def dump():
         done = subprocess.run(
@@ -98,8 +98,7 @@ def test_a_dump_holds_no_plaintext_before_and_no_key_after_erasure(lived, vault,
     assert not any(way in before for way in written(SECRETS))
     ((wrapped,),) = wrapped_keys(vault, person)
     assert bytes(wrapped).hex().encode() in before
-    with colleague.acting():
-        operations.erase(person, at=NOW)
+    erased(person, Colleague("paris", "supervisor"))
     after = dump()
     assert bytes(wrapped).hex().encode() not in after
 

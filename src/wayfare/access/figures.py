@@ -1,4 +1,4 @@
-"""What is published of the looks: counts by month and by year, with small ones kept back. Pure.
+"""What is published of visits to files: counts by month and by year, with small ones kept back. Pure.
 
 A count under `SMALL` is not told. Nor may it follow from the others: where a total and all of its parts but one are
 told, the smallest of those is kept back too.
@@ -13,9 +13,9 @@ from wayfare.access.purposes import PURPOSES
 
 SMALL = 5
 """Counts from here on are told."""
-LOOKS, APPROVED, UNAPPROVED = "looks", "approved", "unapproved"
-COLUMNS = (LOOKS, *PURPOSES, APPROVED, UNAPPROVED)
-"""All looks; looks by purpose, which add up to all; emergencies that a second person approved, and those nobody did."""
+VISITS, APPROVED, UNAPPROVED = "visits", "approved", "unapproved"
+COLUMNS = (VISITS, *PURPOSES, APPROVED, UNAPPROVED)
+"""All visits; those by purpose, which add up to all; emergencies that a second person approved, and others."""
 Cell = tuple[str, str]
 """A period, YYYY-MM or YYYY, and a column."""
 
@@ -48,9 +48,9 @@ class Figures(NamedTuple):
         return sorted(found, reverse=True)
 
     def per_thousand(self, period: str) -> float | None:
-        """Return how many of a thousand looks were made in an emergency; None if that is not told."""
-        broken, looks = self.told(period, "break_glass"), self.told(period, LOOKS)
-        return None if broken is None or not looks else 1000 * broken / looks
+        """Return how many of a thousand visits were made in an emergency; None if that is not told."""
+        broken, visits = self.told(period, "break_glass"), self.told(period, VISITS)
+        return None if broken is None or not visits else 1000 * broken / visits
 
 
 def months_until(first: str, end: str) -> list[str]:
@@ -68,7 +68,7 @@ def figures(counted: Mapping[Cell, int], end: str) -> Figures:
     months = months_until(min((month for month, _ in counted), default=end), end)
     counts = {(month, column): counted.get((month, column), 0) for month in months for column in COLUMNS}
     for month in months:
-        counts[month, LOOKS] = sum(counts[month, purpose] for purpose in PURPOSES)
+        counts[month, VISITS] = sum(counts[month, purpose] for purpose in PURPOSES)
     years = [month[:4] for month in months if month.endswith("-12")]
     for year in years:
         for column in COLUMNS:
@@ -78,7 +78,7 @@ def figures(counted: Mapping[Cell, int], end: str) -> Figures:
 
 def _lines(months: Sequence[str], years: Sequence[str]) -> Iterator[Line]:
     for period in (*months, *years):
-        yield Line((period, LOOKS), tuple((period, purpose) for purpose in PURPOSES))
+        yield Line((period, VISITS), tuple((period, purpose) for purpose in PURPOSES))
     for year in years:
         for column in COLUMNS:
             yield Line((year, column), tuple((month, column) for month in months if month.startswith(year)))

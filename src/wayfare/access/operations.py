@@ -255,12 +255,8 @@ def join_team(person: UUID, staff: UUID, *, why: str = "") -> None:
     `why`: in words, if a counsellor joins a team that others are on. Within `acting`. Raises: Refused, Forbidden.
     """
     _check_words(reason=why)
-    try:
+    with _words_asked("reason", "is missing; say in a sentence why you join this team"):
         called("select access_join_team(%s, %s, %s)", [person, staff, why])
-    except Forbidden as problem:
-        if problem.code != "no_words":
-            raise
-        raise Refused("reason", "is missing; say in a sentence why you join this team") from None
 
 
 def leave_team(person: UUID, staff: UUID) -> None:
@@ -326,12 +322,67 @@ def look(task: UUID, groups: Collection[str], how: str = "page") -> Look:
 
 
 def approve(task: UUID) -> int:
-    """Approve that a colleague breaks the glass; the person and the data-protection officer are told.
+    """Approve a colleague's emergency access; they, the person and the data-protection officer are told.
 
     Returns the position in the access log. Within `acting`. Raises: Forbidden.
     """
     ((position,),) = called("select access_approve(%s)", [task])
     return int(position)
+
+
+def refuse_emergency(task: UUID, why: str) -> int:
+    """Refuse a colleague's emergency access, in words that they read; nothing was opened. Returns the entry's position.
+
+    Within `acting`. Raises: Refused, Forbidden.
+    """
+    _check_words(why=why)
+    with _words_asked("why", "is missing; say in a sentence why you refuse"):
+        ((position,),) = called("select access_refuse_emergency(%s, %s)", [task, why])
+    return int(position)
+
+
+@contextmanager
+def _words_asked(field: str, mend: str) -> Iterator[None]:
+    """Raise that words are missing as a refusal of the field that asks for them. Raises: Refused, Forbidden."""
+    try:
+        yield
+    except Forbidden as problem:
+        if problem.code != "no_words":
+            raise
+        raise Refused(field, mend) from None
+
+
+GROUNDS = ("asked", "no_longer_needed", "consent_withdrawn", "unlawful", "legal_duty")
+"""Why a person is erased: the points of Article 17(1) GDPR."""
+
+
+def ask_erasure(person: UUID, ground: str, why: str, *, asked_for: UUID | None = None) -> UUID:
+    """Ask that a person is erased; return the request's id. A second colleague decides it, within 14 days.
+
+    `asked_for`: the colleague for whom a command asks, with the door open; else within `acting`. Raises: Refused,
+    Forbidden, with `asked_already` if a request waits.
+    """
+    if ground not in GROUNDS:
+        raise Refused("ground", f"{ground!r} is none; one of " + ", ".join(GROUNDS))
+    _check_words(why=why)
+    with _words_asked("why", "is missing; say in a sentence why the person is erased, without naming them"):
+        ((request,),) = called("select access_ask_erasure(%s, %s, %s, %s)", [person, ground, why, asked_for])
+    return UUID(str(request))
+
+
+def refuse_erasure(request: UUID, why: str) -> None:
+    """Refuse an erasure that a colleague asked for, in words that they read. Within `acting`.
+
+    Raises: Refused, Forbidden.
+    """
+    _check_words(why=why)
+    with _words_asked("why", "is missing; say in a sentence why you refuse"):
+        called("select access_refuse_erasure(%s, %s)", [request, why])
+
+
+def withdraw_erasure(request: UUID) -> None:
+    """Take back a request for an erasure of one's own. Within `acting`. Raises: Forbidden."""
+    called("select access_withdraw_erasure(%s)", [request])
 
 
 def hold_back(position: int, until: datetime, basis: str) -> int:
@@ -344,5 +395,5 @@ def hold_back(position: int, until: datetime, basis: str) -> int:
 
 
 def note_seen(notice: int, *, at: datetime) -> None:
-    """Mark a notice as seen by a data-protection officer. Within `acting`."""
+    """Mark a notice as read: one of the actor's own, or of data-protection officers. Within `acting`."""
     done("update access_notice set seen_at = %s where id = %s and seen_at is null", [at, notice])

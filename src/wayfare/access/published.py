@@ -1,4 +1,4 @@
-"""What everybody may read of the looks: how many, what for, how often in an emergency; no ids, whole months."""
+"""What everybody may read of visits to files: how many, what for, how often in an emergency; whole months, no ids."""
 
 from __future__ import annotations
 

@@ -58,6 +58,8 @@ READERS = OPENERS | {"auditor"}
 """The roles that read of the log of looks what is theirs to read."""
 ENROLLERS = ("counsellor", "supervisor")
 """The roles of who makes a file."""
+ASKERS = (*ENROLLERS, "data_protection_officer")
+"""The roles of who may ask that a person is erased: counsellors of their case team, supervisors of their office."""
 APPROVERS = ("supervisor", "data_protection_officer")
 """The roles of who may be the second person."""
 CONFIRMERS = (*APPROVERS, "administrator")

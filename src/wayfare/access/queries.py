@@ -115,7 +115,7 @@ def put_words(bodies: list[dict[str, Any]], found: Iterable[tuple[int, str, byte
                 body[field] = text if same else ""
 
 
-def _logged(query: str, parameters: list[Any]) -> list[Logged]:
+def _logged(query: str, parameters: list[Any] | dict[str, Any]) -> list[Logged]:
     """Return entries as their committed text tells them, whatever stands beside it."""
     bodies = [orjson.loads(body) for (body,) in rows(query, parameters)]
     _said(bodies)
@@ -141,26 +141,72 @@ def log_of(person: UUID | None = None, *, after: int = 0, limit: int = 100) -> l
     )
 
 
-def newest_looks(
-    person: UUID | None = None, *, staff: UUID | None = None, before: int | None = None, limit: int = 50
-) -> list[Logged]:
-    """Return of them what is about people's files, newest first, from before a position on. In `acting`.
+class Narrowed(NamedTuple):
+    """Which entries are asked for; None for all."""
 
-    `staff`: of one colleague, None for all.
+    person: UUID | None = None
+    staff: UUID | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    """Before this instant."""
+
+
+_BY_VISIT = """
+  with ends as (
+    select l.position, l.kind, l.task, l.at from access_log l
+    where l.person is not null and (%(before)s::bigint is null or l.position < %(before)s)
+      and (%(person)s::uuid is null or l.person = %(person)s) and (%(staff)s::uuid is null or l.staff = %(staff)s)
+      and (%(since)s::timestamptz is null or l.at >= %(since)s) and (%(until)s::timestamptz is null or l.at < %(until)s)
+      and (l.kind not in ('look', 'correction') or not exists (select from access_log n where n.task = l.task
+        and n.position > l.position and n.kind in ('look', 'correction') and n.at < access_visit_hour(l.at) + '1 hour'))
+    order by l.position desc limit %(limit)s)
+  select e.body from ends cross join lateral (
+    select l.position, l.body from access_log l where l.position = ends.position
+    union select l.position, l.body from access_log l where ends.kind in ('look', 'correction') and l.task = ends.task
+      and l.kind in ('look', 'correction') and l.at >= access_visit_hour(ends.at) and l.position < ends.position) e"""
+"""`ends`: the last entry of each visit, and each entry of another kind, newest first. Then all of each visit."""
+
+
+def entries_by_visit(narrowed: Narrowed | None = None, *, before: int | None = None, limit: int = 50) -> list[Logged]:
+    """Return entries about people's files that the actor may see: as many whole visits as `limit`, the newest ones.
+
+    `before`: only visits that ended before a position. For `visits.visits`, which puts them together. In `acting`.
     """
+    parameters = {**(narrowed or Narrowed())._asdict(), "before": before, "limit": limit}
+    return _logged(_BY_VISIT, parameters)
+
+
+def newest_staff_matters(
+    narrowed: Narrowed | None = None, *, before: int | None = None, limit: int = 50
+) -> list[Logged]:
+    """Return of them what is about staff: sessions, roles, who came and left. Newest first. In `acting`.
+
+    Of `narrowed` a colleague is whoever acted, or whom it is about.
+    """
+    asked = narrowed or Narrowed()
     return _logged(
-        f"{_LOGGED} where person is not null and (%s::bigint is null or position < %s)"
-        " and (%s::uuid is null or person = %s) and (%s::uuid is null or staff = %s) order by position desc limit %s",
-        [before, before, person, person, staff, staff, limit],
+        f"{_LOGGED} where person is null and (%(before)s::bigint is null or position < %(before)s)"
+        " and (%(staff)s::uuid is null or staff = %(staff)s or body::jsonb ->> 'about' = %(staff)s::text)"
+        " and (%(since)s::timestamptz is null or at >= %(since)s)"
+        " and (%(until)s::timestamptz is null or at < %(until)s) order by position desc limit %(limit)s",
+        {**asked._asdict(), "before": before, "limit": limit},
     )
 
 
-def newest_staff_matters(*, before: int | None = None, limit: int = 50) -> list[Logged]:
-    """Return of them what is about staff: sessions, roles, who came and left. Newest first. In `acting`."""
-    return _logged(
-        f"{_LOGGED} where person is null and (%s::bigint is null or position < %s) order by position desc limit %s",
-        [before, before, limit],
+def own_last_entry() -> int | None:
+    """Return the last entry that the actor wrote in this transaction. Within `acting`."""
+    ((position,),) = rows(
+        "select max(position) from access_log where access_is_now(tx, began, server) and staff = access_actor()"
     )
+    return None if position is None else int(position)
+
+
+def own_entry(position: int) -> Logged | None:
+    """Return an entry that the actor wrote within the last hour, None if it is none of theirs. Within `acting`."""
+    found = _logged(
+        f"{_LOGGED} where position = %s and staff = access_actor() and at > now() - interval '1 hour'", [position]
+    )
+    return next(iter(found), None)
 
 
 class Undone(NamedTuple):
@@ -195,6 +241,22 @@ def roles_asked() -> list[Asked]:
     """Return the roles that wait for a second colleague and that the actor may know of; oldest first. In `acting`."""
     found = called("select staff, name, office, roles, asked_by, asked_at from access_roles_waiting()", [])
     return [Asked(staff, name, office, tuple(roles), by, at) for staff, name, office, roles, by, at in found]
+
+
+def staff_known(staff: Iterable[UUID]) -> dict[UUID, str]:
+    """Return the names of members of staff who are, were or are invited, for who watches staff. Within `acting`."""
+    return dict(called("select * from access_staff_known(%s)", [list({*staff})]))
+
+
+def colleague_by_email(email: str) -> UUID | None:
+    """Return which colleague has an e-mail address now, None if nobody has."""
+    found = rows("select id from access_staff where lower(email) = lower(%s) and left_at is null", [email.strip()])
+    return next((id_ for (id_,) in found), None)
+
+
+def colleagues() -> list[tuple[UUID, str]]:
+    """Return id and name of everybody who is or was a member of staff, by name."""
+    return rows("select id, name from access_staff order by name, id")
 
 
 def staff_names(staff: Iterable[UUID]) -> dict[UUID, str]:
@@ -238,21 +300,23 @@ def colleagues_who_looked() -> list[tuple[UUID, str]]:
 
 
 class Waiting(NamedTuple):
-    """A task for which the glass would be broken, and which waits for a second person."""
+    """Emergency access that was asked for, and waits for a second person."""
 
     task: UUID
     staff: UUID
+    name: str
+    office: str
+    roles: tuple[str, ...]
+    person: UUID
     at: datetime
+    until: datetime
     reason: str
 
 
 def waiting_for_approval() -> list[Waiting]:
     """Return what the actor may approve, and their own that others may; oldest first. In `acting`."""
-    found = rows(
-        "select id, staff, opened_at, reason from access_task where purpose = 'break_glass' and approved_at is null"
-        " and closed_at is null and ends_at > now() order by opened_at, id"
-    )
-    return [Waiting(*row) for row in found]
+    found = called("select * from access_emergencies_waiting()", [])
+    return [Waiting(*row)._replace(roles=tuple(row[4])) for row in found]
 
 
 class Notice(NamedTuple):
@@ -274,6 +338,72 @@ def notices() -> list[Notice]:
     return [Notice(*row) for row in found]
 
 
+class Told(NamedTuple):
+    """What the actor is told about a request of their own."""
+
+    id: int
+    at: datetime
+    about: str
+    person: UUID
+    who: str
+    """Who decided."""
+    words: str
+    """Why it was refused; empty if it was not, or once the words went with an erasure."""
+
+
+def own_notices() -> list[Told]:
+    """Return what the actor was told and has not marked as read; newest first. Within `acting`."""
+    return [Told(*row) for row in called("select * from access_own_notices()", [])]
+
+
+class Erasure(NamedTuple):
+    """A request to erase a person, as its asker and those who may decide it see it."""
+
+    id: UUID
+    person: UUID
+    ground: str
+    asked_by: UUID
+    asker: str
+    office: str
+    by_command: bool
+    asked_at: datetime
+    ends_at: datetime
+    words: str | None
+    """Why; None once they went with the erasure."""
+    state: str
+    """waits, erased, refused, withdrawn or lapsed."""
+    decided_at: datetime | None
+    decider: str | None
+    answer: str | None
+    key_epoch: int | None
+    """Of the key that was deleted."""
+    decides: bool
+    """Whether the actor may decide it."""
+    read_until: int
+    """The last entry about the file: for `people.operations.erase`."""
+    looks: int
+    """Since it was asked for, as the next."""
+    corrections: int
+    decision: int | None
+    """The entry of the access record that decided it."""
+
+
+def may_ask_erasure(person: UUID) -> bool:
+    """Tell whether the actor may ask that a person is erased. Within `acting`."""
+    ((may,),) = called("select access_may_ask_erasure(%s)", [person])
+    return bool(may)
+
+
+def erasures() -> list[Erasure]:
+    """Return the requests that wait and that the actor may know of; oldest first. Within `acting`."""
+    return [Erasure(*row) for row in called("select * from access_erasures()", [])]
+
+
+def erasure(request: UUID) -> Erasure | None:
+    """Return a request whatever came of it, None if the actor may know of none. Within `acting`."""
+    return next((Erasure(*row) for row in called("select * from access_erasures(%s)", [request])), None)
+
+
 class Task(NamedTuple):
     """Work that a member of staff has in hand: what a file is open to them for, and until when."""
 
@@ -281,12 +411,15 @@ class Task(NamedTuple):
     purpose: str
     person: UUID
     ends_at: datetime
+    waits: bool = False
+    """Whether it waits for a second person's approval: nothing is open yet."""
 
 
 def open_tasks() -> list[Task]:
     """Return the actor's tasks that have not ended, the last taken up first. Within `acting`."""
     found = rows(
-        "select id, purpose, person, ends_at from access_task where staff = access_actor() and closed_at is null"
-        " and ends_at > now() order by opened_at desc, id limit 100"
+        "select t.id, t.purpose, t.person, t.ends_at, p.needs = 'approval' and t.approved_by is null from access_task t"
+        " join access_purpose p on p.code = t.purpose where t.staff = access_actor() and t.closed_at is null"
+        " and t.ends_at > now() order by t.opened_at desc, t.id limit 100"
     )
     return [Task(*row) for row in found]

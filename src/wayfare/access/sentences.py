@@ -21,10 +21,15 @@ def named(lines: Iterable[Logged]) -> set[UUID]:
 
 def sentence(line: Logged, names: Mapping[UUID, str]) -> str:
     """Return what a line says. `names`: those of `named` whose names are known."""
-    who = _who(line.body.get("staff"), names) if line.staff else _("A command on the machine")
+    acted = who(line, names)
     if line.kind == "look":
-        return words.look(who, line.groups, line.body["purpose"])
-    return (_of_file if line.person else _of_staff)(line, who, names)
+        return words.look(acted, line.groups, line.body["purpose"])
+    return (_of_file if line.person else _of_staff)(line, acted, names)
+
+
+def who(line: Logged, names: Mapping[UUID, str]) -> str:
+    """Return the name of who acted."""
+    return _who(line.body.get("staff"), names) if line.staff else _("A command on the machine")
 
 
 def _who(staff: str | None, names: Mapping[UUID, str]) -> str:
@@ -42,14 +47,37 @@ def _of_file(line: Logged, who: str, names: Mapping[UUID, str]) -> str:
             "position": body["of"],
             "day": body["until"][:10],
         }
-    if line.kind == "erasure":
-        return _("%(who)s erased the file.") % {"who": who}
+    if line.kind == "refusal":
+        asked = names.get(UUID(body["for"]), _("a colleague"))
+        return _("%(who)s refused that %(asked)s opens the file in an emergency.") % {"who": who, "asked": asked}
+    if line.kind == "correction":
+        return _("%(who)s corrected %(what)s.") % {"who": who, "what": words.groups(line.groups)}
+    if line.kind.startswith("erasure"):
+        return _of_erasure(line, who, names)
     one, whom = body["for"] == body["staff"], _who(body["for"], names)
     if body["joined"] == "yes":
         said = _("%(who)s joined the case team.") if one else _("%(who)s put %(whom)s on the case team.")
     else:
         said = _("%(who)s left the case team.") if one else _("%(who)s took %(whom)s off the case team.")
     return said % {"who": who, "whom": whom}
+
+
+def _of_erasure(line: Logged, who: str, names: Mapping[UUID, str]) -> str:
+    told = {"who": who, "whom": _who(line.body.get("for"), names)}
+    if "ground" in line.body:
+        told["ground"] = words.ground(line.body["ground"])
+    match line.kind:
+        case "erasure_asked" if line.staff is None:
+            return _("A command on the machine asked for %(whom)s that the person is erased (%(ground)s).") % told
+        case "erasure_asked":
+            return _("%(who)s asked that the person is erased (%(ground)s).") % told
+        case "erasure_approved":
+            return _("%(who)s approved that the person is erased, as %(whom)s asked (%(ground)s).") % told
+        case "erasure_refused":
+            return _("%(who)s refused that the person is erased, as %(whom)s asked (%(ground)s).") % told
+        case "erasure_withdrawn":
+            return _("%(who)s withdrew the request that the person is erased.") % told
+    return _("%(who)s erased the file.") % told
 
 
 def _of_staff(line: Logged, who: str, names: Mapping[UUID, str]) -> str:
@@ -68,11 +96,11 @@ def _of_staff(line: Logged, who: str, names: Mapping[UUID, str]) -> str:
                 "whom": told["whom"] if "about" in body else _("everybody else"),
             }
         case "withdrawn":
-            return _("%(who)s withdrew an invitation.") % told
+            return _("%(who)s withdrew the invitation of %(whom)s.") % told
         case "office":
             return _("%(who)s set the office %(office)s: %(name)s, %(timezone)s.") % {**told, **body}
         case "invited":
-            return _("%(who)s invited somebody as: %(roles)s.") % {**told, "roles": _roles(body["roles"])}
+            return _("%(who)s invited %(whom)s as: %(roles)s.") % {**told, "roles": _roles(body["roles"])}
         case "confirmed":
             return _("%(who)s confirmed these roles for %(whom)s: %(roles)s.") % {
                 **told,

@@ -1,4 +1,4 @@
-"""The looks into a file as the person whom it is about sees them: whoever shows them to the person asks here.
+"""Who opened and corrected a file, by visit, as its person sees it: whoever shows it to the person asks here.
 
 The database decides which those are (`access_looks_of`): none that is held back now, every other one.
 """
@@ -6,7 +6,6 @@ The database decides which those are (`access_looks_of`): none that is held back
 from __future__ import annotations
 
 from datetime import datetime
-from itertools import groupby
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -14,6 +13,7 @@ import orjson
 
 from wayfare.access.queries import put_words
 from wayfare.access.statements import called
+from wayfare.access.visits import in_order, key
 
 
 class Held(NamedTuple):
@@ -23,19 +23,27 @@ class Held(NamedTuple):
     basis: str
 
 
+class Entry(NamedTuple):
+    """One entry of a visit."""
+
+    position: int
+    """In the access record."""
+    at: datetime
+    groups: tuple[str, ...]
+    corrected: bool
+    """Whether it is a correction of these groups; else they were opened."""
+
+
 class Seen(NamedTuple):
-    """Looks by one task into the same field groups, one after the other."""
+    """A visit: looks and corrections for one task within one hour (`visits`)."""
 
     who: str
     """Their name; empty if it is not known any more."""
     roles: tuple[str, ...]
     """Those of theirs today that the purpose is for; none if they have others now."""
     purpose: str
-    groups: tuple[str, ...]
-    at: tuple[datetime, ...]
-    """When, oldest first; as many as `positions`."""
-    positions: tuple[int, ...]
-    """In the access log."""
+    entries: tuple[Entry, ...]
+    """Oldest first."""
     why: str
     """The words that were asked for: a reason, or the legal basis; empty once they went with an erasure."""
     second: str
@@ -43,6 +51,21 @@ class Seen(NamedTuple):
     open_until: datetime | None
     """When the work ended for which it was open, or will."""
     held: Held | None
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Return the field groups that were opened."""
+        return in_order(group for one in self.entries if not one.corrected for group in one.groups)
+
+    @property
+    def corrected(self) -> tuple[str, ...]:
+        """Return the field groups that were corrected."""
+        return in_order(group for one in self.entries if one.corrected for group in one.groups)
+
+    @property
+    def openings(self) -> int:
+        """Return how many of the entries are openings."""
+        return sum(not one.corrected for one in self.entries)
 
 
 def shown_by_staff(person: UUID) -> list[Seen]:
@@ -54,26 +77,33 @@ def shown_by_staff(person: UUID) -> list[Seen]:
 
 
 def _seen(found: list[tuple[Any, ...]]) -> list[Seen]:
-    looks = [(orjson.loads(body), *rest) for body, *rest in found]
-    for body, *_, words in looks:
+    entries = [(orjson.loads(body), *rest) for body, *rest in found]
+    for body, *_, words in entries:
         told = orjson.loads(words) if words else []
         spoken = [(body["position"], field, bytes.fromhex(nonce), text) for field, nonce, text in told]
         put_words([body], spoken)
-    together = groupby(looks, lambda look: (look[0]["task"], look[0]["groups"], look[5], look[6]))
-    return [_one(list(same)) for _, same in together]
+    together: dict[Any, list[tuple[Any, ...]]] = {}
+    for one in entries:  # what was held back stands apart, with its hold
+        body, held = one[0], (one[5], one[6])
+        visit = key(body["kind"], body["task"], datetime.fromisoformat(body["at"]), body["position"])
+        together.setdefault((visit, held), []).append(one)
+    return [_one(same) for same in together.values()]
 
 
-def _one(looks: list[tuple[Any, ...]]) -> Seen:
-    body, who, roles, second, open_until, held_until, held_basis, _ = looks[0]
+def _one(same: list[tuple[Any, ...]]) -> Seen:
+    body, who, roles, second, open_until, held_until, held_basis, _ = same[0]
     return Seen(
         who or "",
         tuple(roles),
         body["purpose"],
-        tuple(body["groups"]),
-        tuple(datetime.fromisoformat(one["at"]) for one, *_ in looks),
-        tuple(one["position"] for one, *_ in looks),
+        tuple(_entry(one) for one, *_rest in same),
         body.get("reason") or body.get("basis") or "",
         second or "",
         open_until,
         Held(held_until, held_basis) if held_until else None,
     )
+
+
+def _entry(body: dict[str, Any]) -> Entry:
+    at, corrected = datetime.fromisoformat(body["at"]), body["kind"] == "correction"
+    return Entry(body["position"], at, tuple(body["groups"]), corrected)

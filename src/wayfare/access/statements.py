@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,7 +16,7 @@ _REFUSED = "access: "
 """Before the word that a function of ours refuses with (`access_refuse`)."""
 
 
-def rows(query: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+def rows(query: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[tuple[Any, ...]]:
     """Return the rows that a statement gives."""
     with connection.cursor() as cursor:
         cursor.execute(query, parameters)

@@ -8,10 +8,10 @@ from zoneinfo import ZoneInfo
 
 from babel.dates import format_date, format_time, format_timedelta, get_datetime_format
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, pgettext_lazy
+from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
 from wayfare.access.purposes import GROUPS
-from wayfare.ledger.web.words import locale
+from wayfare.ledger.web.words import locale, number
 
 _PURPOSES = {
     "case_work": gettext_lazy("to work on the case"),
@@ -61,11 +61,52 @@ _NEEDS = {
     "basis": gettext_lazy("The law, the article, the authority and the day of its request."),
     "approval": gettext_lazy("A sentence that says why, and a second person who approves it first."),
 }
+_GROUNDS = {
+    "asked": gettext_lazy("The person asked for it"),
+    "no_longer_needed": gettext_lazy("The data are no longer needed"),
+    "consent_withdrawn": gettext_lazy("The person withdrew consent"),
+    "unlawful": gettext_lazy("The data were held without a legal basis"),
+    "legal_duty": gettext_lazy("Another law obliges us to erase"),
+}
+_STATES = {
+    "waits": gettext_lazy("Waiting for a second person"),
+    "erased": gettext_lazy("Erased"),
+    "refused": gettext_lazy("Refused"),
+    "withdrawn": gettext_lazy("Withdrawn"),
+    "lapsed": gettext_lazy("Expired: nobody decided in time"),
+}
+_TOLD = {
+    "emergency_approved": gettext_lazy(
+        "%(who)s approved your emergency access to %(file)s. You can open the file now."
+    ),
+    "emergency_refused": gettext_lazy("%(who)s refused your emergency access to %(file)s."),
+    "erasure_done": gettext_lazy("%(who)s approved the erasure that you asked for. The person is erased."),
+    "erasure_refused": gettext_lazy("%(who)s refused to erase %(file)s, which you asked for."),
+}
 _REFUSALS = {
-    "person": gettext_lazy("This is no file’s id. Copy it whole, as it stands in the address of a file’s looks."),
+    "person": gettext_lazy("No file that you may know of has this case number. Check it, or leave it out."),
+    "since": gettext_lazy("Write the day as 2026-05-17, or leave it out."),
+    "until": gettext_lazy("Write a day such as 2026-05-17 that is not before the first, or leave it out."),
+    "why": gettext_lazy("Say in a sentence why. Do not name the person."),
+    "ground": gettext_lazy("Choose the legal ground from the list."),
     "staff": gettext_lazy("Choose a colleague from the list."),
     "as_of": gettext_lazy("The record of looks has no such position. Leave it out for the last one."),
 }
+
+
+def ground(code: str) -> str:
+    """Return why a person may be erased."""
+    return str(_GROUNDS[code])
+
+
+def erasure_state(code: str) -> str:
+    """Return what came of a request to erase a person."""
+    return str(_STATES[code])
+
+
+def told(about: str, who: str, file: str) -> str:
+    """Return what a colleague is told about a request of their own."""
+    return str(_TOLD[about]) % {"who": who, "file": file}
 
 
 def scope(code: str) -> str:
@@ -113,6 +154,28 @@ def look(who: str, opened: Collection[str], code: str) -> str:
         "what": groups(opened),
         "what_for": purpose_in_a_sentence(code),
     }
+
+
+def corrected(groups_corrected: Collection[str]) -> str:
+    """Return which field groups a visit corrected, empty for none."""
+    return _("Corrected: %(what)s.") % {"what": groups(groups_corrected)} if groups_corrected else ""
+
+
+def openings(n: int, first: datetime, last: datetime, language: str, timezone: str) -> str:
+    """Return how often a file was opened within one visit, and from when until when."""
+    said = ngettext("Opened %(n)s time, at %(first)s.", "Opened %(n)s times, from %(first)s to %(last)s.", n)
+    times = {"first": clock(first, language, timezone), "last": clock(last, language, timezone)}
+    return said % {"n": number(n, language), **times}
+
+
+def day(at: datetime, language: str, timezone: str) -> str:
+    """Return the day of an instant by the clock of an office, as a heading."""
+    return str(format_date(at.astimezone(ZoneInfo(timezone)).date(), "full", locale=locale(language)))
+
+
+def clock(at: datetime, language: str, timezone: str) -> str:
+    """Return the time of an instant to the minute, by the clock of an office."""
+    return str(format_time(at.astimezone(ZoneInfo(timezone)).time(), "HH:mm", locale=locale(language)))
 
 
 def look_by(who: str, roles: Collection[str], opened: Collection[str], code: str) -> str:

@@ -1,4 +1,4 @@
-"""Commands: turning over the master keys. None of them shows anything of a person."""
+"""Commands: turning over the master keys; asking for an erasure. None of them shows anything of a person."""
 
 from __future__ import annotations
 
@@ -6,11 +6,18 @@ import json
 from typing import Any
 
 import click
+from django.urls import reverse
 
+from wayfare.access import operations as access
+from wayfare.access import queries as staff
+from wayfare.access.door import door
+from wayfare.access.rules import Forbidden
 from wayfare.ledger.rules import Refused
 from wayfare.people import epochs as turning
+from wayfare.people import queries
 from wayfare.people.installed import master_keys, token_keys
 from wayfare.people.masterkeys import IN_CLEAR, IN_MODULE, MasterKeyProblem
+from wayfare.people.rules import case_number_in
 from wayfare.people.sealing import SealRefusal
 
 
@@ -102,6 +109,57 @@ def erase_epoch(epoch: int, as_json: bool) -> None:
         click.echo(json.dumps({"destroyed": epoch}))
     else:
         click.echo(f"Epoch {epoch} is destroyed here; destroy its copies in the backups of the keys too.")
+
+
+_STAYS = """Erasing deletes the person's names, birth, contact, documents, notes, case number, index rows, case team and
+the words of reasons. What stays: coded facts in the ledger and the access record without words, for good; and in
+backups, the database's files and its journal the deleted data, sealed, until the epoch of their key is destroyed
+(`wayfare people rotate`, then `wayfare people erase-epoch`). Nothing is erased by this command: it asks, and a second
+person decides on the page of approvals."""
+
+
+@click.command()
+@click.argument("case_number", metavar="CASE_NUMBER")
+@click.option(
+    "--asked-by", required=True, prompt="E-mail address of the colleague who asks", help="They cannot decide."
+)
+@click.option("--ground", required=True, prompt="Legal ground", type=click.Choice(access.GROUNDS))
+@click.option("--why", required=True, prompt="Why (do not name the person)", help="In a sentence.")
+@click.option("--confirm", help="The case number again; asked for if it is left out.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on the last line.")
+def erase(case_number: str, asked_by: str, ground: str, why: str, confirm: str | None, as_json: bool) -> None:
+    """Ask for a colleague that a person is erased. Another colleague decides it in the app, within 14 days."""
+    click.echo(_STAYS, err=True)
+    again = confirm if confirm is not None else click.prompt("Type the case number again", err=True)
+    number = case_number_in(case_number)
+    if number is None or case_number_in(again) != number:
+        raise click.UsageError("the case number is not one, or not the same twice; it looks like 2TXP-AFRA")
+    person, colleague = queries.person_for_command(number), staff.colleague_by_email(asked_by)
+    if person is None:
+        raise click.ClickException(f"no file has the case number {number}; it may be erased already")
+    if colleague is None:
+        raise click.ClickException(f"no colleague has the e-mail address {asked_by}; see `wayfare staff list`")
+    try:
+        with door():
+            request = access.ask_erasure(person, ground, why, asked_for=colleague)
+    except Refused as refusal:
+        raise click.UsageError(str(refusal)) from None
+    except Forbidden as problem:
+        raise click.ClickException(_REFUSED.get(problem.code, _REFUSED["not_yours"])) from None
+    if as_json:
+        click.echo(json.dumps({"request": str(request), "state": "waits", "days": 14}))
+    else:
+        click.echo(
+            "Asked. A supervisor of the file's office or a data-protection officer, other than the one who asks,"
+        )
+        click.echo(f"decides it within 14 days: {reverse('file-erasure', args=[request])}")
+
+
+_REFUSED = {
+    "asked_already": "a request to erase this person waits already; see the page of approvals",
+    "not_yours": "this colleague may not ask: a counsellor of the case team, a supervisor of the office or a"
+    " data-protection officer may",
+}
 
 
 _FORMS = {IN_CLEAR: "in the clear", IN_MODULE: "sealed in the token"}

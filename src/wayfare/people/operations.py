@@ -231,11 +231,12 @@ def _name_again(
         run("select people_name_again(%s, %s, %s, %s, %s)", [person, epoch, mark, *columns])
 
 
-def erase(person: UUID, *, at: datetime) -> bool:
-    """Erase a person: their key, sealed values, tokens and mark are deleted; only `REMAINS` stays.
+def erase(request: UUID, *, read_until: int) -> UUID:
+    """Erase the person for whom a colleague asked it: the actor is the second one, and says yes by this.
 
-    Return False if they were erased before. What older backups hold opens until the epoch of then is destroyed.
-    Raises: Forbidden.
+    Their key, sealed values, tokens and mark are deleted; only `REMAINS` stays. What older backups hold opens until the
+    epoch of then is destroyed. `read_until`: the last entry about the file that the actor has read. Returns who it was.
+    Raises: Forbidden, with `file_changed` if something happened in the file since.
     """
-    ((done,),) = called("select people_erase(%s, %s)", [person, at])
-    return bool(done)
+    ((person,),) = called("select people_erase(%s, %s)", [request, read_until])
+    return UUID(str(person))

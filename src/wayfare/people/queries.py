@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from itertools import islice
 from typing import NamedTuple, cast
 from uuid import UUID
 
 from django.db import connection
 
+from wayfare.access.door import door
 from wayfare.ledger import arrays
 from wayfare.ledger.arrays import UUIDS
 from wayfare.ledger.rules import TooLong
@@ -137,8 +139,43 @@ def _shown(found: list[tokens.Found]) -> list[Result]:
 
 def case_numbers(people: list[UUID]) -> dict[UUID, str]:
     """Return the case numbers of files in the actor's own office, by person. Within `acting`."""
+    return {person: number for person, number in files_named(people).items() if number is not None}
+
+
+def files_named(people: Iterable[UUID]) -> dict[UUID, str | None]:
+    """Return the case number of each file that the actor may know of, None for one that was erased. Within `acting`."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            "select id, case_number from people_person where id = any (%s) and case_number is not null", [people]
-        )
+        cursor.execute("select id, case_number from people_person where id = any (%s)", [list({*people})])
         return dict(cursor.fetchall())
+
+
+def person_numbered(text: str) -> UUID | None:
+    """Return whose case number a text is meant as, None if the actor may know of no such file. Within `acting`."""
+    number = case_number_in(text)
+    if number is None:
+        return None
+    with connection.cursor() as cursor:
+        cursor.execute("select id from people_person where case_number = %s", [number])
+        return next((person for (person,) in cursor.fetchall()), None)
+
+
+def person_for_command(text: str) -> UUID | None:
+    """Return whose case number a text is meant as, for a command on this machine; None if there is no such file."""
+    with door():
+        ((person,),) = called("select people_numbered(%s)", [case_number_in(text) or ""])
+    return cast(UUID | None, person)
+
+
+class Kept(NamedTuple):
+    """An epoch whose master key opens what older backups hold."""
+
+    epoch: int
+    destroyed_at: datetime | None
+    """None while it can still be used."""
+
+
+def epochs_kept() -> list[Kept]:
+    """Return every epoch, oldest first: until one is destroyed, backups of its time can be opened."""
+    with connection.cursor() as cursor:
+        cursor.execute("select epoch, destroyed_at from people_epoch order by epoch")
+        return [Kept(*row) for row in cursor.fetchall()]

@@ -34,6 +34,9 @@ FIELDS: dict[tuple[str, str], int] = {
     ("file-take-up", "reason"): WORDS_LIMIT,
     ("file-take-up", "basis"): WORDS_LIMIT,
     ("file-team", "reason"): WORDS_LIMIT,
+    ("file-erase", "why"): WORDS_LIMIT,
+    ("file-erasure", "why"): WORDS_LIMIT,
+    ("staff-requests", "why"): WORDS_LIMIT,
     ("", "credential"): ANSWER_MAX,
     ("", "password"): 4 * PASSWORD_MOST,
     ("", "csrfmiddlewaretoken"): 100,
@@ -54,6 +57,7 @@ _LABELS: dict[str, str | Promise] = {
     "address": _("How they wish to be addressed"),
     "phone": _("Telephone"),
     "reason": _("Reason"),
+    "why": _("Reason"),
 }
 
 

@@ -9,7 +9,7 @@ from wayfare.access.web import logs, published, purposes
 from wayfare.access.web import looks as access
 from wayfare.departures import web
 from wayfare.ledger import web as log
-from wayfare.people.web import correct, files, register, shown, team
+from wayfare.people.web import correct, erasing, files, register, shown, team
 from wayfare.site.api import api
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -47,6 +47,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("staff/log", logs.logs, name="staff-log"),
     path("staff/purposes", purposes.purposes, name="staff-purposes"),
     path("staff/requests", access.requests, name="staff-requests"),
+    path("staff/notices", access.notices, name="staff-notices"),
     path("staff/offices", people.offices, name="staff-offices"),
     path("files/", files.search, name="files"),
     path("files/new", register.register, name="file-enrol"),
@@ -55,6 +56,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("files/<uuid:person>/team", team.team, name="file-team"),
     path("files/work/<uuid:task>", files.work, name="file-work"),
     path("files/<uuid:person>/looks", shown.looks, name="file-looks"),
+    path("files/<uuid:person>/erase", erasing.ask, name="file-erase"),
+    path("files/erasure/<uuid:erasure>", erasing.erasure, name="file-erasure"),
     path("files/work/<uuid:task>/correct/<str:group>", correct.correct, name="file-correct"),
     path("files/work/<uuid:task>/seal", files.seal, name="file-seal"),
     path("api/v1/", api.urls),

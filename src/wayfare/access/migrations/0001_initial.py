@@ -69,22 +69,37 @@ create table access_task (id uuid primary key, purpose text not null references 
 create index access_task_staff on access_task (staff) where closed_at is null;
 
 create table access_log (position bigint primary key, at timestamptz not null, kind text not null
-  check (kind in ('look', 'approval', 'hold', 'team', 'erasure', 'session', 'invited', 'withdrawn', 'joined', 'left',
-    'roles', 'confirmed', 'refused', 'office', 'ended')),
+  check (kind in ('look', 'correction', 'approval', 'refusal', 'hold', 'team', 'erasure', 'erasure_asked',
+    'erasure_approved', 'erasure_refused', 'erasure_withdrawn',
+    'session', 'invited', 'withdrawn', 'joined', 'left', 'roles', 'confirmed', 'refused', 'office', 'ended')),
   staff uuid, person uuid, groups text[] not null, task uuid, body text not null, tx xid8 not null,
   began timestamptz not null, server timestamptz not null, try bigint,
-  check (person is not null or kind not in ('look', 'approval', 'hold', 'team', 'erasure')));
+  check (person is not null or kind not in ('look', 'correction', 'approval', 'refusal', 'hold', 'team', 'erasure',
+    'erasure_asked', 'erasure_approved', 'erasure_refused', 'erasure_withdrawn')));
 create sequence access_try;
 create index access_log_tx on access_log (tx);
 create index access_log_person on access_log (person, position);
 create index access_log_staff on access_log (staff, at);
 create index access_log_staff_person on access_log (staff, person, at);
 create index access_log_at on access_log using brin (at);
+create index access_log_task on access_log (task, position) where task is not null;
 create index access_log_staff_matters on access_log (position) where person is null;
 create table access_hold (position bigint primary key, until timestamptz not null, basis text not null);
 create table access_notice (id bigint generated always as identity primary key, at timestamptz not null,
-  reader text not null check (reader in ('data_protection_officer', 'person')), about text not null
-  check (about in ('many_files', 'many_searches', 'break_glass', 'roles')), staff uuid, person uuid, seen_at timestamptz);
+  reader text not null check (reader in ('data_protection_officer', 'person', 'staff')), about text not null
+  check (about in ('many_files', 'many_searches', 'break_glass', 'roles', 'emergency_approved', 'emergency_refused',
+    'erasure_asked', 'erasure_done', 'erasure_refused')), staff uuid, person uuid, seen_at timestamptz, entry bigint);
+create index access_notice_staff on access_notice (staff) where reader = 'staff' and seen_at is null;
+-- Why a file may be erased: the grounds of Article 17(1) GDPR, and another law that obliges us.
+create table access_erasure (id uuid primary key, person uuid not null references access_file,
+  office text not null references access_office, ground text not null check (ground in ('asked', 'no_longer_needed',
+    'consent_withdrawn', 'unlawful', 'legal_duty')), asked_by uuid not null references access_staff,
+  by_command boolean not null, asked_at timestamptz not null, ends_at timestamptz not null, entry bigint not null,
+  decided_by uuid references access_staff, decided_at timestamptz, outcome text check (outcome in
+    ('erased', 'refused', 'withdrawn', 'lapsed')), decision bigint, key_epoch int,
+  check (ends_at > asked_at), check ((outcome is null) = (decided_at is null)),
+  check (decided_by <> asked_by or outcome not in ('erased', 'refused')));
+create unique index access_erasure_open on access_erasure (person) where outcome is null;
 create table access_limits (alone boolean primary key default true check (alone), people_an_hour int not null,
   slow_seconds int not null, settled_days int not null check (settled_days >= 0));
 insert into access_limits (people_an_hour, slow_seconds, settled_days) values (30, 120, 7);

@@ -73,6 +73,7 @@ set search_path = pg_catalog, public, pg_temp as $$
 declare
   actor uuid := access_actor();
   task access_task;
+  place bigint;
 begin
   select * into task from access_task where id = wanted_task and closed_at is null and ends_at > now()
     and approved_by is null for update;
@@ -86,8 +87,33 @@ begin
   insert into access_notice (at, reader, about, staff, person) values
     (now(), 'data_protection_officer', 'break_glass', task.staff, task.person),
     (now(), 'person', 'break_glass', task.staff, task.person);
-  return access_write('approval', actor, task.person, '{}', task.id, jsonb_build_object('purpose', task.purpose,
+  place := access_write('approval', actor, task.person, '{}', task.id, jsonb_build_object('purpose', task.purpose,
     'task', task.id, 'for', task.staff), jsonb_build_object('reason', task.reason));
+  perform access_tell(task.staff, 'emergency_approved', task.person, place);
+  return place;
+end $$;
+
+-- Refuse emergency access, in words that the asker reads: the task ends.
+create function access_refuse_emergency(wanted_task uuid, why text) returns bigint language plpgsql security definer
+set search_path = pg_catalog, public, pg_temp as $$
+declare
+  actor uuid := access_actor();
+  task access_task;
+  place bigint;
+begin
+  select * into task from access_task where id = wanted_task and closed_at is null and ends_at > now()
+    and approved_by is null for update;
+  if task.id is null or actor is null or task.staff = actor
+      or not access_has_role('supervisor', 'data_protection_officer')
+      or not exists (select from access_purpose where code = task.purpose and needs = 'approval') then
+    perform access_refuse('not_yours');
+  end if;
+  if length(trim(coalesce(why, ''))) < 10 then perform access_refuse('no_words'); end if;
+  update access_task set closed_at = now() where id = wanted_task;
+  place := access_write('refusal', actor, task.person, '{}', task.id, jsonb_build_object('purpose', task.purpose,
+    'task', task.id, 'for', task.staff), jsonb_build_object('reason', trim(why)));
+  perform access_tell(task.staff, 'emergency_refused', task.person, place);
+  return place;
 end $$;
 
 create function access_join_team(wanted uuid, colleague uuid, why text) returns void language plpgsql
@@ -135,5 +161,18 @@ end $$;
 
 create trigger access_file_is_erased after update on access_file for each row
   when (old.erased_at is null and new.erased_at is not null) execute function access_file_is_erased();
+
+-- Emergencies that wait for a second person: what the actor may decide, and their own. Case numbers are not in it.
+create function access_emergencies_waiting() returns table (task uuid, staff uuid, who text, office text, roles text[],
+  person uuid, at timestamptz, until timestamptz, reason text)
+language sql stable security definer set search_path = pg_catalog, public, pg_temp as $$
+  select t.id, t.staff, s.name, o.name, array(select r.role from access_role r where r.staff = s.id order by r.role),
+    t.person, t.opened_at, t.ends_at, t.reason
+  from access_task t join access_purpose p on p.code = t.purpose and p.needs = 'approval'
+    join access_staff s on s.id = t.staff join access_office o on o.id = s.office
+  where t.approved_by is null and t.closed_at is null and t.ends_at > now()
+    and (t.staff = access_actor() or access_has_role('supervisor', 'data_protection_officer'))
+  order by t.opened_at, t.id
+$$;
 
 revoke execute on function access_scope_holds(uuid, text, uuid) from public;

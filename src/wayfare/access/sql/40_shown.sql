@@ -1,8 +1,9 @@
 -- What the person a file is about sees of the access record, and what is held back from them for a time.
 -- Each function runs as the owner of the tables (security definer), whoever calls it.
 
--- The looks into a file as its person sees them: none while it is held back, none taken away. Everybody who shows them
--- to the person asks here; whether one may ask is decided by who calls this, such as access_shown.
+-- The looks into a file as its person sees them, and what was corrected: none while it is held back, none taken away. A
+-- correction is held back with its look. Everybody who shows them to the person asks here; whether one may ask is decided
+-- by who calls this, such as access_shown.
 create function access_looks_of(wanted uuid) returns table (body text, who text, roles text[], second text,
   open_until timestamptz, held_until timestamptz, held_basis text, words jsonb)
 language sql stable security definer set search_path = pg_catalog, public, pg_temp as $$
@@ -14,8 +15,9 @@ language sql stable security definer set search_path = pg_catalog, public, pg_te
     (select jsonb_agg(jsonb_build_array(w.field, encode(w.nonce, 'hex'), w.words)) from access_words w
       where w.position = l.position)
   from access_log l left join access_staff s on s.id = l.staff left join access_task t on t.id = l.task
-    left join access_hold h on h.position = l.position
-  where l.person = wanted and l.kind = 'look' and (h.until is null or h.until <= now())
+    left join access_hold h
+      on h.position = case l.kind when 'correction' then (l.body::jsonb ->> 'look')::bigint else l.position end
+  where l.person = wanted and l.kind in ('look', 'correction') and (h.until is null or h.until <= now())
   order by l.position
 $$;
 

@@ -189,5 +189,16 @@ begin
   return true;
 end $$;
 
+-- Names for the list of changes to staff: also of who is or was invited, which the application's role cannot read.
+create function access_staff_known(wanted uuid[]) returns table (id uuid, name text) language plpgsql stable
+security definer set search_path = pg_catalog, public, pg_temp as $$
+begin
+  if not access_has_role('administrator', 'auditor', 'data_protection_officer') then
+    perform access_refuse('not_yours');
+  end if;
+  return query select one, coalesce(s.name, i.name) from unnest(wanted) one left join access_staff s on s.id = one
+    left join access_invitation i on i.staff = one where coalesce(s.name, i.name) is not null;
+end $$;
+
 revoke execute on function access_ask_roles(uuid, uuid, text, text[]) from public;
 revoke execute on function access_answers(uuid, access_role_asked) from public;

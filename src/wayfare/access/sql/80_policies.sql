@@ -31,6 +31,7 @@ create policy every on access_hold for select using ((select access_has_role('au
 alter table access_notice enable row level security;
 create policy officer on access_notice using (reader = 'data_protection_officer'
   and (select access_has_role('data_protection_officer')));
+create policy own on access_notice using (reader = 'staff' and staff = (select access_actor()));
 
 alter table access_session enable row level security;
 create policy door on access_session using ((select access_door_open())) with check ((select access_door_open()));

@@ -61,3 +61,8 @@ def file_of(colleague, office="paris"):
     with acting(colleague.secret):
         operations.add_file(person, office, at=NOW)
     return person
+
+
+def newest(person=None):
+    """Return the entries about files that the actor may see, newest first. Within `acting`."""
+    return [one for one in reversed(queries.log_of(person, limit=1000)) if one.person]

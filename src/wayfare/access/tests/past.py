@@ -30,7 +30,7 @@ def months(position: int, month: str, counts: dict[str, int]) -> Iterable[tuple[
             "staff": staff,
         }
         body |= {"for": staff, "position": position + n, "purpose": purpose, "reason": "", "basis": ""}
-        yield position + n, at, kind, staff, SOMEBODY, [], None, json.dumps(body)
+        yield position + n, at, kind, staff, SOMEBODY, [], uuid4(), json.dumps(body)
 
 
 def write(history: dict[str, dict[str, int]]) -> dict[str, int]:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wayfare.access import figures
-from wayfare.access.figures import COLUMNS, LOOKS, SMALL, Line, kept_back, months_until
+from wayfare.access.figures import COLUMNS, SMALL, VISITS, Line, kept_back, months_until
 from wayfare.access.purposes import PURPOSES
 
 FILLED = dict.fromkeys(PURPOSES, 50) | {"approved": 9, "unapproved": 8}
@@ -37,7 +37,7 @@ def test_a_month_and_a_year_are_told_when_they_are_over():
     assert found.periods(years=False) == ["2026-02", "2026-01", "2025-12", "2025-11"]
     assert found.periods(years=True) == ["2025"]
     assert found.told("2025", "case_work") == 100
-    assert found.told("2025", LOOKS) == 100 * len(PURPOSES)
+    assert found.told("2025", VISITS) == 100 * len(PURPOSES)
     assert found.told("2026-01", "approved") == 9
     assert found.per_thousand("2026-01") == pytest.approx(1000 / len(PURPOSES))
     assert figures.figures(counted, "2025-12").periods(years=True) == []
@@ -46,7 +46,7 @@ def test_a_month_and_a_year_are_told_when_they_are_over():
 def test_a_month_without_looks_is_there_too():
     found = figures.figures(by_month(["2025-11", "2026-01"]), "2026-02")
     assert "2025-12" in found.periods(years=False)
-    assert found.told("2025-12", LOOKS) is None
+    assert found.told("2025-12", VISITS) is None
 
 
 @pytest.mark.parametrize(("n", "told"), [(0, None), (1, None), (4, None), (5, 5), (6, 6)])
@@ -58,7 +58,7 @@ def test_a_small_count_is_not_told_and_its_rate_neither(n, told):
 
 def test_what_a_small_count_would_follow_from_is_kept_back_too():
     found = figures.figures(by_month(["2026-01"], break_glass=3, legal_duty=20), "2026-02")
-    assert found.told("2026-01", LOOKS) == 50 * (len(PURPOSES) - 2) + 23
+    assert found.told("2026-01", VISITS) == 50 * (len(PURPOSES) - 2) + 23
     hidden = {column for column in COLUMNS if found.told("2026-01", column) is None}
     assert hidden == {"break_glass", "legal_duty"}, "the smallest of the others hides it"
 

@@ -19,7 +19,7 @@ from wayfare.access import operations, purposes, queries
 from wayfare.access.operations import acting, look, take_up
 from wayfare.access.purposes import PURPOSES
 from wayfare.access.rules import Forbidden
-from wayfare.access.tests.cast import NOW, WORDS, Colleague, file_of
+from wayfare.access.tests.cast import NOW, WORDS, Colleague, file_of, newest
 from wayfare.ledger.rules import Refused
 
 
@@ -163,8 +163,8 @@ def test_the_glass_is_broken_by_two_and_three_are_told(world):
     assert counsellor.opens(person, "break_glass", purposes.GROUPS, task) == position + 1
     with acting(world["lyon", "data_protection_officer"].secret):
         approval, seen = queries.log_of(person)
-        assert queries.newest_looks(person) == [seen, approval]
-        assert queries.newest_looks(before=seen.position) == [approval]
+        assert newest(person) == [seen, approval]
+        assert newest()[1:] == [approval]
         (notice,) = queries.notices()
         assert (notice.about, notice.staff, notice.person) == ("break_glass", counsellor.id, person)
         operations.note_seen(notice.id, at=NOW)

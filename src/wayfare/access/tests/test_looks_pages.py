@@ -8,7 +8,7 @@ from django.test import Client
 from wayfare.access import operations, queries
 from wayfare.access.operations import acting, take_up
 from wayfare.access.purposes import ROLES
-from wayfare.access.tests.cast import NOW, WORDS, Colleague, browser, file_of
+from wayfare.access.tests.cast import NOW, WORDS, Colleague, browser, file_of, newest
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def test_the_list_is_turned_over_and_kept_to_one_file(world):
     page = officer.get("/staff/looks").content.decode()
     assert page.count('<li class="wf-way__item') == 50
     with acting(world["lyon", "data_protection_officer"].secret):
-        older = queries.newest_looks(limit=50)[-1].position
+        older = newest()[49].position
     assert page.count(f"?before={older}") == 1
     assert officer.get(f"/staff/looks?before={older}").content.decode().count('<li class="wf-way__item') == 10
     assert officer.get(f"/staff/looks?person={first}").content.decode().count('<li class="wf-way__item') == 30

@@ -41,7 +41,7 @@ def table(client, as_of):
 
 def test_the_figures_of_months_that_are_over(ends, stranger):
     found = table(stranger, ends["2026-02"])
-    assert found["2026-01", "looks"] == "40"
+    assert found["2026-01", "visits"] == "40"
     assert found["2026-01", "break_glass"] == "8"
     assert found["2025-12", "break_glass"] == ""
     assert found["2025", "break_glass"] == "9"
@@ -56,7 +56,7 @@ def test_a_position_gives_the_same_for_ever(ends, stranger):
     published._counted.cache_clear()
     assert stranger.get(f"/looks/table.csv?as_of={ends['2025-12']}").content == then
     assert stranger.get(f"/looks/?as_of={ends['2025-12']}").content == first
-    assert b"2026-03,looks,89" in stranger.get("/looks/table.csv").content
+    assert b"2026-03,visits,89" in stranger.get("/looks/table.csv").content
 
 
 def test_what_is_asked_before_a_look_and_after_it_is_the_same(ends, stranger):
@@ -85,7 +85,7 @@ def test_an_emergency_that_nobody_approved_is_counted_in_the_month_in_which_it_e
             take_up(colleague.id, person, "break_glass", reason=WORDS, at=begun)
     found = table(stranger, ends["2026-02"])
     assert found["2026-01", "unapproved"] == "5", "the sixth ended in February"
-    assert found["2026-01", "looks"] == "40"
+    assert found["2026-01", "visits"] == "40"
 
 
 def test_nobody_is_named(ends, stranger):

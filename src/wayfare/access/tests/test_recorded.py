@@ -20,7 +20,7 @@ from wayfare.access.operations import Within, acting, take_up
 from wayfare.access.rules import Forbidden, secret_hash
 from wayfare.access.signin import operations as signin
 from wayfare.access.signin.passkeys import NewPasskey
-from wayfare.access.tests.cast import NOW, WORDS, Colleague, browser, file_of, there
+from wayfare.access.tests.cast import NOW, WORDS, Colleague, browser, file_of, newest, there
 from wayfare.ledger.rules import Refused
 
 
@@ -345,7 +345,7 @@ def test_who_joins_a_team_that_others_are_on_says_why_and_is_on_the_record(world
         refused(operations.join_team, person, uuid4())
         operations.leave_team(person, bo.id)
         operations.join_team(person, world["paris", "travel_officer"].id)
-        lines = [line for line in queries.newest_looks(person) if line.kind == "team"]
+        lines = [line for line in newest(person) if line.kind == "team"]
     with pytest.raises(Forbidden):
         bo.opens(person)
     assert [(line.staff, line.body["joined"], line.body.get("reason", "")) for line in reversed(lines)] == [
@@ -371,7 +371,7 @@ def test_words_are_committed_to_and_go_with_the_person(fresh_database):
     before = bodies()
     assert all(WORDS not in body and rfc8785.dumps(json.loads(body)) == body.encode() for body in before)
     with acting(officer.secret):
-        assert [line.body["reason"] for line in queries.newest_looks()] == [WORDS, WORDS]
+        assert [line.body["reason"] for line in newest()] == [WORDS, WORDS]
     with connections["owner"].cursor() as owner:  # as the vault's own function does
         owner.execute("update access_file set erased_at = now() where person = %s", [person])
         owner.execute("select count(*) from access_task where person = %s and reason <> ''", [person])
@@ -380,7 +380,7 @@ def test_words_are_committed_to_and_go_with_the_person(fresh_database):
         assert owner.fetchone() == (0,)
     assert bodies()[:-1] == before, "nothing that was committed to changes"
     with acting(officer.secret):
-        erasure, second, first = queries.newest_looks()
+        erasure, second, first = newest()
         assert (erasure.kind, erasure.person, erasure.staff) == ("erasure", person, None)
         assert (first.body["reason"], second.body["reason"]) == ("", WORDS)
 
@@ -392,7 +392,7 @@ def test_words_that_are_not_those_that_were_committed_to_are_not_told(fresh_data
     with connections["owner"].cursor() as owner:
         owner.execute("update access_words set words = 'a lie that is longer'")
     with acting(officer.secret):
-        assert queries.newest_looks()[0].body["reason"] == ""
+        assert newest()[0].body["reason"] == ""
 
 
 def test_whoever_may_not_read_a_line_does_not_read_its_words(world):
@@ -437,7 +437,17 @@ def test_every_kind_of_line_has_a_sentence(fresh_database, language):
     operations.change_roles(ada.id, ["auditor"], by=admin.secret, at=NOW)
     operations.end_sessions(ada.id, by=admin.secret, at=NOW)
     operations.leave(ada.id, by=admin.secret, at=NOW)
+    with acting(officer.secret):
+        refused_one = take_up(officer.id, person, "break_glass", reason=WORDS, at=NOW)
+        for decide in (operations.withdraw_erasure, lambda _: None):
+            request = operations.ask_erasure(person, "asked", WORDS)
+            decide(request)
+    with acting(boss.secret):
+        operations.refuse_emergency(refused_one, WORDS)
+        operations.refuse_erasure(request, WORDS)
     with connections["owner"].cursor() as owner:
+        about = f"null, '{person}', '{{names}}', null, '{{\"ground\": \"asked\"}}'"  # as the vault's own functions do
+        owner.execute(f"select access_write('correction', {about}), access_write('erasure_approved', {about})")
         owner.execute("update access_file set erased_at = now() where person = %s", [person])
         owner.execute("select pg_get_constraintdef(oid) from pg_constraint where conname = 'access_log_kind_check'")
         known = {word.split("'")[1] for word in owner.fetchone()[0].split("::text") if "'" in word}

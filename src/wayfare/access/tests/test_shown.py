@@ -15,6 +15,7 @@ from wayfare.access.purposes import PURPOSES, ROLES
 from wayfare.access.rules import Forbidden
 from wayfare.access.shown import shown_by_staff
 from wayfare.access.tests.cast import NOW, WORDS, Colleague, file_of
+from wayfare.access.visits import hour
 
 
 @pytest.fixture
@@ -30,7 +31,7 @@ def shown(colleague, person):
 
 
 def positions(colleague, person):
-    return [position for one in shown(colleague, person) for position in one.positions]
+    return [entry.position for one in shown(colleague, person) for entry in one.entries]
 
 
 def may(colleague, person):
@@ -98,13 +99,13 @@ def test_what_is_held_back_is_not_there_until_it_is_over(fresh_database):
             assert looks[1] in [one.position for one in queries.log_of(person)], "it stays in the log"
     with psycopg.connect(fresh_database("wayfare_owner")) as owner:
         owner.execute("update access_hold set until = now() - interval '1 minute'")
-    assert positions(supervisor, person) == looks
+    assert sorted(positions(supervisor, person)) == looks
     (held,) = [one for one in shown(supervisor, person) if one.held]
-    assert held.positions == (looks[1],)
+    assert [entry.position for entry in held.entries] == [looks[1]]
     assert held.held.basis == "Article 23, order of 3 May"
 
 
-def test_looks_that_are_alike_are_one_line_and_none_is_lost(world):
+def test_looks_for_one_task_within_an_hour_are_one_visit_and_none_is_lost(world):
     counsellor = world["paris", "counsellor"]
     person = file_of(counsellor)
     with acting(counsellor.secret):
@@ -113,9 +114,14 @@ def test_looks_that_are_alike_are_one_line_and_none_is_lost(world):
     looks += [counsellor.opens(person, groups=("names", "birth"), task=task)]
     looks += [counsellor.opens(person, groups=("names",), task=task)]
     found = shown(world["paris", "supervisor"], person)
-    assert [one.positions for one in found] == [tuple(looks[:3]), (looks[3],), (looks[4],)]
-    assert len(found[0].at) == 3
+    assert [entry.position for one in found for entry in one.entries] == looks
+    assert len(found) == len({hour(entry.at) for one in found for entry in one.entries})
+    assert sum(one.openings for one in found) == 5
+    if len(found) == 1:  # but for a test at the full hour
+        assert (found[0].groups, found[0].corrected) == (("names", "birth"), ())
     assert found[0].open_until == NOW + timedelta(hours=PURPOSES["duplicate_review"].hours)
+    other = counsellor.opens(person, "duplicate_review")
+    assert [entry.position for entry in shown(world["paris", "supervisor"], person)[-1].entries] == [other], "a task"
 
 
 def test_the_role_is_the_one_by_which_they_could_look_and_none_if_they_have_others_now(world):

@@ -8,7 +8,7 @@ import pytest
 from django.conf import settings
 from django.utils import translation
 
-from wayfare.access import words
+from wayfare.access import operations, words
 from wayfare.access.purposes import GROUPS, PURPOSES, ROLES, SCOPES
 
 LANGUAGES = [code for code, _ in settings.LANGUAGES]
@@ -24,7 +24,9 @@ def test_each_has_words_of_its_own(language):
             (lambda code: words.groups([code]), GROUPS),
             (words.scope, SCOPES),
             (words.needs, {known.needs for known in PURPOSES.values()}),
-            (words.refusal, ("person", "staff", "as_of")),
+            (words.ground, operations.GROUNDS),
+            (words.erasure_state, ("waits", "erased", "refused", "withdrawn", "lapsed")),
+            (words.refusal, ("person", "staff", "as_of", "since", "until", "why", "ground")),
         ):
             said = {say(code) for code in codes}
             assert len(said) == len(codes)

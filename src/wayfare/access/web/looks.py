@@ -1,49 +1,74 @@
-"""The log of looks for who may read it; emergencies that wait for a second person; what officers are told."""
+"""Who looked, by visit; changes to staff; what waits for a second person; notices."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
 from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from wayfare.access import duties, operations, queries, sentences, words
-from wayfare.access.purposes import CONFIRMERS, READERS, WATCHERS
-from wayfare.access.queries import Asked, Logged, Notice, Waiting
+from wayfare.access import duties, naming, operations, queries, sentences, words
+from wayfare.access.purposes import CONFIRMERS, OPENERS, READERS, WATCHERS
+from wayfare.access.queries import Asked, Erasure, Logged, Notice, Waiting
 from wayfare.access.rules import Actor, Forbidden
 from wayfare.access.signin.web import StaffRequest, needs
+from wayfare.access.visits import Visit, visits
+from wayfare.access.web import lists
+from wayfare.access.web.lists import Line, moments
 from wayfare.ledger.rules import Refused
 
-A_PAGE = 50
 _NOTICES = {
     "many_files": gettext_lazy("%(who)s has opened the files of many people within an hour, and is slowed down."),
     "many_searches": gettext_lazy(
         "%(who)s has searched for people as often as is allowed, and is stopped for a while."
     ),
     "break_glass": gettext_lazy("%(who)s opens a file in an emergency; a second person approved it."),
+    "erasure_asked": gettext_lazy("%(who)s asked that a person is erased; a second person has to decide."),
     "roles": gettext_lazy("%(who)s asked for roles for a colleague; a second person has to confirm them."),
 }
 """What a data-protection officer is told, by what it is about."""
 
 
-def _line(one: Logged, names: dict[UUID, str], actor: Actor) -> dict[str, Any]:
+def _entry(one: Logged, names: Mapping[UUID, str], actor: Actor) -> Line:
     return {
+        **moments(one.at, actor),
         "position": one.position,
-        "at": _moment(one.at, actor),
         "sentence": sentences.sentence(one, names),
         "why": one.body.get("reason") or one.body.get("basis") or "",
-        "person": one.person,
-        "short": str(one.person)[:8] if one.person else "",
-        "kind": one.kind,
     }
+
+
+def _visit(one: Visit, names: Mapping[UUID, str], files: Mapping[UUID, str | None], actor: Actor) -> Line:
+    """Return a visit, or another entry, as a line of the list."""
+    person = one.last.person
+    assert person is not None
+    known = {"person": person, "file": naming.file_name(person, files)}
+    if not one.is_visit:
+        return _entry(one.last, names, actor) | known
+    first, last = one.entries[0], one.last
+    language = translation.get_language() or "en"
+    who = sentences.who(first, names)
+    return known | {
+        **moments(last.at, actor),
+        "sentence": words.look(who, one.opened, first.body["purpose"]),
+        "corrected": words.corrected(one.corrected),
+        "times": words.openings(len(one.looks), first.at, last.at, language, actor.timezone),
+        "why": first.body.get("reason") or first.body.get("basis") or "",
+        "details": [_detail(entry, actor) for entry in one.entries],
+    }
+
+
+def _detail(one: Logged, actor: Actor) -> Line:
+    said = words.groups(one.groups) if one.kind == "look" else words.corrected(one.groups)
+    return {**moments(one.at, actor), "position": one.position, "what": said}
 
 
 def _moment(at: datetime, actor: Actor) -> str:
@@ -53,58 +78,53 @@ def _moment(at: datetime, actor: Actor) -> str:
 @require_safe
 @needs(*READERS)
 def looks(request: StaffRequest) -> HttpResponse:
-    """Show the looks that the actor may see, newest first: their own; their office's; every one to who watches."""
-    given = {name: request.GET.get(name, "").strip() for name in ("person", "staff")}
-    every = bool(request.actor.roles & {"auditor", "data_protection_officer"})
-    context: dict[str, Any] = {"given": given, "every": every, "office": "supervisor" in request.actor.roles}
-    try:
-        person, staff = (_asked(given[name], name) for name in ("person", "staff"))
-    except Refused as refusal:
-        context["errors"] = {refusal.field: words.refusal(refusal.field)}
-        return render(request, "access/looks.html", context, status=422)
+    """Show by visit who opened the files that the actor may know of, newest first; to who watches, every file."""
+    actor, fields = request.actor, lists.given(request.GET)
+    every, office = bool(actor.roles & {"auditor", "data_protection_officer"}), "supervisor" in actor.roles
+    context: dict[str, Any] = {"given": fields, "every": every, "office": office}
+    context |= {"numbered": bool(actor.roles & lists.NUMBERED), "only": any(fields.values())}
     with operations.acting(request.session_secret):
-        found = queries.newest_looks(
-            person,
-            staff=staff,
-            before=_before(request),
-            limit=A_PAGE + 1,
-        )
-        if every or context["office"]:
+        if every or office:
             context["colleagues"] = [(str(id_), name) for id_, name in queries.colleagues_who_looked()]
-    names = queries.staff_names(sentences.named(found))
+        try:
+            asked = lists.narrowed(fields, actor)
+        except Refused as refusal:
+            context["errors"] = {refusal.field: words.refusal(refusal.field)}
+            return render(request, "access/looks.html", context, status=422)
+        found = visits(queries.entries_by_visit(asked, before=lists.before(request.GET), limit=lists.A_PAGE + 1))
+        files = naming.numbers([one.last.person for one in found if one.last.person] + [*filter(None, [asked.person])])
+    if asked.person:
+        context["given"] = fields | {"person": files.get(asked.person) or str(asked.person)}
+    names = queries.staff_names(sentences.named(entry for one in found for entry in one.entries))
+    shown = found[: lists.A_PAGE]
     context |= {
-        "lines": [_line(one, names, request.actor) for one in found[:A_PAGE]],
-        "older": found[A_PAGE - 1].position if len(found) > A_PAGE else None,
-        "only": {"person": person, "staff": staff} if person or staff else None,
+        "days": lists.by_day([_visit(one, names, files, actor) for one in shown]),
+        "older": lists.older(fields, shown[-1].last.position) if len(found) > lists.A_PAGE else "",
     }
     return render(request, "access/looks.html", context)
-
-
-def _before(request: StaffRequest) -> int | None:
-    before = request.GET.get("before", "")
-    return int(before) if before.isdecimal() and len(before) < 19 else None
 
 
 @require_safe
 @needs(*WATCHERS)
 def staff_matters(request: StaffRequest) -> HttpResponse:
     """Show who signed in, came and left, and who gave whom which roles; newest first."""
+    fields = lists.given(request.GET) | {"person": ""}
+    context: dict[str, Any] = {"given": fields, "only": any(fields.values())}
+    context["colleagues"] = [(str(id_), name) for id_, name in queries.colleagues()]
     with operations.acting(request.session_secret):
-        found = queries.newest_staff_matters(before=_before(request), limit=A_PAGE + 1)
-    names = queries.staff_names(sentences.named(found))
-    context = {
-        "lines": [_line(one, names, request.actor) for one in found[:A_PAGE]],
-        "older": found[A_PAGE - 1].position if len(found) > A_PAGE else None,
+        try:
+            asked = lists.narrowed(fields, request.actor)
+        except Refused as refusal:
+            context["errors"] = {refusal.field: words.refusal(refusal.field)}
+            return render(request, "access/staff_matters.html", context, status=422)
+        found = queries.newest_staff_matters(asked, before=lists.before(request.GET), limit=lists.A_PAGE + 1)
+        names = queries.staff_known(sentences.named(found))
+    shown = found[: lists.A_PAGE]
+    context |= {
+        "days": lists.by_day([_entry(one, names, request.actor) for one in shown]),
+        "older": lists.older(fields, shown[-1].position) if len(found) > lists.A_PAGE else "",
     }
     return render(request, "access/staff_matters.html", context)
-
-
-def _asked(text: str, field: str) -> UUID | None:
-    """Return the id that a form asks for, None for all. Raises: Refused."""
-    try:
-        return UUID(text) if text else None
-    except ValueError:
-        raise Refused(field, f"{text!r:.60} is no id; copy it whole from a line of this page") from None
 
 
 def _uuid(text: str) -> UUID | None:
@@ -118,49 +138,82 @@ def _uuid(text: str) -> UUID | None:
 @needs(*CONFIRMERS)
 def requests(request: StaffRequest) -> HttpResponse:
     """List what waits for a second person, and what data-protection officers are told; act on one."""
-    if request.method == "POST":
-        with operations.acting(request.session_secret):
-            obstacle = _refused(request)
-        return _requests(request, obstacle) if obstacle else HttpResponseRedirect(reverse("staff-requests"))
-    return _requests(request)
-
-
-def _refused(request: StaffRequest) -> str:
-    """Do what a form asks; return the code of what stands in the way of the actor's approval, if that is all."""
+    if request.method != "POST":
+        return _requests(request)
     try:
-        with transaction.atomic():
-            _answered(request)
+        with operations.acting(request.session_secret):
+            done = _answered(request)
     except Forbidden as problem:
         if problem.code not in duties.OBSTACLES:
             raise Http404 from None
-        return problem.code
-    return ""
+        return _requests(request, 403, wrong=duties.OBSTACLES[problem.code])
+    except Refused as refusal:
+        said = {"task": request.POST.get("decline", ""), "why": request.POST.get("why", "")}
+        return _requests(request, 422, refused=said | {"error": words.refusal(refusal.field)})
+    return HttpResponseRedirect(reverse("staff-requests") + (f"?done={done}" if done else ""))
 
 
-def _requests(request: StaffRequest, obstacle: str = "") -> HttpResponse:
+def _requests(request: StaffRequest, status: int = 200, **more: Any) -> HttpResponse:
+    return render(request, "access/requests.html", _waiting(request) | more, status=status)
+
+
+def _waiting(request: StaffRequest) -> dict[str, Any]:
+    actor = request.actor
     with operations.acting(request.session_secret):
-        waiting, told, asked = queries.waiting_for_approval(), queries.notices(), queries.roles_asked()
+        waiting = queries.waiting_for_approval() if actor.approves else []
+        told, asked, erasures = queries.notices(), queries.roles_asked(), queries.erasures()
+        done = _done(request)
+        named = [*(one.person for one in waiting), *(one.person for one in told), *(one.person for one in erasures)]
+        files = naming.numbers(filter(None, [*named, *(one.person for one in done)]))
     names = queries.staff_names(
-        [*(one.staff for one in waiting), *(one.staff for one in told), *(one.by for one in asked)]
+        [*(one.staff for one in told), *(one.by for one in asked), *sentences.named(done), actor.staff]
     )
-    context = {
-        "waiting": [_emergency(one, names, request.actor) for one in waiting],
-        "asked": [_roles(one, names, request.actor) for one in asked],
-        "told": [_notice(one, names, request.actor) for one in told],
-        "officer": "data_protection_officer" in request.actor.roles,
-        "approves": request.actor.approves,
-        "wrong": duties.OBSTACLES.get(obstacle, ""),
-    }
-    return render(request, "access/requests.html", context, status=403 if obstacle else 200)
-
-
-def _emergency(one: Waiting, names: dict[UUID, str], actor: Actor) -> dict[str, Any]:
     return {
-        "task": one.task,
-        "who": names.get(one.staff, _("A colleague")),
+        "waiting": [_emergency(one, files, actor) for one in waiting],
+        "erasures": [_erasure(one, files, actor) for one in erasures],
+        "asked": [_roles(one, names, actor) for one in asked],
+        "told": [_notice(one, names, files, actor) for one in told],
+        "done": [_entry(one, names, actor) | {"file": _file_of(one, files)} for one in done],
+        "officer": "data_protection_officer" in actor.roles,
+        "approves": actor.approves,
+    }
+
+
+def _done(request: StaffRequest) -> list[Logged]:
+    """Return the entry that the actor's last act here wrote, to confirm it."""
+    position = request.GET.get("done", "")
+    found = queries.own_entry(int(position)) if position.isdecimal() and len(position) < 19 else None
+    return [found] if found else []
+
+
+def _file_of(one: Logged, files: Mapping[UUID, str | None]) -> str:
+    return naming.file_name(one.person, files) if one.person else ""
+
+
+def _emergency(one: Waiting, files: Mapping[UUID, str | None], actor: Actor) -> dict[str, Any]:
+    return {
+        "task": str(one.task),
+        "file": naming.file_name(one.person, files),
+        "who": one.name,
+        "office": one.office,
+        "roles": [words.role(role) for role in one.roles],
         "at": _moment(one.at, actor),
+        "until": _moment(one.until, actor),
         "reason": one.reason,
         "own": one.staff == actor.staff,
+    }
+
+
+def _erasure(one: Erasure, files: Mapping[UUID, str | None], actor: Actor) -> dict[str, Any]:
+    return {
+        "id": one.id,
+        "file": naming.file_name(one.person, files),
+        "asker": one.asker,
+        "office": one.office,
+        "ground": words.ground(one.ground),
+        "at": _moment(one.asked_at, actor),
+        "until": _moment(one.ends_at, actor),
+        "decides": one.decides,
     }
 
 
@@ -178,22 +231,39 @@ def _roles(one: Asked, names: dict[UUID, str], actor: Actor) -> dict[str, Any]:
     }
 
 
-def _notice(one: Notice, names: dict[UUID, str], actor: Actor) -> dict[str, Any]:
+def _notice(one: Notice, names: dict[UUID, str], files: Mapping[UUID, str | None], actor: Actor) -> dict[str, Any]:
     return {
         "id": one.id,
         "at": _moment(one.at, actor),
         "sentence": _NOTICES[one.about] % {"who": names.get(one.staff, _("A colleague"))},
         "person": one.person,
+        "file": naming.file_name(one.person, files) if one.person else "",
     }
 
 
-def _answered(request: StaffRequest) -> None:
+def _answered(request: StaffRequest) -> int | None:
+    """Do what a form asks; return the entry that it wrote, if any. Raises: Refused, Forbidden."""
     given = request.POST
     if task := _uuid(given.get("approve", "")):
         operations.approve(task)
+    elif task := _uuid(given.get("decline", "")):
+        operations.refuse_emergency(task, given.get("why", ""))
     elif staff := _uuid(given.get("confirm", "")):
         operations.confirm_roles(staff, given.get("roles", "").split())
     elif staff := _uuid(given.get("refuse", "")):
         operations.refuse_roles(staff)
     elif (notice := given.get("seen", "")).isdecimal() and len(notice) < 19:
         operations.note_seen(int(notice), at=timezone.now())
+        return None
+    return queries.own_last_entry()
+
+
+@require_POST
+@needs(*OPENERS)
+def notices(request: StaffRequest) -> HttpResponse:
+    """Mark a notice about a request of one's own as read."""
+    notice = request.POST.get("seen", "")
+    if notice.isdecimal() and len(notice) < 19:
+        with operations.acting(request.session_secret):
+            operations.note_seen(int(notice), at=timezone.now())
+    return HttpResponseRedirect(reverse("files"))

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from wayfare.access import published, words
-from wayfare.access.figures import APPROVED, LOOKS, SMALL, UNAPPROVED, Figures
+from wayfare.access.figures import APPROVED, SMALL, UNAPPROVED, VISITS, Figures
 from wayfare.access.published import Published
 from wayfare.access.purposes import PURPOSES
 from wayfare.ledger.rules import Refused
@@ -71,7 +71,7 @@ def table(request: HttpRequest) -> HttpResponse:
         found = _asked(request)
     except Refused as refusal:
         return HttpResponse(f"{refusal}\n", content_type="text/plain; charset=utf-8", status=422)
-    headers = {"Content-Disposition": f'attachment; filename="looks-as-of-{found.position}.csv"'}
+    headers = {"Content-Disposition": f'attachment; filename="visits-as-of-{found.position}.csv"'}
     return HttpResponse(published.as_csv(found), content_type="text/csv; charset=utf-8", headers=headers)
 
 
@@ -86,7 +86,7 @@ def _row(figures: Figures, period: str, language: str) -> dict[str, Any]:
     return {
         "period": period,
         "name": _name(period, language),
-        "told": [_told(figures, period, column, language) for column in (LOOKS, "break_glass")],
+        "told": [_told(figures, period, column, language) for column in (VISITS, "break_glass")],
         "rate": "" if rate is None else format_decimal(rate, "#,##0.0", locale=locale(language)),
         "emergencies": [_told(figures, period, column, language) for column in (APPROVED, UNAPPROVED)],
     }

@@ -32,3 +32,19 @@ end $$;
 create trigger people_sealed_goes_on before update on people_sealed for each row
   when (new.version <> old.version + 1 or (new.person, new.grp) <> (old.person, old.grp))
   execute function people_sealed_goes_on();
+
+-- A correction is an entry of its own, beside the look that opened what it replaces.
+create function people_sealed_is_corrected() returns trigger language plpgsql security definer
+set search_path = pg_catalog, public, pg_temp as $$
+declare
+  look access_log;
+begin
+  select * into look from access_log where access_is_now(tx, began, server) and kind = 'look'
+    and person = new.person and new.grp = any (groups) order by position desc limit 1;
+  perform access_write('correction', access_actor(), new.person, array[new.grp], look.task, jsonb_build_object(
+    'look', look.position::text, 'purpose', look.body::jsonb ->> 'purpose', 'task', look.task));
+  return null;
+end $$;
+
+create trigger people_sealed_is_corrected after update on people_sealed for each row
+  execute function people_sealed_is_corrected();

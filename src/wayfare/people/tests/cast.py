@@ -8,7 +8,9 @@ from typing import Any
 from uuid import UUID
 
 from wayfare.access import operations as access
+from wayfare.access import queries
 from wayfare.access.operations import acting
+from wayfare.access.queries import Erasure
 from wayfare.access.tests import cast
 from wayfare.access.tests.cast import NOW as NOW
 from wayfare.access.tests.cast import WORDS as WORDS
@@ -63,3 +65,21 @@ class Colleague(cast.Colleague):
         task = self.task(person, purpose)
         with self.acting():
             yield operations.opened(task, groups or ("names",))
+
+
+def asked_erasure(person: UUID, asker: Colleague | None = None) -> Erasure:
+    """Have a colleague, else a data-protection officer of another office, ask that somebody is erased."""
+    asker = asker or Colleague("elsewhere", "data_protection_officer")
+    with asker.acting():
+        request = access.ask_erasure(person, "asked", WORDS)
+        found = queries.erasure(request)
+    assert found is not None
+    return found
+
+
+def erased(person: UUID, by: Colleague, asker: Colleague | None = None) -> Erasure:
+    """Have somebody erased by two colleagues, of whom `by` decides; return the request as it was asked."""
+    asked = asked_erasure(person, asker)
+    with by.acting():
+        operations.erase(asked.id, read_until=asked.read_until)
+    return asked

@@ -21,7 +21,7 @@ from wayfare.people import operations
 from wayfare.people.fields import LIST_LIMIT, bare
 from wayfare.people.rules import read_group
 from wayfare.people.statements import Stale
-from wayfare.people.tests.cast import NOW, WORDS, Colleague, browser, file_data
+from wayfare.people.tests.cast import NOW, WORDS, Colleague, browser, erased, file_data
 from wayfare.people.web import correcting
 from wayfare.people.web.correcting import filled, typed, with_one_more
 
@@ -504,8 +504,7 @@ def test_who_is_not_signed_in_and_a_form_from_elsewhere_correct_nothing(counsell
 def test_an_erased_file_is_corrected_no_more(counsellor, supervisor, case):
     person, _, paths = case
     sent = fields(browser(counsellor).get(paths["contact"]))
-    with supervisor.acting():
-        operations.erase(person, at=NOW)
+    erased(person, supervisor)
     assert browser(counsellor).get(paths["contact"]).status_code == 404
     assert browser(counsellor).post(paths["contact"], sent).status_code == 404
 

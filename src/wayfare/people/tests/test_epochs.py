@@ -16,7 +16,8 @@ from wayfare.people import epochs, installed, operations, queries
 from wayfare.people.masterkeys import MasterKeyProblem
 from wayfare.people.sealing import SealRefusal
 from wayfare.people.statements import Stale
-from wayfare.people.tests.cast import NOW, file_data
+from wayfare.people.tests import cast
+from wayfare.people.tests.cast import NOW, Colleague, file_data
 
 NAMES = [f"Maryam Karimi{letter}" for letter in "abcdefghijkl"]
 
@@ -190,8 +191,7 @@ def put_back(owner, backup):
 def erased(people, counsellor, supervisor, owner):
     """Somebody who was erased after a backup."""
     backup = kept(owner)
-    with supervisor.acting():
-        assert operations.erase(people[0], at=NOW)
+    cast.erased(people[0], supervisor)
     return people[0], backup
 
 
@@ -236,11 +236,11 @@ def test_the_erased_are_not_moved_and_not_brought_back_by_a_turn(erased, owner):
 def test_a_turn_and_an_erasure_at_once_end_with_the_person_erased(people, supervisor, owner):
     def erase(person):
         try:
-            with supervisor.acting():
-                return operations.erase(person, at=NOW)
+            return cast.erased(person, supervisor, officer)
         finally:
             connections.close_all()
 
+    officer = Colleague("lyon", "data_protection_officer")
     epoch = epochs.begin()
     with ThreadPoolExecutor(4) as threads:
         done = [threads.submit(erase, person) for person in people]

@@ -23,7 +23,7 @@ from wayfare.people import epochs, operations, queries
 from wayfare.people import tokens as texts
 from wayfare.people.index import BLOCK_BYTES, LEVELS, PADDED_TO, Keyed, Reading, Slots, padded, sign
 from wayfare.people.installed import master_keys
-from wayfare.people.tests.cast import NOW, Colleague, file_data
+from wayfare.people.tests.cast import NOW, Colleague, erased, file_data
 
 KEYS = st.binary(min_size=32, max_size=32)
 PLACES = st.lists(st.tuples(st.binary(min_size=BLOCK_BYTES, max_size=BLOCK_BYTES), st.integers(0, 2**32 - 1)))
@@ -253,8 +253,7 @@ def test_with_the_key_the_same_copy_tells_it(vault, counsellor):
 def test_who_is_left_of_a_common_name_is_found(vault, counsellor, supervisor):
     people = enrol(counsellor, ALIKE)
     for person in people[:-1]:
-        with supervisor.acting():
-            operations.erase(person, at=NOW)
+        erased(person, supervisor)
     assert found(counsellor, "Karimi") == {people[-1]}
     assert found(counsellor, "Maryam Karimi") == {people[-1]}
     (late,) = enrol(counsellor, ["Maryam Karimi"])
@@ -263,8 +262,7 @@ def test_who_is_left_of_a_common_name_is_found(vault, counsellor, supervisor):
 
 def test_of_the_erased_nothing_is_left_and_a_turn_takes_their_signs(vault, counsellor, supervisor):
     for person in enrol(counsellor, ALIKE):
-        with supervisor.acting():
-            operations.erase(person, at=NOW)
+        erased(person, supervisor)
     ((left, nobodys),) = rows(vault, "select count(*), count(*) filter (where person is null) from people_token")
     assert left == nobodys > 0
     epochs.rewrap(epochs.begin())
@@ -277,8 +275,7 @@ def test_who_is_erased_while_they_are_searched_for_is_left_out(vault, counsellor
 
     def erase():
         try:
-            with supervisor.acting():
-                operations.erase(person, at=NOW)
+            erased(person, supervisor)
         finally:
             connections.close_all()
 

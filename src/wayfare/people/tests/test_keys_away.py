@@ -12,7 +12,7 @@ from wayfare.access.tests.cast import browser
 from wayfare.people import cli, epochs, operations
 from wayfare.people.masterkeys import LocalKeys, MasterKeyProblem
 from wayfare.people.queries import search
-from wayfare.people.tests.cast import NOW, file_data
+from wayfare.people.tests.cast import NOW, erased, file_data
 
 CAUSES = {
     "gone": ("are missing from", "The keys are missing."),
@@ -88,8 +88,7 @@ def test_every_verb_refuses_by_the_cause_and_makes_nothing(away, in_files, couns
         operations.open_once(counsellor.secret, task, ["names"])
     assert problem.value.code == cause
     assert state(in_files) == before
-    with supervisor.acting():
-        assert operations.erase(person, at=NOW), "a person is erased without any key"
+    erased(person, supervisor)  # a person is erased without any key
 
 
 def test_check_and_the_commands_say_the_cause(away, in_files):

@@ -11,8 +11,7 @@ import pytest
 from wayfare.access import operations as access
 from wayfare.access import queries
 from wayfare.access.purposes import OPENERS, ROLES
-from wayfare.people import operations as people
-from wayfare.people.tests.cast import NOW, WORDS, Colleague, browser
+from wayfare.people.tests.cast import NOW, WORDS, Colleague, browser, erased
 
 
 def lines(page):
@@ -89,7 +88,7 @@ def test_what_is_held_back_is_not_shown_by_anybody(counsellor, supervisor, case)
         page = browser(colleague).get(f"/files/{case.person}/looks")
         assert len(lines(page)) == 1
         assert "Article 23" not in page.content.decode()
-    assert f"look {first}<" in browser(supervisor).get("/staff/looks").content.decode(), (
+    assert f"entry {first} " in browser(supervisor).get("/staff/looks").content.decode(), (
         "the control: they may read it there"
     )
 
@@ -110,8 +109,7 @@ def test_forbidden_and_absent_look_alike(case, role, office):
 
 
 def test_of_an_erased_person_the_looks_remain_for_supervisors_and_officers(counsellor, supervisor, case):
-    with supervisor.acting():
-        people.erase(case.person, at=NOW)
+    erased(case.person, supervisor)
     page = browser(supervisor).get(f"/files/{case.person}/looks")
     assert len(lines(page)) == 2
     assert case.case_number not in page.content.decode()

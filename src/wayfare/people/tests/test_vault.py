@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from uuid import UUID, uuid4
 
 import psycopg
@@ -21,7 +20,7 @@ from wayfare.people.names import Names
 from wayfare.people.rules import read_group
 from wayfare.people.sealing import SealRefusal
 from wayfare.people.statements import Stale
-from wayfare.people.tests.cast import NOW, WORDS, Colleague, file_data
+from wayfare.people.tests.cast import NOW, WORDS, Colleague, asked_erasure, erased, file_data
 
 
 def rows(vault, query, *parameters, role="wayfare_owner"):
@@ -196,7 +195,7 @@ def test_another_transaction_s_look_is_no_look_of_mine(hostile, vault):
         "insert into people_person values ('{other}', 'paris', 'AAAA-AAAA', null, now(), null)",
         "alter table people_key disable row level security",
         "select people_use_epoch(1)",
-        "select people_erase('{person}', now())",
+        "select people_erase('{person}', 1)",
         "select * from people_shown(array['{person}']::uuid[])",
         "select people_name_again('{other}', 1, '', '{{}}', '{{}}')",
         "select people_to_write(1, '{other}')",
@@ -499,9 +498,9 @@ def test_after_erasure_only_what_is_listed_remains(vault, counsellor, supervisor
     enrolled = counsellor.enrols("Maryam Karimi")
     task = counsellor.task(enrolled.person)
     assert found(counsellor, "Karimi")
-    with supervisor.acting():
-        assert operations.erase(enrolled.person, at=NOW + timedelta(minutes=1))
-        assert not operations.erase(enrolled.person, at=NOW + timedelta(minutes=2))
+    asked = erased(enrolled.person, supervisor)
+    with pytest.raises(Forbidden), supervisor.acting():
+        operations.erase(asked.id, read_until=asked.read_until)
     with pytest.raises(Forbidden), counsellor.acting():
         operations.opened(task, ["names"])
     assert found(counsellor, "Karimi") == found(counsellor, enrolled.case_number) == []
@@ -517,12 +516,12 @@ def test_after_erasure_only_what_is_listed_remains(vault, counsellor, supervisor
 @pytest.mark.parametrize("who", [("paris", "counsellor"), ("lyon", "supervisor"), ("paris", "administrator")])
 def test_only_a_supervisor_of_the_office_or_the_officer_erases(vault, counsellor, who):
     person = counsellor.enrols("Nur").person
-    with pytest.raises(Forbidden), Colleague(*who).acting():
-        operations.erase(person, at=NOW)
-    with pytest.raises(Forbidden), access.acting(""):
-        operations.erase(person, at=NOW)
+    asked = asked_erasure(person)
+    for secret in (Colleague(*who).secret, ""):
+        with pytest.raises(Forbidden), access.acting(secret):
+            operations.erase(asked.id, read_until=asked.read_until)
     with Colleague("lyon", "data_protection_officer").acting():
-        assert operations.erase(person, at=NOW)
+        assert operations.erase(asked.id, read_until=asked.read_until) == person
 
 
 def test_absent_and_forbidden_are_refused_alike(vault, counsellor):

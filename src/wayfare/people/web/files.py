@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -11,11 +12,12 @@ from django.urls import reverse
 from django.utils import timezone, translation
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from wayfare.access import naming
 from wayfare.access import operations as access
 from wayfare.access import queries as staff
 from wayfare.access import words as access_words
-from wayfare.access.purposes import ENROLLERS, OPENERS, PURPOSES
-from wayfare.access.queries import Task
+from wayfare.access.purposes import ASKERS, ENROLLERS, OPENERS, PURPOSES
+from wayfare.access.queries import Task, Told
 from wayfare.access.rules import Actor, Forbidden
 from wayfare.access.signin.web import StaffRequest, from_our_pages, needs
 from wayfare.ledger.rules import Refused
@@ -62,14 +64,25 @@ def search(request: StaffRequest) -> HttpResponse:
 
 
 def _open_work(request: StaffRequest) -> dict[str, Any]:
-    """Return the tasks of the actor that have not ended: what is open to them now."""
+    """Return what is open to the actor now, what waits for approval, and what they are told."""
     with access.acting(request.session_secret):
-        tasks = staff.open_tasks()
-        numbers = queries.case_numbers([task.person for task in tasks])
+        tasks, told = staff.open_tasks(), staff.own_notices()
+        files = queries.files_named([*(one.person for one in tasks), *(one.person for one in told)])
+    work = [{**_task(one, request.actor), "file": naming.file_name(one.person, files)} for one in tasks]
     return {
-        "work": [
-            {**_task(task, request.actor), "number": numbers.get(task.person, str(task.person)[:8])} for task in tasks
-        ]
+        "work": [one for one in work if not one["waits"]],
+        "waiting": [one for one in work if one["waits"]],
+        "told": [_told(one, files, request.actor) for one in told],
+    }
+
+
+def _told(one: Told, files: Mapping[UUID, str | None], actor: Actor) -> dict[str, Any]:
+    language = translation.get_language() or "en"
+    return {
+        "id": one.id,
+        "at": access_words.moment(one.at, language, actor.timezone),
+        "sentence": access_words.told(one.about, one.who, naming.file_name(one.person, files)),
+        "words": one.words,
     }
 
 
@@ -79,6 +92,7 @@ def _task(task: Task, actor: Actor) -> dict[str, Any]:
         "task": task.task,
         "purpose": access_words.purpose(task.purpose),
         "until": access_words.moment(task.ends_at, language, actor.timezone),
+        "waits": task.waits,
     }
 
 
@@ -91,7 +105,10 @@ def take_up(request: StaffRequest, person: UUID) -> HttpResponse:
     if known is None or not request.actor.roles & known.roles.keys():
         raise Http404
     reason, basis = request.POST.get("reason", ""), request.POST.get("basis", "")
+    with access.acting(request.session_secret):
+        number = queries.case_numbers([person]).get(person, "")
     context = {"person": person, "purpose": purpose, "name": access_words.purpose(purpose), "needs": known.needs}
+    context |= {"number": number}
     context |= {"reason": reason, "basis": basis}
     if known.needs and "asked" not in request.POST:
         return render(request, "people/why.html", context)
@@ -128,6 +145,7 @@ def work(request: StaffRequest, task: UUID) -> HttpResponse:
         return still_sealed(request, task, problem)
     with access.acting(request.session_secret):
         team = list(staff.team(opened.look.person).values())
+        files = queries.files_named([opened.look.person])
     context = {
         "task": task,
         "team": team,
@@ -142,6 +160,8 @@ def work(request: StaffRequest, task: UUID) -> HttpResponse:
         "also": [group for group in wanted if group not in FIRST],
         "look": opened.look.position,
         "person": opened.look.person,
+        "file": naming.file_name(opened.look.person, files),
+        "may_ask_erasure": not request.actor.roles.isdisjoint(ASKERS),
     }
     if "names" in wanted:
         context["called"] = opened.groups["names"].shown().text()  # type: ignore[union-attr]
@@ -157,10 +177,19 @@ def correctable(group: str, purpose: str) -> bool:
 def still_sealed(request: StaffRequest, task: UUID, problem: Forbidden) -> HttpResponse:
     """Answer whose look was refused: what they may know of it, else that nothing is here. Raises: Http404."""
     if problem.code == "not_approved":
-        return render(request, "people/waits.html", {"task": task})
+        return _waits(request, task)
     if problem.code == "too_many_files":
         return render(request, "people/slow.html", {"words": words.forbidden(problem.code)}, status=429)
     raise Http404 from None
+
+
+def _waits(request: StaffRequest, task: UUID) -> HttpResponse:
+    """Say that a file waits for approval, which file it is and until when."""
+    with access.acting(request.session_secret):
+        mine = next(one for one in staff.open_tasks() if one.task == task)
+        files = queries.files_named([mine.person])
+    context = _task(mine, request.actor) | {"file": naming.file_name(mine.person, files)}
+    return render(request, "people/waits.html", context)
 
 
 @require_POST

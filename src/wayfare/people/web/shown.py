@@ -13,8 +13,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
+from wayfare.access import naming, words
 from wayfare.access import operations as access
-from wayfare.access import words
 from wayfare.access.purposes import OPENERS
 from wayfare.access.rules import Actor, Forbidden
 from wayfare.access.shown import Seen, shown_by_staff
@@ -33,7 +33,7 @@ def looks(request: StaffRequest, person: UUID) -> HttpResponse:
     try:
         with access.acting(request.session_secret):
             seen = shown_by_staff(person)
-            case = queries.case_numbers([person]).get(person, "")
+            files = queries.files_named([person])
     except Forbidden:
         raise Http404 from None
     bar = {"back": _("Back to the files"), "print": _("To print, use your browser: this line is left out.")}
@@ -41,11 +41,11 @@ def looks(request: StaffRequest, person: UUID) -> HttpResponse:
     with translation.override(language):
         context = {
             "person": person,
-            "case": case,
+            "case": naming.file_name(person, files) if person in files else "",
             "bar": bar,
             "lines": [_line(one, request.actor, language) for one in seen],
-            "count": ngettext("%(n)s look in all.", "%(n)s looks in all.", _count(seen))
-            % {"n": number(_count(seen), language)},
+            "count": ngettext("%(n)s visit in all.", "%(n)s visits in all.", len(seen))
+            % {"n": number(len(seen), language)},
             "now": words.moment(timezone.now(), language, request.actor.timezone),
         }
         response = render(request, "people/shown.html", context)
@@ -53,24 +53,27 @@ def looks(request: StaffRequest, person: UUID) -> HttpResponse:
     return response
 
 
-def _count(seen: list[Seen]) -> int:
-    return sum(len(one.at) for one in seen)
-
-
 def _line(one: Seen, actor: Actor, language: str) -> dict[str, Any]:
     def moment(at: Any) -> str:
         return words.moment(at, language, actor.timezone)
 
-    first, last = one.positions[0], one.positions[-1]
-    times = ngettext("%(n)s time, until %(at)s", "%(n)s times, until %(at)s", len(one.at))
+    entries = one.entries
     return {
-        "at": moment(one.at[0]),
+        "at": moment(entries[0].at),
         "sentence": words.look_by(one.who, one.roles, one.groups, one.purpose),
+        "corrected": words.corrected(one.corrected),
         "why": one.why,
-        "again": times % {"n": number(len(one.at), language), "at": moment(one.at[-1])} if len(one.at) > 1 else "",
+        "times": words.openings(one.openings, entries[0].at, entries[-1].at, language, actor.timezone),
         "until": moment(one.open_until) if one.open_until else "",
         "ended": one.open_until is not None and one.open_until <= timezone.now(),
         "second": one.second,
         "held": {"until": moment(one.held.until), "basis": one.held.basis} if one.held else None,
-        "positions": str(first) if first == last else f"{first}–{last}",
+        "details": [
+            {
+                "at": words.clock(entry.at, language, actor.timezone),
+                "position": entry.position,
+                "what": words.corrected(entry.groups) if entry.corrected else words.groups(entry.groups),
+            }
+            for entry in entries
+        ],
     }
