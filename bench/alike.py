@@ -51,6 +51,8 @@ DOORS = frozenset(
         "files/<uuid:person>/work",
         "files/<uuid:person>/team",
         "files/<uuid:person>/looks",
+        "files/<uuid:person>/erase",
+        "files/erasure/<uuid:erasure>",
         "files/work/<uuid:task>/correct/<str:group>",
         "files/work/<uuid:task>",
         "files/work/<uuid:task>/seal",
@@ -120,10 +122,22 @@ class World:
             "other": self.enrolled("lyon-counsellor", "Xanthippe Zweig"),
             "erased": self.enrolled("paris-colleague", "Gone Away"),
         }
+        self.erased(self.files["erased"])
+        with access.acting(self.secrets["lyon-supervisor"]):
+            self.request = access.ask_erasure(self.files["other"], "asked", "she asked for it in the office")
+
+    def erased(self, person: UUID) -> None:
+        """Have a person erased, by two colleagues."""
+        from wayfare.access import operations as access
+        from wayfare.access import queries
         from wayfare.people import operations as people
 
+        with access.acting(self.secrets["paris-supervisor"]):
+            request = access.ask_erasure(person, "asked", "she asked for it in the office")
         with access.acting(self.secrets["paris-data_protection_officer"]):
-            people.erase(self.files["erased"], at=self.now)
+            asked = queries.erasure(request)
+            assert asked is not None
+            people.erase(request, read_until=asked.read_until)
 
     def joined(self, office: str, role: str, called: str = "") -> None:
         """Take a colleague on, with a browser that is signed in."""
@@ -210,7 +224,7 @@ def file_pairs(world: World) -> Iterator[Pair]:
         for which in ("other", "erased"):
             paths = [f"/files/{one}" for one in (uuid4(), world.files[which])]
             yield Pair("files/<uuid:person>", role, which, *(world.get(key, path) for path in paths))
-        for page in ("team", "looks"):
+        for page in ("team", "looks", "erase"):
             for which in shut(page, role):
                 yield Pair(
                     f"files/<uuid:person>/{page}",
@@ -219,6 +233,15 @@ def file_pairs(world: World) -> Iterator[Pair]:
                     world.get(key, f"/files/{uuid4()}/{page}"),
                     world.get(key, f"/files/{world.files[which]}/{page}"),
                 )
+        if role != "data_protection_officer":  # officers decide any office's
+            there = world.request
+            yield Pair(
+                "files/erasure/<uuid:erasure>",
+                role,
+                "other office's request",
+                world.get(key, f"/files/erasure/{uuid4()}"),
+                world.get(key, f"/files/erasure/{there}"),
+            )
         yield Pair(
             "files/",
             role,

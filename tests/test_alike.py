@@ -22,6 +22,7 @@ spec.loader.exec_module(alike)
 NAME_NO_OBJECT = {
     "staff/sign-in/options", "staff/sign-out", "staff/me/options", "staff/me/password", "staff/people",
     "staff/people/invite", "staff/offices", "staff/purposes", "staff/matters", "staff/log", "files/new",
+    "staff/notices",
 }  # fmt: skip
 """Doors whose address and forms name nobody and nothing that could be hidden."""
 

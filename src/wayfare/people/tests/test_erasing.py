@@ -1,0 +1,325 @@
+"""Erasing a person takes two colleagues, in the database itself; what is erased is gone, and pages say so."""
+
+from __future__ import annotations
+
+import json
+import re
+from concurrent.futures import ThreadPoolExecutor
+from uuid import uuid4
+
+import psycopg
+import pytest
+from click.testing import CliRunner
+from django.db import connections, transaction
+
+from wayfare.access import operations as access
+from wayfare.access import queries as staff
+from wayfare.access.purposes import ROLES
+from wayfare.access.rules import Forbidden
+from wayfare.access.signin import queries as accounts
+from wayfare.access.tests.cast import there
+from wayfare.ledger.rules import Refused
+from wayfare.people import cli, epochs, operations, queries
+from wayfare.people.sealing import SealRefusal
+from wayfare.people.statements import Stale
+from wayfare.people.tests.cast import NOW, WORDS, Colleague, asked_erasure, browser, erased, file_data
+
+
+@pytest.fixture
+def officer(vault):
+    return Colleague("lyon", "data_protection_officer")
+
+
+@pytest.fixture
+def made(counsellor):
+    return counsellor.enrols("Maryam Karimi")
+
+
+def rows(vault, query):
+    with psycopg.connect(vault("wayfare_owner"), autocommit=True) as owner:
+        return owner.execute(query).fetchall()
+
+
+def erases(colleague, asked, read_until=None):
+    try:
+        with transaction.atomic(), colleague.acting():
+            operations.erase(asked.id, read_until=asked.read_until if read_until is None else read_until)
+    except Forbidden as problem:
+        return problem.code
+    return "erased"
+
+
+def words_of(page):
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", "", page.content.decode()))
+
+
+# Two people
+
+
+def test_who_asks_does_not_decide_whatever_their_roles(vault, made):
+    both = Colleague("paris", "counsellor", "supervisor", "data_protection_officer")
+    asked = asked_erasure(made.person, both)
+    assert erases(both, asked) == "not_yours"
+    assert rows(vault, "select count(*) from people_sealed") == [(5,)]
+    assert erases(Colleague("paris", "supervisor"), asked) == "erased", "the control"
+    assert rows(vault, "select count(*) from people_sealed") == [(0,)]
+
+
+def test_with_the_application_s_password_one_colleague_alone_erases_nobody(vault, supervisor, made):
+    """With the secret of a supervisor in hand, and every function of the database at hand."""
+    asked = asked_erasure(made.person, supervisor)
+    with psycopg.connect(vault("wayfare_app"), autocommit=True) as thief:
+        for secret in ("", supervisor.secret):
+            thief.execute("select set_config('app.session', %s, false)", [secret])
+            for attack in (
+                f"select people_erase('{asked.id}', {asked.read_until})",
+                f"select access_decide_erasure('{asked.id}', 'erased', '', {asked.read_until})",
+                f"select access_ask_erasure('{made.person}', 'asked', 'because I say so', '{uuid4()}')",
+                "update access_erasure set asked_by = gen_random_uuid()",
+                "select * from access_erasure",
+                "delete from access_erasure",
+                f"update access_file set erased_at = now() where person = '{made.person}'",
+                f"update people_person set erased_at = now() where id = '{made.person}'",
+                f"delete from people_key where person = '{made.person}'",
+                f"select people_numbered('{made.case_number}')",
+            ):
+                with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                    thief.execute(attack)
+    assert rows(vault, "select count(*) from people_sealed") == [(5,)]
+
+
+@pytest.mark.parametrize("office", ["paris", "lyon"])
+@pytest.mark.parametrize("role", ROLES)
+def test_who_asks_and_who_decides(counsellor, made, office, role):
+    colleague = Colleague(office, role)
+    asks = role == "data_protection_officer" or (office, role) == ("paris", "supervisor")
+    with colleague.acting():
+        assert staff.may_ask_erasure(made.person) is asks
+        assert not staff.may_ask_erasure(uuid4())
+    asked = asked_erasure(made.person, counsellor)
+    assert (erases(colleague, asked) == "erased") is asks
+
+
+def test_the_second_colleague_is_independent_of_the_first(vault, made):
+    """An officer invites a puppet, who asks; the officer's own yes does not count. The control: another's does."""
+    boss = Colleague("paris", "data_protection_officer", "administrator")
+    puppet = Colleague("paris", "counsellor")
+    rows(vault, f"update access_invitation set invited_by = '{boss.id}' where staff = '{puppet.id}' returning 1")
+    with Colleague("paris", "supervisor").acting():
+        access.join_team(made.person, puppet.id)
+    asked = asked_erasure(made.person, puppet)
+    assert erases(boss, asked) == "not_independent"
+    page = browser(boss).post(
+        f"/files/erasure/{asked.id}",
+        {"do": "approve", "number": made.case_number, "read_until": str(asked.read_until)},
+    )
+    assert (page.status_code, "One of the people concerned invited you" in page.content.decode()) == (403, True)
+    assert erases(Colleague("paris", "supervisor"), asked) == "erased"
+
+
+def test_a_refusal_and_a_withdrawal_end_a_request(supervisor, officer, counsellor, made):
+    asked = asked_erasure(made.person, counsellor)
+    with pytest.raises(Refused, match=r"^why: "), supervisor.acting():
+        access.refuse_erasure(asked.id, "no")
+    with pytest.raises(Forbidden), counsellor.acting():
+        access.refuse_erasure(asked.id, WORDS)
+    with supervisor.acting():
+        access.refuse_erasure(asked.id, WORDS)
+    with counsellor.acting():
+        assert [(one.about, one.words) for one in staff.own_notices()] == [("erasure_refused", WORDS)]
+    again = asked_erasure(made.person, counsellor)
+    with pytest.raises(Forbidden), supervisor.acting():
+        access.withdraw_erasure(again.id)
+    with counsellor.acting():
+        access.withdraw_erasure(again.id)
+    for one in (asked, again):
+        assert erases(officer, one) == "not_yours"
+    assert erases(officer, asked_erasure(made.person, counsellor)) == "erased", "the control"
+
+
+def test_a_request_lapses_after_two_weeks_and_may_be_made_again(vault, supervisor, officer, made):
+    asked = asked_erasure(made.person, officer)
+    with pytest.raises(Forbidden, match="asked_already"):
+        asked_erasure(made.person, officer)
+    later = (
+        "update access_erasure set asked_at = asked_at - interval '{0}', ends_at = ends_at - interval '{0}' returning 1"
+    )
+    rows(vault, later.format("14 days"))
+    assert erases(supervisor, asked) == "not_yours"
+    with supervisor.acting():
+        assert staff.erasures() == []
+        assert there(staff.erasure(asked.id)).state == "lapsed"
+    again = asked_erasure(made.person, officer)
+    rows(vault, later.format("13 days"))
+    assert erases(supervisor, again) == "erased"
+
+
+def test_of_two_who_approve_at_once_one_does(vault, supervisor, officer, counsellor, made):
+    asked = asked_erasure(made.person, counsellor)
+
+    def work(colleague):
+        try:
+            return erases(colleague, asked)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(4) as threads:
+        done = list(threads.map(work, [supervisor, officer, Colleague("paris", "supervisor"), officer]))
+    assert sorted(done) == ["erased", "not_yours", "not_yours", "not_yours"]
+    said = rows(vault, "select kind, count(*) from access_log where kind like 'erasure%' group by kind order by kind")
+    assert said == [("erasure", 1), ("erasure_approved", 1), ("erasure_asked", 1)]
+
+
+def test_who_decides_has_read_what_happened_in_the_file_until_then(supervisor, officer, counsellor, made):
+    """The person came back and their name was corrected, after the request and after the page was shown."""
+    asked = asked_erasure(made.person, officer)
+    task = counsellor.task(made.person)
+    with counsellor.acting():
+        operations.correct(task, "names", file_data("Maryam Karimi Junior")["names"], version=1, at=NOW)
+    assert erases(supervisor, asked) == "file_changed"
+    with supervisor.acting():
+        now = there(staff.erasure(asked.id))
+    assert (now.looks, now.corrections, now.decides) == (1, 1, True)
+    assert erases(supervisor, asked, now.read_until) == "erased"
+
+
+def test_a_correction_under_way_and_an_erasure_at_once_leave_nothing(vault, supervisor, officer, counsellor, made):
+    asked = asked_erasure(made.person, officer)
+    task = counsellor.task(made.person)
+
+    def correct():
+        try:
+            with counsellor.acting():
+                operations.correct(task, "names", file_data("Maryam Sultani")["names"], version=1, at=NOW)
+        except (Forbidden, Stale, SealRefusal) as problem:
+            return type(problem).__name__
+        finally:
+            connections.close_all()
+        return "corrected"
+
+    def erase():
+        try:
+            return erases(supervisor, asked)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(2) as threads:
+        first, second = threads.submit(correct), threads.submit(erase)
+        outcome = first.result(), second.result()
+    assert outcome[1] in ("erased", "file_changed")
+    left = rows(
+        vault,
+        "select (select count(*) from people_sealed), count(*) filter (where person is not null) from people_token",
+    )
+    assert (left[0] == (0, 0)) is (outcome[1] == "erased"), outcome
+
+
+# What is gone, what stays
+
+
+def test_nothing_sealed_remains_and_pages_say_erased_to_who_may_know(vault, supervisor, officer, counsellor, made):
+    with counsellor.looks(made.person, "names", purpose="support_at_request"):
+        pass
+    asked = erased(made.person, supervisor, counsellor)
+    for table in ("key", "sealed", "mark"):
+        assert rows(vault, f"select count(*) from people_{table}") == [(0,)]
+    assert rows(vault, "select count(*) from people_token where person is not null") == [(0,)]
+    assert rows(vault, "select count(*) from access_words where person is not null") == [(0,)]
+    assert rows(vault, "select state from (select reason || basis as state from access_task) t where state <> ''") == []
+    with counsellor.acting():
+        for text in ("Karimi", made.case_number):
+            assert queries.search(text).found == []
+    for colleague, office in ((supervisor, "paris"), (officer, "lyon")):
+        page = words_of(browser(colleague).get("/staff/looks"))
+        assert "erased file" in page, office
+        assert made.case_number not in page
+    auditor = words_of(browser(Colleague("lyon", "auditor")).get("/staff/looks"))
+    assert f"file {str(made.person)[:8]}" in auditor
+    receipt = words_of(browser(counsellor).get(f"/files/erasure/{asked.id}"))
+    for said in ("Receipt of an erasure", "erased file", "Older backups can be opened until epoch 1 is destroyed"):
+        assert said in receipt
+    assert WORDS not in receipt
+    assert "The person is erased" in words_of(browser(counsellor).get("/files/"))
+    epochs.rewrap(epochs.begin())
+    epochs.destroy(1)
+    assert "no backup can be opened any more" in words_of(browser(counsellor).get(f"/files/erasure/{asked.id}"))
+
+
+# The pages
+
+
+def test_from_asking_to_the_receipt_on_the_pages(vault, supervisor, counsellor, made):
+    asks, decides = browser(counsellor), browser(supervisor)
+    page = asks.get(f"/files/{made.person}/erase").content.decode()
+    assert page.index("What stays, and until when") < page.index("Your request"), "said first"
+    assert made.case_number in page
+    for given in ({"ground": "", "why": WORDS}, {"ground": "asked", "why": "so"}):
+        answer = asks.post(f"/files/{made.person}/erase", given)
+        assert answer.status_code == 422
+        assert given["why"] in answer.content.decode()
+    address = asks.post(f"/files/{made.person}/erase", {"ground": "asked", "why": WORDS}).headers["Location"]
+    assert "A second person decides" in asks.get(address).content.decode()
+    address = address.partition("?")[0]
+    assert asks.get(f"/files/{made.person}/erase").headers["Location"] == address
+    own = asks.get(address).content.decode()
+    assert "You asked for this yourself" in own
+    assert 'value="approve"' not in own
+    assert asks.post(address, {"do": "approve", "number": made.case_number, "read_until": "0"}).status_code == 404
+    listed = decides.get("/staff/requests").content.decode()
+    assert address in listed
+    assert made.case_number in listed
+    page = decides.get(address).content.decode()
+    seen = re.search(r'name="read_until" value="(\d+)"', page)[1]
+    wrong = decides.post(address, {"do": "approve", "number": "AAAA-AAAA", "read_until": seen})
+    assert (wrong.status_code, "not the case number" in wrong.content.decode()) == (422, True)
+    assert decides.post(address, {"do": "refuse", "why": "no"}).status_code == 422
+    with supervisor.looks(made.person, "names"):
+        pass
+    changed = decides.post(address, {"do": "approve", "number": made.case_number, "read_until": seen})
+    assert (changed.status_code, "Something happened in this file" in changed.content.decode()) == (409, True)
+    assert "1 opening." in changed.content.decode()
+    seen = re.search(r'name="read_until" value="(\d+)"', changed.content.decode())[1]
+    written = made.case_number.lower().replace("-", " ").replace("0", "o")
+    done = decides.post(address, {"do": "approve", "number": written, "read_until": seen})
+    assert done.headers["Location"] == address
+    assert "Receipt of an erasure" in decides.get(address).content.decode()
+    assert decides.post(address, {"do": "approve", "number": made.case_number, "read_until": seen}).status_code == 404
+    assert asks.get(f"/files/{made.person}/erase").status_code == 404
+
+
+# The command
+
+
+def asked_by_command(number, *more):
+    return CliRunner().invoke(cli.erase, [number, "--ground", "asked", "--why", WORDS, *more])
+
+
+def test_the_command_asks_and_erases_nobody(vault, supervisor, counsellor, made):
+    email = accounts.email_of(supervisor.id)
+    for wrong, said in (
+        (("--confirm", "AAAA-AAAA", "--asked-by", email), "not the same twice"),
+        (("--confirm", made.case_number, "--asked-by", "x@example.org"), "no colleague"),
+        (
+            ("--confirm", made.case_number, "--asked-by", accounts.email_of(Colleague("paris", "auditor").id)),
+            "may not ask",
+        ),
+    ):
+        answer = asked_by_command(made.case_number, *wrong)
+        assert answer.exit_code != 0
+        assert said in answer.output, answer.output
+    answer = asked_by_command(made.case_number.lower(), "--confirm", made.case_number, "--asked-by", email, "--json")
+    assert answer.exit_code == 0, answer.output
+    assert "until the epoch of their key is destroyed" in answer.output
+    request = json.loads(answer.stdout.splitlines()[-1])["request"]
+    assert rows(vault, "select count(*) from people_sealed") == [(5,)]
+    other = Colleague("paris", "supervisor")
+    with other.acting():
+        asked = there(staff.erasure(request))
+    assert (asked.asked_by, asked.by_command, asked.words) == (supervisor.id, True, WORDS)
+    assert erases(supervisor, asked) == "not_yours", "for whom it was asked"
+    page = words_of(browser(other).get(f"/files/erasure/{request}"))
+    assert "entered by a command on the machine" in page
+    assert "A command on the machine asked for supervisor of paris" in words_of(browser(other).get("/staff/looks"))
+    assert erases(other, asked) == "erased"
+    gone = asked_by_command(made.case_number, "--confirm", made.case_number, "--asked-by", email)
+    assert "no file has the case number" in gone.output
