@@ -112,7 +112,7 @@ def test_fsync_is_off(database):
 @pytest.mark.parametrize(("version", "good"), [(140012, False), (150000, True), (180004, True), (190000, False)])
 def test_a_postgresql_that_is_not_one_of_ours(monkeypatch, version, good):
     """Only one server is at hand: the versions around our limits are told by a stand-in for its connection."""
-    answers = {"show server_version_num": str(version), "show fsync": "on"}
+    answers = {"show server_version_num": str(version), "show fsync": "on", "show server_encoding": "UTF8"}
 
     class Cursor:
         def __enter__(self):

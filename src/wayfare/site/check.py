@@ -26,7 +26,7 @@ from wayfare.ledger.log.source import SOURCES
 from wayfare.people import epochs
 from wayfare.people.installed import master_keys
 from wayfare.people.masterkeys import MasterKeyProblem
-from wayfare.site import sql
+from wayfare.site import external, sql
 
 CLOCK_SECONDS = 5
 FREE_BYTES = 2 * 1024**3
@@ -39,7 +39,11 @@ def _database() -> str:
         cursor.execute("show fsync")
         if cursor.fetchone()[0] != "on":
             return "fsync is off: an acknowledged entry may be lost; set fsync = on"
-    return "" if 15 <= version <= 18 else f"PostgreSQL {version} is not one of 15 to 18; use one of them"
+        cursor.execute("show server_encoding")
+        encoding = cursor.fetchone()[0]
+    if not 15 <= version <= 18:
+        return f"PostgreSQL {version} is not one of 15 to 18; use one of them"
+    return "" if encoding == "UTF8" else external.encoding_problem(encoding)
 
 
 def _migrations() -> str:

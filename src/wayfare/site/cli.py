@@ -168,11 +168,12 @@ click.version_option(__version__, prog_name="wayfare", message="%(prog)s %(versi
 def main() -> None:
     """Run the command line; one clear line for what is the operator's to mend."""
     from wayfare.site.embedded import EmbeddedError
+    from wayfare.site.external import DatabaseUnfit
 
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     try:
         root(prog_name="wayfare")
-    except EmbeddedError as problem:
+    except (EmbeddedError, DatabaseUnfit) as problem:
         _fail(str(problem))
     except psycopg.OperationalError as problem:
         _fail(f"The database does not answer: {problem}")

@@ -30,6 +30,7 @@ from psycopg.conninfo import make_conninfo
 
 from wayfare.ledger import disk
 from wayfare.site import account as accounts
+from wayfare.site import external
 from wayfare.site.account import EmbeddedError, binaries
 
 __all__ = ["EmbeddedError", "Home", "binaries", "use"]
@@ -226,15 +227,13 @@ def _bootstrap(home: Home) -> None:
 
 
 def make_roles(connection: psycopg.Connection[tuple[object, ...]], passwords: dict[str, str]) -> None:
-    """Make login roles without any power of their own, or give them these passwords."""
+    """Make login roles without any power of their own, or give them these passwords: this server is ours alone."""
     for role, password in passwords.items():
-        exists = connection.execute("select 1 from pg_roles where rolname = %s", [role]).fetchone()
-        verb = "alter" if exists else "create"
-        connection.execute(
-            sql.SQL(
-                "{} role {} login nosuperuser nocreatedb nocreaterole noreplication nobypassrls password {}"
-            ).format(sql.SQL(verb), sql.Identifier(role), sql.Literal(password))
-        )
+        if connection.execute("select 1 from pg_roles where rolname = %s", [role]).fetchone() is None:
+            external.make_role(connection, role, password)
+        connection.execute(sql.SQL("alter role {} password {}").format(sql.Identifier(role), sql.Literal(password)))
+        if role != "wayfare_owner":
+            external.limit(connection, role)
 
 
 class Server:

@@ -7,9 +7,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import IO, Any
 
-import psycopg
-
-from wayfare.site import embedded
+from wayfare.site import embedded, external
 
 _MIGRATIONS_LOCK = 0x57415947
 _held: list[IO[bytes]] = []
@@ -23,43 +21,21 @@ def set_up_django() -> None:
     django.setup()
 
 
-def _roles_apart(settings: Any) -> None:
-    """On a server of the operator's own, make the application's role if we may, and use it from the next start."""
+def _use_external(settings: Any) -> None:
+    """Look at the operator's own PostgreSQL, and use the application's role there where there is one."""
     mark = settings.WAYFARE_HOME / "keys" / "database-roles-apart"
+    external.look_at(settings.DATABASES["owner"])
     if mark.exists():
+        external.can_use(settings.DATABASES["default"], mark.parent)
         return
-    owner = settings.DATABASES["owner"]
-    tls = {name: value for name, value in owner["OPTIONS"].items() if name.startswith("ssl")}
-    with psycopg.connect(
-        host=owner["HOST"] or None,
-        port=owner["PORT"] or None,
-        user=owner["USER"] or None,
-        password=owner["PASSWORD"] or None,
-        dbname=owner["NAME"],
-        autocommit=True,
-        **tls,
-    ) as connection:
-        may = connection.execute(
-            "select rolsuper or rolcreaterole from pg_roles where rolname = current_user"
-        ).fetchone()
-        if not may or not may[0]:
-            return
-        roles = ("wayfare_app", "wayfare_reader")
-        passwords = {role: settings.kept_secret(settings.WAYFARE_HOME, f"database-{role}") for role in roles}
-        try:
-            embedded.make_roles(connection, passwords)
-            psycopg.connect(
-                host=owner["HOST"] or None,
-                port=owner["PORT"] or None,
-                user="wayfare_app",
-                password=passwords["wayfare_app"],
-                dbname=owner["NAME"],
-                **tls,
-            ).close()
-        except psycopg.Error:
-            return
-    mark.touch(mode=0o600)
-    settings.DATABASES["default"].update(USER="wayfare_app", PASSWORD=passwords["wayfare_app"])
+
+    def password_of(name: str) -> str:
+        return str(settings.kept_secret(settings.WAYFARE_HOME, name))
+
+    login = external.give_roles(settings.DATABASES["owner"], mark.parent, password_of)
+    if login is not None:
+        mark.touch(mode=0o600)
+        settings.DATABASES["default"].update(login)
 
 
 def migrate() -> None:
@@ -99,7 +75,7 @@ def bring_up(stage: Callable[[str], AbstractContextManager[None]] = _silently) -
 
     `stage` is entered with the name of each step (`progress.told` prints them).
     The server stays up for as long as this process lives. Raises: SettingError, EmbeddedError,
-    django.db.OperationalError.
+    DatabaseUnfit, django.db.OperationalError.
     """
     from wayfare.site import settings
 
@@ -108,7 +84,7 @@ def bring_up(stage: Callable[[str], AbstractContextManager[None]] = _silently) -
             _held.append(embedded.use(settings.WAYFARE_HOME))
     elif not settings.EMBEDDED:
         with stage("connecting to the database"):
-            _roles_apart(settings)
+            _use_external(settings)
     set_up_django()
     with stage("checking the database's tables"):
         migrate()

@@ -109,9 +109,9 @@ def _postgres(**parameters: Any) -> dict[str, Any]:
     options: dict[str, Any] = parameters.pop("OPTIONS", {})
     # Tries are spaced ever wider, up to reconnect_timeout: its usual 5 minutes leave web deaf after a long outage.
     # Who waits when a try has failed waits in vain, for the whole timeout: so it is short.
-    pool = {"min_size": 1, "max_size": 8, "timeout": 2, "reconnect_timeout": 1}
+    pool = {"min_size": 1, "max_size": 16, "timeout": 2, "reconnect_timeout": 1}
     return {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "wayfare.site.postgresql",
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {"pool": pool, **options},
         **parameters,

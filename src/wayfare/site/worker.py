@@ -15,5 +15,8 @@ if parent := multiprocessing.parent_process():
     end_with_parent(signal.SIGKILL, parent.pid or 0)
 
 from wayfare.site.asgi import application  # after the resolve: see above
+from wayfare.site.postgresql import session
+
+session.in_a_hurry()
 
 __all__ = ["application"]

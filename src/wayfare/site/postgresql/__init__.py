@@ -1,0 +1,1 @@
+"""Wayfare's connections to PostgreSQL: Django's own, with the settings that the code relies on."""
