@@ -58,6 +58,7 @@ def empty(fresh_database, tmp_path):
     superuser = embedded.Home(settings.WAYFARE_HOME).conninfo("postgres", "postgres")
     with psycopg.connect(superuser, autocommit=True) as connection:
         connection.execute(f"create database {name} owner wayfare_owner")
+        (tmp_path / "other-home" / "keys").mkdir(parents=True)  # where the keys are put back
         yield Installation(tmp_path / "other-home", name)
         connection.execute(f"drop database {name} with (force)")
 

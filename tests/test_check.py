@@ -31,7 +31,7 @@ from wayfare.ledger.log import keys
 from wayfare.ledger.log import operations as log_operations
 from wayfare.ledger.log.source import LEDGER
 from wayfare.people.tests.cast import Colleague
-from wayfare.site import check, embedded
+from wayfare.site import check, embedded, homes
 from wayfare.site.tests.test_embedded import keeper, wait
 
 PARIS = ("fra", "France", "FRA", "Europe/Paris")
@@ -194,6 +194,7 @@ def test_little_room_is_left(database, monkeypatch):
 
 
 def test_the_database_does_not_answer_and_the_command_says_so_in_one_line(tmp_path):
+    (tmp_path / "keys").mkdir()
     environment = {**os.environ, "WAYFARE_HOME": str(tmp_path), "DATABASE_URL": f"postgresql://u@/gone?host={tmp_path}"}
     command = [sys.executable, "-m", "wayfare.site.cli", "check"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
@@ -289,6 +290,7 @@ def test_check_works_whether_or_not_up_is_running():
     with tempfile.TemporaryDirectory(prefix="wf") as folder:
         home = embedded.Home(Path(folder) / "home")
         environment = {**os.environ, "WAYFARE_HOME": str(home.home)}
+        homes.make(home.home, with_database=True)
         command = [sys.executable, "-m", "wayfare.site.cli", "check", "--json"]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
         assert (done.returncode, json.loads(done.stdout)["problems"]) == (0, {}), done.stderr

@@ -11,9 +11,11 @@ class SiteConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Compile the languages whose catalogue is newer than its compiled form."""
+        """Compile the languages whose catalogue is newer than its compiled form, into the home if there is one."""
         from django.conf import settings
 
+        from wayfare.site import homes
         from wayfare.site.translations import compile_all
 
-        compile_all(settings.LOCALE_PATHS[0])
+        if homes.exists(settings.WAYFARE_HOME):
+            compile_all(settings.LOCALE_PATHS[0])

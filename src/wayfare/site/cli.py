@@ -7,6 +7,7 @@ import importlib
 import os
 import signal
 import sys
+from enum import Enum
 from typing import Any, NamedTuple
 
 import click
@@ -16,31 +17,40 @@ from wayfare import __version__
 from wayfare.ledger.texts import control_in
 
 
+class Use(Enum):
+    """What a command uses of an installation. Only commands that record something make a home."""
+
+    NOTHING = "no home, no database"
+    OWN = "a home that it chooses or makes itself"
+    READS = "a home that is there, and its database"
+    MAKES = "a home, which it makes if there is none, and its database"
+
+
 class Entry(NamedTuple):
-    """Where a command lives, and whether it uses the database."""
+    """Where a command lives, and what it uses: one that changes only what is there already `READS`."""
 
     target: str
     help: str
-    database: bool = True
+    use: Use = Use.READS
 
 
 COMMANDS: dict[str, dict[str, Entry]] = {
     "": {
-        "demo": Entry("wayfare.site.up:demo", "A living example programme in a home of its own.", False),
-        "up": Entry("wayfare.site.up:up", "Run database, web and live updates until stopped."),
+        "demo": Entry("wayfare.site.up:demo", "A living example programme in a home of its own.", Use.OWN),
+        "up": Entry("wayfare.site.up:up", "Run database, web and live updates until stopped.", Use.MAKES),
         "check": Entry("wayfare.site.check:check", "Say whether this installation is well."),
-        "test": Entry("wayfare.site.testing:test", "Run the project's checks and tests.", False),
+        "test": Entry("wayfare.site.testing:test", "Run the project's checks and tests.", Use.NOTHING),
         "simulate": Entry(
-            "wayfare.departures.simulate_cli:simulate", "Make departure histories with known truth.", False
+            "wayfare.departures.simulate_cli:simulate", "Make departure histories with known truth.", Use.NOTHING
         ),
     },
     "programme": {
-        "add": Entry("wayfare.departures.cli:add", "Configure a programme."),
+        "add": Entry("wayfare.departures.cli:add", "Configure a programme.", Use.MAKES),
         "list": Entry("wayfare.departures.cli:list_", "List the configured programmes."),
-        "import": Entry("wayfare.departures.cli:import_", "Configure the programmes of a JSON list."),
+        "import": Entry("wayfare.departures.cli:import_", "Configure the programmes of a JSON list.", Use.MAKES),
     },
     "ledger": {
-        "import": Entry("wayfare.departures.files_cli:import_", "Append the entries of files."),
+        "import": Entry("wayfare.departures.files_cli:import_", "Append the entries of files.", Use.MAKES),
         "export": Entry("wayfare.departures.files_cli:export", "Write entries to a file."),
         "status": Entry("wayfare.departures.cli:status", "Show where the ledger stands."),
         "rebuild": Entry("wayfare.departures.cli:rebuild", "Make the projections anew from the ledger."),
@@ -51,11 +61,11 @@ COMMANDS: dict[str, dict[str, Entry]] = {
         "checkpoint": Entry("wayfare.ledger.cli:checkpoint", "Print the latest signed checkpoint."),
         "keys": Entry("wayfare.ledger.cli:keys", "Print the keys that sign the log."),
         "prove": Entry("wayfare.ledger.cli:prove", "Write the receipt of an entry."),
-        "check": Entry("wayfare.ledger.cli:check", "Check a receipt without asking anyone.", False),
+        "check": Entry("wayfare.ledger.cli:check", "Check a receipt without asking anyone.", Use.NOTHING),
         "consistency": Entry("wayfare.ledger.cli:consistency", "Prove that one size continues another."),
         "verify": Entry("wayfare.ledger.cli:verify", "Recompute a log from the rows that it commits to."),
         "export": Entry("wayfare.ledger.cli:export", "Write the log as files to publish."),
-        "audit": Entry("wayfare.ledger.cli:audit", "Check somebody's log from outside.", False),
+        "audit": Entry("wayfare.ledger.cli:audit", "Check somebody's log from outside.", Use.NOTHING),
         "rotate": Entry("wayfare.ledger.cli:rotate", "Make new keys for the log."),
     },
     "people": {
@@ -72,24 +82,26 @@ COMMANDS: dict[str, dict[str, Entry]] = {
         "verify": Entry("wayfare.statistics.cli:verify_table", "Recount a published table and check its proof."),
     },
     "staff": {
-        "invite": Entry("wayfare.access.signin.cli:invite", "Invite somebody; prints a link that works once."),
+        "invite": Entry(
+            "wayfare.access.signin.cli:invite", "Invite somebody; prints a link that works once.", Use.MAKES
+        ),
         "list": Entry("wayfare.access.signin.cli:list_", "List the staff and the open invitations."),
         "leave": Entry("wayfare.access.signin.cli:leave", "Let a colleague leave, from the next request on."),
-        "office": Entry("wayfare.access.signin.cli:office", "Add an office, or change one."),
+        "office": Entry("wayfare.access.signin.cli:office", "Add an office, or change one.", Use.MAKES),
         "offices": Entry("wayfare.access.signin.cli:offices", "List the offices."),
         "renew-key": Entry("wayfare.access.signin.cli:renew_key", "Make a new key where one of sign-in is lost."),
     },
     "token": {
-        "add": Entry("wayfare.access.cli:add", "Make a token for a source."),
+        "add": Entry("wayfare.access.cli:add", "Make a token for a source.", Use.MAKES),
         "list": Entry("wayfare.access.cli:list_", "List the tokens."),
         "revoke": Entry("wayfare.access.cli:revoke", "End a token."),
     },
     "witness": {
-        "key": Entry("wayfare.ledger.witness.cli:key", "Show the keys of this witness; make them at first.", False),
-        "add-log": Entry("wayfare.ledger.witness.cli:add_log", "Trust keys of a log.", False),
-        "drop-key": Entry("wayfare.ledger.witness.cli:drop_key", "Trust a key of a log no more.", False),
-        "logs": Entry("wayfare.ledger.witness.cli:logs", "List the logs it knows.", False),
-        "run": Entry("wayfare.site.witness:run", "Answer logs until stopped.", False),
+        "key": Entry("wayfare.ledger.witness.cli:key", "Show the keys of this witness; make them at first.", Use.OWN),
+        "add-log": Entry("wayfare.ledger.witness.cli:add_log", "Trust keys of a log.", Use.OWN),
+        "drop-key": Entry("wayfare.ledger.witness.cli:drop_key", "Trust a key of a log no more.", Use.OWN),
+        "logs": Entry("wayfare.ledger.witness.cli:logs", "List the logs it knows.", Use.OWN),
+        "run": Entry("wayfare.site.witness:run", "Answer logs until stopped.", Use.OWN),
     },
 }
 GROUPS = {
@@ -142,12 +154,7 @@ class Lazy(click.Group):
         entry = COMMANDS[self.path].get(cmd_name)
         if entry is None:
             return None
-        from wayfare.site import progress, runtime
-
-        if cmd_name != "demo" and self.path != "witness":  # demo chooses its home first, a witness has its own
-            runtime.set_up_django()
-        if entry.database and not ctx.resilient_parsing and "--help" not in sys.argv:
-            runtime.bring_up(*([progress.told] if cmd_name == "up" else []))
+        _provide(entry.use, loud=cmd_name == "up", run=not ctx.resilient_parsing and "--help" not in sys.argv)
         module, _, name = entry.target.partition(":")
         command = getattr(importlib.import_module(module), name)
         assert isinstance(command, click.Command)
@@ -161,6 +168,20 @@ class Lazy(click.Group):
             formatter.write_dl(sorted(rows))
 
 
+def _provide(use: Use, loud: bool, run: bool) -> None:
+    """Provide what a command uses. Raises: SettingError, NoHome, EmbeddedError, DatabaseUnfit, OperationalError."""
+    if use is Use.OWN:
+        return
+    from wayfare.site import homes, progress, runtime, settings
+
+    if run and use is Use.READS:
+        homes.require(settings.WAYFARE_HOME)
+    if run and use in (Use.READS, Use.MAKES):
+        runtime.bring_up(*([progress.told] if loud else []))
+    else:
+        runtime.set_up_django()
+
+
 root = Lazy("", help="Every step on time, every departure counted once, every file open to the person it is about.")
 click.version_option(__version__, prog_name="wayfare", message="%(prog)s %(version)s")(root)
 
@@ -169,11 +190,12 @@ def main() -> None:
     """Run the command line; one clear line for what is the operator's to mend."""
     from wayfare.site.embedded import EmbeddedError
     from wayfare.site.external import DatabaseUnfit
+    from wayfare.site.homes import NoHome
 
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     try:
         root(prog_name="wayfare")
-    except (EmbeddedError, DatabaseUnfit) as problem:
+    except (EmbeddedError, DatabaseUnfit, NoHome) as problem:
         _fail(str(problem))
     except psycopg.OperationalError as problem:
         _fail(f"The database does not answer: {problem}")

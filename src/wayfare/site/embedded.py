@@ -87,10 +87,6 @@ class Home:
             mark = hashlib.sha256(os.fsencode(self.home)).hexdigest()[:16]
             self.sockets = Path("/tmp") / f"wayfare-{os.geteuid()}-{mark}"  # noqa: S108 - see _own
 
-    def exists(self) -> bool:
-        """Tell whether an installation was made here."""
-        return self.keys.is_dir()
-
     def make(self) -> None:
         """Make the folders, and a password for each role. Raises: EmbeddedError."""
         try:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import IO, Any
 
-from wayfare.site import embedded, external
+from wayfare.site import embedded, external, homes
 
 _MIGRATIONS_LOCK = 0x57415947
 _held: list[IO[bytes]] = []
@@ -30,7 +31,7 @@ def _use_external(settings: Any) -> None:
         return
 
     def password_of(name: str) -> str:
-        return str(settings.kept_secret(settings.WAYFARE_HOME, name))
+        return str(homes.kept_secret(settings.WAYFARE_HOME, name))
 
     login = external.give_roles(settings.DATABASES["owner"], mark.parent, password_of)
     if login is not None:
@@ -66,12 +67,25 @@ def migrate() -> None:
         owner.close_pool()  # type: ignore[attr-defined]
 
 
+def _read_again(settings: Any) -> None:
+    """Take up the secrets of a home that was made after the settings were read; connections keep their dictionaries."""
+    databases = settings.DATABASES
+    importlib.reload(settings)
+    for alias, database in settings.DATABASES.items():
+        databases[alias].update(database)
+    settings.DATABASES = databases
+    from django.conf import settings as loaded
+
+    if loaded.configured:
+        loaded.SECRET_KEY = settings.SECRET_KEY
+
+
 def _silently(_: str) -> AbstractContextManager[None]:
     return nullcontext()
 
 
 def bring_up(stage: Callable[[str], AbstractContextManager[None]] = _silently) -> None:
-    """Start the embedded server if it is ours to start, load Django, migrate.
+    """Make the home if there is none, start the embedded server if it is ours to start, load Django, migrate.
 
     `stage` is entered with the name of each step (`progress.told` prints them).
     The server stays up for as long as this process lives. Raises: SettingError, EmbeddedError,
@@ -79,6 +93,8 @@ def bring_up(stage: Callable[[str], AbstractContextManager[None]] = _silently) -
     """
     from wayfare.site import settings
 
+    if homes.make(settings.WAYFARE_HOME, settings.EMBEDDED):
+        _read_again(settings)
     if settings.EMBEDDED and not _held:
         with stage("starting the database"):
             _held.append(embedded.use(settings.WAYFARE_HOME))

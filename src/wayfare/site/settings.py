@@ -1,5 +1,7 @@
 """Every setting, read once, typed, with a bad value refused by name. Also Django's settings module.
 
+Reading them makes nothing: a home is made by `wayfare.site.homes`, for the commands that may make one.
+
 | variable | default | meaning |
 | --- | --- | --- |
 | `WAYFARE_HOME` | `./.wayfare` | the folder of the embedded database, keys, columnar copy |
@@ -28,13 +30,11 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from wayfare.ledger import disk
-from wayfare.site import embedded
+from wayfare.site import embedded, homes
 
 
 class SettingError(ValueError):
@@ -93,16 +93,7 @@ def _secret_key(home: Path) -> str:
             return _long_enough("WAYFARE_SECRET_KEY_FILE", Path(file).read_text().strip())
         except OSError as problem:
             raise SettingError(f"WAYFARE_SECRET_KEY_FILE={file!r}: {problem.strerror}; name a readable file") from None
-    return kept_secret(home, "cookies")
-
-
-def kept_secret(home: Path, name: str) -> str:
-    """Return a random secret of this home, made with tight permissions at first use."""
-    path = home / "keys" / name
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if not path.exists():
-        disk.make_once(path, secrets.token_urlsafe(48).encode())
-    return path.read_text()
+    return homes.secret(home, "cookies")
 
 
 def _postgres(**parameters: Any) -> dict[str, Any]:
@@ -151,16 +142,15 @@ def _databases(home: Path) -> dict[str, dict[str, Any]]:
             raise SettingError("DATABASE_URL has the password of the example; make one of your own")
         query = _by_tls(there["HOST"]) | query
         apart = (home / "keys" / "database-roles-apart").exists()
-        app = {"USER": "wayfare_app", "PASSWORD": kept_secret(home, "database-wayfare_app")} if apart else owner
+        app = {"USER": "wayfare_app", "PASSWORD": homes.secret(home, "database-wayfare_app")} if apart else owner
         return {
             "default": _postgres(**there, **app, OPTIONS=query),
             "owner": _postgres(**there, **owner, OPTIONS=query),
         }
     here = embedded.Home(home)
-    here.make()
     there = {"NAME": embedded.DATABASE, "HOST": str(here.sockets), "PORT": ""}
     return {
-        alias: _postgres(**there, USER=role, PASSWORD=here.password(role))
+        alias: _postgres(**there, USER=role, PASSWORD=homes.secret(home, f"database-{role}"))
         for alias, role in (("default", "wayfare_app"), ("owner", "wayfare_owner"))
     }
 

@@ -102,6 +102,26 @@ def free(port: int, host: str) -> None:
             ) from None
 
 
+def free_for_demo(asked: int | None) -> int:
+    """Return the port that was asked for, if it is free; else the first free one from 8000 on, and say so of another.
+
+    Raises: click.UsageError.
+    """
+    port = asked or int(os.environ.get("WAYFARE_PORT", "0"))
+    if port:
+        free(port, "127.0.0.1")
+        return port
+    for port in range(8000, 8100):
+        try:
+            free(port, "127.0.0.1")
+        except click.UsageError:
+            continue
+        if port != 8000:
+            click.echo(f"wayfare: port 8000 is taken; using {port}", err=True)
+        return port
+    raise click.UsageError("the ports 8000 to 8099 are taken; choose another --port")
+
+
 def _master_keys_can_be_used() -> None:
     """Check them before anything starts: what is wrong is told once, and a token is not asked by every process."""
     from wayfare.people.installed import master_keys
@@ -205,12 +225,12 @@ def _demo_programme(home: Path) -> None:
     from wayfare.site import runtime
 
     done = home / "demo-is-filled"
-    home.mkdir(mode=0o700, parents=True, exist_ok=True)
     history, programmes = home / "demo.jsonl", home / "demo-programmes.json"
     if done.exists():
         runtime.bring_up()
         return
     click.echo("wayfare: starting a database, and making a small history from published figures", err=True)
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
     with ThreadPoolExecutor(1) as pool:
         written = pool.submit(_histories, history, programmes)
         runtime.bring_up()
@@ -222,13 +242,12 @@ def _demo_programme(home: Path) -> None:
 
 
 @click.command()
-@click.option("--port", type=click.IntRange(1, 65535), default=None, help="Where to listen (default: WAYFARE_PORT).")
+@click.option("--port", type=click.IntRange(1, 65535), default=None, help="Where to listen (default: 8000 or above).")
 def demo(port: int | None) -> None:
     """Run a living example: published figures made into histories, and departures that arrive as you watch."""
     home = Path(os.environ.setdefault("WAYFARE_HOME", ".wayfare-demo")).absolute()
     os.environ["WAYFARE_HOME"] = str(home)
-    port = port or int(os.environ.get("WAYFARE_PORT", "8000"))
-    free(port, "127.0.0.1")
+    port = free_for_demo(port)
     _demo_programme(home)
     _zones_agree()
     feed = Part("feed", (sys.executable, "-m", "wayfare.departures.feed"))

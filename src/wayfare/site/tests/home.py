@@ -53,3 +53,7 @@ hypothesis.settings.register_profile(
     "shared-machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("shared-machine")
+
+from wayfare.site import homes  # noqa: E402 - it loads no setting, and what it loads lies in memory
+
+homes.make(folder / "home", with_database=True)

@@ -8,10 +8,11 @@ import sys
 import time
 from urllib.parse import urlsplit
 
+import click
 import pytest
 
 from wayfare import __version__
-from wayfare.site import progress, up
+from wayfare.site import cli, homes, progress, up
 
 
 def test_version_is_told_without_a_home(tmp_path):
@@ -37,3 +38,79 @@ def test_a_long_start_says_every_few_seconds_that_it_goes_on(capsys, monkeypatch
     assert 2 <= sum("still starting the database" in line for line in lines) <= 3
     time.sleep(0.3)
     assert not capsys.readouterr().err, "it ends with what it tells of"
+
+
+EVERY = [(group, name, entry) for group, commands in cli.COMMANDS.items() for name, entry in commands.items()]
+MAKE_A_HOME = {
+    "up", "programme add", "programme import", "ledger import", "staff invite", "staff office", "token add",
+}  # fmt: skip
+WITHOUT_ONE = {"test", "simulate", "log check", "log audit"}
+
+
+def run(home, *words):
+    environment = {**os.environ, "WAYFARE_HOME": str(home), "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-m", "wayfare.site.cli", *words]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, cwd=home.parent)
+
+
+def test_every_command_says_what_it_uses():
+    """Only commands that record something make a home; what is not named here must find one."""
+    uses = {f"{group} {name}".strip(): entry.use for group, name, entry in EVERY}
+    assert {name for name, use in uses.items() if use is cli.Use.MAKES} == MAKE_A_HOME
+    assert {name for name, use in uses.items() if use is cli.Use.NOTHING} == WITHOUT_ONE
+    own = {name for name, use in uses.items() if use is cli.Use.OWN}
+    assert own == {"demo", *(name for name in uses if name.startswith("witness "))}
+
+
+@pytest.mark.parametrize(
+    ("group", "name"), [one[:2] for one in EVERY if one[2].use is cli.Use.READS], ids="-".join
+)
+def test_a_command_that_needs_a_home_makes_none(monkeypatch, tmp_path, group, name):
+    monkeypatch.setattr("wayfare.site.settings.WAYFARE_HOME", tmp_path / "mistyped")
+    with pytest.raises(homes.NoHome, match=r"mistyped\..*WAYFARE_HOME"):
+        cli.Lazy(group).get_command(click.Context(click.Command("wayfare")), name)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_mistyped_home_is_told_and_nothing_is_made(tmp_path):
+    done = run(tmp_path / "mistyped", "log", "verify")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"there is no installation at {tmp_path / 'mistyped'}" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("words", [("simulate", "--out", "h.jsonl", "--programmes-out", "p.json", "--years", "2015-2015"),
+                                   ("ledger", "status", "--help"), ("up", "--help"), ("log", "check", "nothing")])  # fmt: skip
+def test_what_needs_no_home_makes_none(tmp_path, words):
+    done = run(tmp_path / "home", *words)
+    assert "no installation" not in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "home").exists()
+
+
+def test_a_new_home_is_said_once(tmp_path):
+    said = f"making a new installation at {tmp_path / 'home'}"
+    words = ("staff", "office", "paris", "--name", "Paris", "--timezone", "Europe/Paris")
+    first, second = (run(tmp_path / "home", *words) for _ in range(2))
+    assert (first.returncode, second.returncode) == (0, 0), first.stderr + second.stderr
+    assert said in first.stderr
+    assert said not in second.stderr
+    assert run(tmp_path / "home", "ledger", "status").returncode == 0
+
+
+def test_the_demo_takes_the_next_port_and_says_so(monkeypatch, capsys):
+    monkeypatch.delenv("WAYFARE_PORT", raising=False)
+    taken = {8000, 8001}
+
+    def free(port, host):
+        if port in taken:
+            raise click.UsageError("taken")
+
+    monkeypatch.setattr(up, "free", free)
+    assert up.free_for_demo(None) == 8002
+    assert "port 8000 is taken; using 8002" in capsys.readouterr().err
+    with pytest.raises(click.UsageError):
+        up.free_for_demo(8001)
+    taken.clear()
+    assert up.free_for_demo(None) == 8000
+    assert capsys.readouterr().err == ""

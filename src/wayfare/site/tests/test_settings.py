@@ -25,7 +25,7 @@ import pytest
 def test_a_bad_value_is_refused_by_name(tmp_path, name, value, mend):
     environment = {**os.environ, "WAYFARE_HOME": str(tmp_path / "home"), name: value}
     done = subprocess.run(
-        [sys.executable, "-m", "wayfare.site.cli", "ledger", "status"],
+        [sys.executable, "-m", "wayfare.site.cli", "programme", "add"],
         env=environment, capture_output=True, text=True, check=False, timeout=60,
     )  # fmt: skip
     assert done.returncode == 2
