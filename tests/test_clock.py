@@ -166,7 +166,7 @@ def test_check_says_when_the_applications_clock_is_wrong(world, shift):
 @mark
 def test_clients_and_the_live_page_go_on_while_the_databases_clock_jumps(world):
     """No client is told 429 or 500, and each jump's confirmations reach a page that stays open."""
-    folder = world.clock.parent
+    folder = world.folder
     installation = Installation(folder, WAYFARE_TOKEN_RATE="100000")
     client = Client(installation.port, world.token, seed=1, pause_seconds=0.1)
     positions: list[int] = []

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import configparser
+import http.client
+import importlib.machinery
+import importlib.util
 import re
 import shlex
 import shutil
+import socket
 import subprocess
+import sys
 from pathlib import Path
 
 import click
@@ -16,6 +21,7 @@ import yaml
 from wayfare.site import settings
 from wayfare.site.asgi import LIVE
 from wayfare.site.cli import root
+from wayfare.site.tests.test_embedded import wait
 
 ROOT = Path(__file__).parents[1]
 DEPLOY = ROOT / "deploy"
@@ -134,7 +140,8 @@ def test_compose_names_only_what_it_defines():
     whole = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
     for name, service in whole["services"].items():
         for volume in service["volumes"]:
-            assert volume.split(":")[0] in whole["volumes"], name
+            source = volume.split(":")[0]
+            assert source in whole["volumes"] or (DEPLOY / source).is_file(), name
         for needed in service.get("depends_on", {}):
             assert needed in whole["services"]
         for secret in service.get("secrets", []):
@@ -220,10 +227,145 @@ def test_the_image_holds_no_tests():
     assert not {"src", "src/**", "*"} & set(ignored)
 
 
-@pytest.mark.skipif(shutil.which("nginx") is None, reason="nginx is not installed")
+def example_of_the_proxy(**changes: str) -> str:
+    """Return the example without its certificate, with parts replaced."""
+    text = (DEPLOY / "nginx.conf").read_text()
+    text = re.sub(r"(?m)^ +ssl_certificate.*\n", "", text).replace(" ssl http2;", " http2;")
+    for old, new in changes.items():
+        assert old in text, old
+        text = text.replace(old, new)
+    return text
+
+
+needs_nginx = pytest.mark.skipif(shutil.which("nginx") is None, reason="nginx is not installed")
+
+
+@needs_nginx
 def test_nginx_can_read_its_file(tmp_path):
-    server = (DEPLOY / "nginx.conf").read_text()
-    server = re.sub(r"(?m)^ +ssl_certificate.*\n", "", server).replace(" ssl http2;", " http2;")
-    (tmp_path / "nginx.conf").write_text(f"events {{}}\nhttp {{\n{server}\n}}\n")
+    (tmp_path / "nginx.conf").write_text(f"events {{}}\nhttp {{\n{example_of_the_proxy()}\n}}\n")
     done = subprocess.run(["nginx", "-t", "-c", str(tmp_path / "nginx.conf")], capture_output=True, text=True)
     assert "syntax is ok" in done.stderr, done.stderr
+
+
+class Proxy:
+    """nginx with the example, before a server that is not there: what it lets through is answered 502."""
+
+    def __init__(self, folder: Path, **changes: str) -> None:
+        with socket.socket() as one, socket.socket() as two:
+            for probe in (one, two):
+                probe.bind(("127.0.0.1", 0))
+            self.port, away = one.getsockname()[1], two.getsockname()[1]
+        text = example_of_the_proxy(**changes)
+        text = re.sub(r"(?m)^ +listen \[::\].*\n", "", text)
+        text = re.sub(r"listen 80;", f"listen 127.0.0.1:{away};", text)
+        text = re.sub(r"listen 443 http2;", f"listen 127.0.0.1:{self.port};", text)
+        text = text.replace("127.0.0.1:8000", "127.0.0.1:9").replace("/var/log/nginx", str(folder))
+        (folder / "nginx.conf").write_text(
+            f"daemon off; pid {folder}/pid; error_log {folder}/error.log;\nevents {{}}\nhttp {{\n{text}\n}}\n"
+        )
+        self.folder = folder
+        command = ["nginx", "-p", str(folder), "-c", str(folder / "nginx.conf")]
+        self.process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+        wait(lambda: self.ask("/") == 502, "nginx answers", 10)
+
+    def ask(self, path: str, **headers: str) -> int:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+        try:
+            connection.request("GET", path, headers=headers)
+            return connection.getresponse().status
+        except OSError:
+            return 0
+        finally:
+            connection.close()
+
+    def limited(self, **headers: str) -> int:
+        """Return how many of 300 requests at once were refused."""
+        return [self.ask("/", **headers) for _ in range(300)].count(429)
+
+    def said(self) -> str:
+        return "".join(path.read_text() for path in self.folder.glob("*.log"))
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait(10)
+
+
+@pytest.fixture
+def proxy(tmp_path):
+    running: list[Proxy] = []
+
+    def run(**changes: str) -> Proxy:
+        folder = tmp_path / str(len(running))
+        folder.mkdir()
+        running.append(Proxy(folder, **changes))
+        return running[-1]
+
+    yield run
+    for one in running:
+        one.stop()
+
+
+@needs_nginx
+def test_no_secret_of_a_link_reaches_the_proxys_logs(proxy):
+    here = proxy()
+    for path in ("/staff/sign-up/s3cret-1/", "/staff/recover/s3cret-2/?x=s3cret-3", "/departures/?q=s3cret-4",
+                 "/staff/%73ign-up/s3cret-5"):  # fmt: skip
+        assert here.ask(path, Referer="http://x/staff/recover/s3cret-6/") == 502
+    wait(lambda: here.said().count("GET") >= 4, "lines are written", 10)
+    assert "/staff/sign-up/..." in here.said()
+    assert re.search(r'"GET /departures/ ', here.said())
+    written = "".join(path.read_text() for path in here.folder.glob("wayfare.log"))
+    assert "s3cret" not in written
+    assert set(re.findall("s3cret-[0-9]", here.said())) <= {"s3cret-4", "s3cret-6"}
+    plain = proxy(**{"wayfare.log wayfare;": "wayfare.log combined;"})
+    plain.ask("/staff/sign-up/s3cret-1/")
+    wait(lambda: "s3cret-1" in plain.said(), "control: nginx's own format writes it", 10)
+
+
+@needs_nginx
+def test_no_authorization_header_escapes_the_proxys_limit(proxy):
+    token = "Bearer wayfare_0123456789abcdef_" + "A" * 43
+    assert proxy().limited() > 100
+    assert proxy().limited(Authorization="Basic eDp5") > 100
+    assert proxy().limited(Authorization="Bearer wayfare") > 100
+    assert proxy().limited(Authorization=token) == 0, "who has a token is limited by Wayfare, token by token"
+    before = proxy(**{"default $binary_remote_addr;": 'default "";'})
+    assert before.limited(Authorization="Basic eDp5") == 0, "control: any header escaped"
+
+
+def test_the_launcher_installs_uv_by_version_and_hash():
+    lock = (ROOT / "requirements-uv.lock").read_text()
+    assert re.match(r"uv==[0-9.]+ \\\n", lock)
+    assert len(re.findall(r"--hash=sha256:[0-9a-f]{64}", lock)) > 10, "for every kind of machine"
+    launcher = (ROOT / "wayfare").read_text()
+    installs = re.findall(r'\("install",[^)]*\)|"install",[^)\n]*', launcher)
+    assert len(installs) >= 3
+    assert all("--require-hashes" in one for one in installs), installs
+
+
+def test_the_launcher_takes_no_uv_whose_hash_differs(tmp_path):
+    """The real launcher's function, with a lock that names another hash; then pip installs, more slowly."""
+    spec = importlib.util.spec_from_loader(
+        "launcher", importlib.machinery.SourceFileLoader("launcher", str(ROOT / "wayfare"))
+    )
+    assert spec is not None
+    launcher = importlib.util.module_from_spec(spec)
+    assert spec.loader is not None
+    spec.loader.exec_module(launcher)
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "environment"], check=True)
+    launcher.ENVIRONMENT = tmp_path / "environment"
+    launcher.PYTHON = launcher.ENVIRONMENT / "bin" / "python"
+    launcher.UV = tmp_path / "other.lock"
+    launcher.UV.write_text(
+        re.sub(r"sha256:[0-9a-f]{8}", "sha256:00000000", (ROOT / "requirements-uv.lock").read_text())
+    )
+    assert not launcher.get_uv()
+    assert not (launcher.ENVIRONMENT / "bin" / "uv").exists()
+
+
+def test_the_owner_of_the_composed_database_is_no_superuser():
+    services = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]
+    assert "POSTGRES_USER" not in services["database"]["environment"], "the image makes it superuser"
+    script = (DEPLOY / "database" / "10-owner.sh").read_text()
+    assert re.search(r"create role wayfare_owner login createrole nosuperuser", script)
+    assert "database/10-owner.sh:/docker-entrypoint-initdb.d/" in str(services["database"]["volumes"])

@@ -20,6 +20,7 @@ from wayfare.site import account as accounts
 from wayfare.site import embedded, external
 from wayfare.site.tests.test_embedded import keeper, wait
 
+ROOT = Path(__file__).parents[1]
 SETTINGS = {
     "datestyle": "SQL, DMY",
     "intervalstyle": "sql_standard",
@@ -200,3 +201,30 @@ def test_a_server_of_its_own_shows_no_pooler(cluster):
     database |= {"NAME": "postgres", "OPTIONS": {}}
     with external.connect(database) as link:
         assert external.pooler(database, link) == ""
+
+
+def test_the_script_of_compose_makes_an_owner_who_is_no_superuser(tmp_path):
+    """What the container runs once, on a server of its own; then an installation as that owner."""
+    with tempfile.TemporaryDirectory(prefix="wf") as folder:
+        cluster = Cluster(folder)
+        (tmp_path / "password").write_text("of-the-owner\n")
+        script = (ROOT / "deploy/database/10-owner.sh").read_text()
+        assert "/run/secrets/database_password" in script
+        (tmp_path / "script").write_text(script.replace("/run/secrets/database_password", str(tmp_path / "password")))
+        environment = {
+            "PATH": f"{embedded.binaries()}:{os.environ['PATH']}",
+            "POSTGRES_USER": "postgres",
+            "PGHOST": str(cluster.home.sockets),
+            "PGPASSWORD": cluster.password,
+        }
+        subprocess.run(["sh", str(tmp_path / "script")], env=environment, check=True)
+        try:
+            works(cluster.installation("own", "wayfare", user="wayfare_owner", password="of-the-owner"))
+            with psycopg.connect(cluster.home.conninfo("postgres", "wayfare")) as link:
+                powers = "select rolsuper, rolbypassrls, rolcreatedb, rolcreaterole from pg_roles where rolname = %s"
+                assert link.execute(powers, ["wayfare_owner"]).fetchone() == (False, False, False, True)
+                assert link.execute(powers, ["wayfare_app"]).fetchone() == (False, False, False, False)
+                assert link.execute(powers, ["postgres"]).fetchone()[0], "control: the superuser is one"
+        finally:
+            cluster.using.close()
+            wait(lambda: not keeper(cluster.home), "the keeper ends by itself", 30)

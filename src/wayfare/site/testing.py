@@ -40,6 +40,10 @@ def _skipped() -> list[str]:
         missing.append(
             "Spark tests: Java is not installed (Debian: default-jre-headless), or pyspark (set WAYFARE_SPARK=yes)"
         )
+    if shutil.which("nginx") is None:
+        missing.append("tests of the proxy's example: nginx is not installed (Debian: nginx)")
+    if shutil.which("pgbouncer") is None:
+        missing.append("tests with a pooler: PgBouncer is not installed (Debian: pgbouncer)")
     if not softhsm_is_here():
         missing.append("tests of keys in a token: SoftHSM is not installed (Debian: softhsm2), or python-pkcs11")
     return missing

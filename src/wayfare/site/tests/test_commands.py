@@ -62,9 +62,7 @@ def test_every_command_says_what_it_uses():
     assert own == {"demo", *(name for name in uses if name.startswith("witness "))}
 
 
-@pytest.mark.parametrize(
-    ("group", "name"), [one[:2] for one in EVERY if one[2].use is cli.Use.READS], ids="-".join
-)
+@pytest.mark.parametrize(("group", "name"), [one[:2] for one in EVERY if one[2].use is cli.Use.READS], ids="-".join)
 def test_a_command_that_needs_a_home_makes_none(monkeypatch, tmp_path, group, name):
     monkeypatch.setattr("wayfare.site.settings.WAYFARE_HOME", tmp_path / "mistyped")
     with pytest.raises(homes.NoHome, match=r"mistyped\..*WAYFARE_HOME"):
