@@ -29,15 +29,17 @@ from wayfare.ledger.rules import Refused
 from wayfare.people import births, fields, names, rules, spelling, tokens
 from wayfare.people.births import Birth, Told
 from wayfare.people.names import Name, Names, Part, Written
-from wayfare.people.web import correcting, forms
+from wayfare.people.web import choices, correcting, forms
 from wayfare.site import limits
 
-MODULES: tuple[ModuleType, ...] = (spelling, tokens, names, births, texts, forms, limits)
+MODULES: tuple[ModuleType, ...] = (spelling, tokens, names, births, texts, choices, forms, limits)
 """Every function of these is in `BOUNDS`, or in `UNTYPED`."""
 UNTYPED = {
     "tokens.best": "sorts people whom the database found, at most as many as tokens that it lets a search ask for",
     "tokens.ranked": "as `best`",
     "tokens.perhaps_same": "as `best`",
+    "choices.languages": "takes nothing",
+    "choices.countries": "takes nothing",
     "births.days": "takes a date that was read",
     "births.coded": "takes a date that was read",
     "births.at_the_latest": "takes a date that was read",
@@ -137,7 +139,13 @@ BOUNDS = {
     "texts.is_control": Bound(lambda text: texts.is_control(text[:1] or "a"), 1, 1, 50, KB),
     "texts.has_writing": Bound(texts.has_writing, rules.NOTE_LIMIT, 1, 60_000, 64 * KB),
     "texts.one_line": Bound(texts.one_line, NAME, NAME, 10_000, 64 * KB),
-    "forms.choices": Bound(lambda _: forms.choices(), 0, 5, 10_000, 512 * KB),
+    "choices.folded": Bound(choices.folded, NAME, 4_000, 20_000, 256 * KB),
+    "choices.language_tag": Bound(choices.language_tag, NAME, NAME, 60_000, 256 * KB),
+    "choices.language_name": Bound(choices.language_name, 12, 200, 10_000, 64 * KB),
+    "choices.shown_language": Bound(choices.shown_language, NAME, NAME, 60_000, 256 * KB),
+    "choices.country_code": Bound(choices.country_code, NAME, NAME, 60_000, 256 * KB),
+    "choices.shown_country": Bound(choices.shown_country, NAME, NAME, 1_000, 64 * KB),
+    "rules.is_phone": Bound(rules.is_phone, rules.CHANNEL_LIMIT, 1, 2_000, 64 * KB),
     "forms.script_of": Bound(forms.script_of, NAME, 4, 40_000, 64 * KB),
     "forms.born": Bound(
         lambda text: forms.born({"year": text, "month": text, "day": text}), limits.ANY, 4, 5_000, 16 * KB
@@ -149,7 +157,7 @@ BOUNDS = {
         NAME,
         9,
         80_000,
-        128 * KB,
+        256 * KB,
     ),
     "limits.limit_of": Bound(lambda text: limits.limit_of("files", text), limits.NAME, 1, 50, 4 * KB),
     "limits.too_long": Bound(lambda text: limits.too_long("files", {"text": text}), 10_000, 3, 100, 16 * KB),
@@ -182,8 +190,8 @@ BOUNDS = {
     ),
     "correcting.typed names": Bound(typed("names", "names.0.written.0.parts.0.text"), NAME, 9, 40_000, 64 * KB),
     "correcting.typed birth": Bound(typed("birth", "told.year"), NAME, 9, 5_000, 32 * KB),
-    "correcting.typed contact": Bound(typed("contact", "languages"), NAME, 9, 40_000, 128 * KB),
-    "correcting.typed documents": Bound(typed("documents", "documents.0.country"), NAME, 9, 5_000, 32 * KB),
+    "correcting.typed contact": Bound(typed("contact", "languages"), NAME, 9, 80_000, 512 * KB),
+    "correcting.typed documents": Bound(typed("documents", "documents.0.country"), NAME, 9, 10_000, 256 * KB),
     "correcting.with_one_more": Bound(
         lambda text: correcting.with_one_more({"names": []}, text), limits.ANY, 1, 5_000, 64 * KB
     ),

@@ -38,6 +38,12 @@ GROUP_LIMIT = 64_000
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?", re.ASCII)
 _LANGUAGE_MEND = "a language's tag (BCP 47); write ar, fr, ku-Arab, pt-BR"
 _COUNTRY = re.compile(r"[A-Z]{3}|D", re.ASCII)
+_PHONE = re.compile(
+    r"[\d\s()+./\-‐‑–\u200e\u200f\u202a-\u202e\u2066-\u2069]{3,50}"
+    r"(?:(?:ext|extension|poste|int|x|#|تحويلة|داخلي)\.?\s{0,3}\d{1,8})?",
+    re.IGNORECASE,
+)
+"""Digits of any script, +, blanks, brackets and signs between; an extension; marks of direction, as they are copied."""
 _CASE = re.compile(r"[0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{4}", re.ASCII)
 
 
@@ -94,8 +100,15 @@ class Notes(NamedTuple):
 Group = Names | Birth | Contact | Documents | Notes
 
 
+def is_phone(text: str) -> bool:
+    """Tell whether a text is a telephone number as people write one, with an extension or without."""
+    return _PHONE.fullmatch(text) is not None and 3 <= sum(map(str.isdecimal, text)) <= 24
+
+
 def _channel(reader: Reader) -> Channel:
     kind, value = reader.one_of("kind", CHANNELS), reader.text("value", limit=CHANNEL_LIMIT, lines=True)
+    if kind in ("phone", "text_message") and not is_phone(value):
+        raise reader.refuse("value", "is no telephone number; write it as it is dialled, such as +33 1 23 45 67 89")
     if kind == "email" and not re.fullmatch(r"[^@\s]+@[^@\s]+", value):
         raise reader.refuse("value", "is not an address; write name@example.org")
     return Channel(kind, value, reader.flag("allowed"), reader.perhaps("note"))

@@ -6,40 +6,13 @@ import unicodedata
 from datetime import date, datetime
 from functools import cache
 
-import pycountry
 from babel.dates import format_date, format_skeleton, format_time
 from babel.numbers import format_percent
-from django.utils import translation
 from django.utils.translation import gettext as _
 
+from wayfare.ledger.web.words import country_name as country_name
 from wayfare.ledger.web.words import locale
 from wayfare.ledger.web.words import number as number
-
-
-@cache
-def country_name(code: str, language: str) -> str:
-    """Return a country's name in a language; codes that are no country in words."""
-    with translation.override(language):
-        special = {
-            "XXA": _("Stateless"),
-            "XXB": _("Refugee, country not given"),
-            "XXC": _("Refugee (other), country not given"),
-            "XXX": _("Country not given"),
-            "GBD": _("British Overseas Territories citizen"),
-            "GBN": _("British National (Overseas)"),
-            "GBO": _("British Overseas citizen"),
-            "GBP": _("British protected person"),
-            "GBS": _("British subject"),
-            "UNO": _("United Nations"),
-            "UNA": _("United Nations agency"),
-            "UNK": _("Not known"),
-        }
-    if code in special:
-        return special[code]
-    if code == "XKX":
-        return str(locale(language).territories["XK"])
-    known = pycountry.countries.get(alpha_3=code)
-    return str(locale(language).territories.get(known.alpha_2, known.name)) if known else code
 
 
 def evidence_name(code: str) -> str:

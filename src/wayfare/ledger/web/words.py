@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import cache
 
+import pycountry
 from babel import Locale
 from babel.dates import format_datetime
 from babel.numbers import format_decimal
+from django.utils import translation
 from django.utils.translation import gettext as _
 
 _CLDR = {"en": "en_GB"}
@@ -16,6 +19,32 @@ _CLDR = {"en": "en_GB"}
 def locale(language: str) -> Locale:
     """Return the CLDR locale of an interface language."""
     return Locale.parse(_CLDR.get(language, language))
+
+
+@cache
+def country_name(code: str, language: str) -> str:
+    """Return a country's name in a language; codes that are no country in words."""
+    with translation.override(language):
+        special = {
+            "XXA": _("Stateless"),
+            "XXB": _("Refugee, country not given"),
+            "XXC": _("Refugee (other), country not given"),
+            "XXX": _("Country not given"),
+            "GBD": _("British Overseas Territories citizen"),
+            "GBN": _("British National (Overseas)"),
+            "GBO": _("British Overseas citizen"),
+            "GBP": _("British protected person"),
+            "GBS": _("British subject"),
+            "UNO": _("United Nations"),
+            "UNA": _("United Nations agency"),
+            "UNK": _("Not known"),
+        }
+    if code in special:
+        return special[code]
+    if code == "XKX":
+        return str(locale(language).territories["XK"])
+    known = pycountry.countries.get(alpha_3=code)
+    return str(locale(language).territories.get(known.alpha_2, known.name)) if known else code
 
 
 def refusals() -> list[tuple[str, str]]:

@@ -213,7 +213,7 @@ def test_what_is_there_comes_filled_in_and_is_a_look(counsellor, case, group):
         ("birth", "told.day", "17", lambda data: str(data["told"]["day"])),
         ("birth", "on_document.year", "1995", lambda data: str(data["on_document"]["year"])),
         ("contact", "channels.0.value", "+33 9", lambda data: data["channels"][0]["value"]),
-        ("contact", "languages", "ku-Arab", lambda data: data["languages"][0]),
+        ("contact", "languages.0", "ku-Arab", lambda data: data["languages"][0]),
         ("documents", "documents.1.number", "77", lambda data: data["documents"][1]["number"]),
     ],
 )
@@ -283,8 +283,9 @@ def test_a_corrected_name_is_found_and_the_old_one_no_more(counsellor, case):
         ("birth", {"told.day": "32"}, "told.day", "Write the day"),
         ("birth", {"on_document.calendar": "mayan"}, "on_document.calendar", "Choose one of the list"),
         ("contact", {"channels.0.kind": "email"}, "channels.0.value", "e-mail address"),
-        ("contact", {"languages": "fa, Klingon!"}, "languages", "language’s tag"),
-        ("documents", {"documents.0.country": "ZZZ"}, "documents.0.country", "three letters"),
+        ("contact", {"languages.1": "Klingon!"}, "languages.1", "Choose a language of the list"),
+        ("contact", {"channels.0.value": "abc"}, "channels.0.value", "+33 1 23 45 67 89"),
+        ("documents", {"documents.0.country": "ZZZ"}, "documents.0.country", "Choose a country"),
         ("documents", {"documents.0.valid_from": "2032-01-01"}, "documents.0.valid_until", "not before the first"),
         (
             "documents",

@@ -195,7 +195,10 @@ def test_a_harvester_is_slowed_down_in_words(counsellor):
         ({"month": "13"}, "Write the month"),
         ({"day": "32"}, "Write the day"),
         ({"calendar": "mayan"}, "This cannot be read"),
-        ({"speaks": "Klingon!"}, "language"),
+        ({"calendar": "gregorian", "year": "2050"}, "This lies in the future. Check the year and the calendar."),
+        ({"year": "3000"}, "one that the calendar has"),
+        ({"phone": "abc"}, "such as +33 1 23 45 67 89"),
+        ({"speaks": "Klingon!"}, "Choose a language of the list"),
         ({"name": "x" * 5000}, "This has 5,000 characters. Write at most 200."),
     ],
 )

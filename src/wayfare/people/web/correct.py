@@ -137,6 +137,7 @@ def _form(
         "labels": form.labels,
         "version": version,
         "more": correcting.more(group, data),
+        "offered": correcting.offered(group),
         "new": new,
         **more,
     }
@@ -146,7 +147,6 @@ def _form(
 def _field(refused: str, group: str) -> str:
     """Return the field of the form that a refusal names; of a whole date its year."""
     name = re.sub(r"\[(\d+)\]", r".\1", refused).removeprefix(f"{group}.")
-    name = re.sub(r"^languages\.\d+$", "languages", name)
     return f"{name}.year" if name in ("told", "on_document") else name
 
 

@@ -13,11 +13,11 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from wayfare.ledger.web.words import locale, number
+from wayfare.ledger.web.words import number
 from wayfare.people.births import CALENDARS
 from wayfare.people.names import PARTS, USES
 from wayfare.people.rules import CHANNELS, DOCUMENTS, SEEN
-from wayfare.people.web import words
+from wayfare.people.web import choices, words
 from wayfare.people.web.forms import SCRIPTS, script_of
 
 GROUPS = ("names", "birth", "contact", "documents")
@@ -109,14 +109,17 @@ def _contact(tree: Data) -> Data:
         {name: _text(one.get(name)) for name in ("kind", "value", "note")} | {"allowed": one.get("allowed") == "yes"}
         for one in _entries(tree.get("channels"))
     ]
-    languages = [one for one in re.split(r"[\s,،;]+", _text(tree.get("languages"))) if one]
+    given = tree.get("languages")
+    typed = given if isinstance(given, list) else [given]
+    parts = [part.strip() for one in typed for part in re.split(r"[,،;]", _text(one))]
+    languages = [choices.language_tag(part) for part in parts if part]
     return {"channels": channels, "languages": languages, "interpreter": tree.get("interpreter") == "yes"}
 
 
 def _documents(tree: Data) -> Data:
     columns = ("kind", "seen", "number", "country", "valid_from", "valid_until")
     found = [{name: _text(one.get(name)) for name in columns} for one in _entries(tree.get("documents"))]
-    return {"documents": [one | {"country": one["country"].upper()} for one in found]}
+    return {"documents": [one | {"country": choices.country_code(one["country"])} for one in found]}
 
 
 _TYPED = {"names": _names, "birth": _birth, "contact": _contact, "documents": _documents}
@@ -169,6 +172,13 @@ def with_one_more(data: Data, where: str) -> Data:
 
 
 # What is shown
+
+
+def offered(group: str) -> dict[str, list[tuple[str, str]]]:
+    """Return the lists that fields of a group choose from by name: by the list's id."""
+    return {"contact": {"languages": choices.languages()}, "documents": {"countries": choices.countries()}}.get(
+        group, {}
+    )
 
 
 class Form:
@@ -250,17 +260,13 @@ def _written_block(data: Data, at: str, form: Form) -> Data:
     checked = form.field(
         f"{at}.transliterated", _("Transliterated by somebody else"), data.get("transliterated"), "check"
     )
-    shown = _script_name(data["script"], form.language) if text else ""
+    shown = words.script_name(data["script"], form.language) if text else ""
     return {"legend": shown or _("In another script"), "parts": fields, "fields": [checked], "inner": True}
 
 
 def _scripts(language: str) -> list[tuple[str, str]]:
-    named = [(code, _script_name(code, language)) for code in sorted({*SCRIPTS.values(), "Zyyy"})]
+    named = [(code, words.script_name(code, language)) for code in sorted({*SCRIPTS.values(), "Zyyy"})]
     return sorted(named, key=lambda one: one[1])
-
-
-def _script_name(code: str, language: str) -> str:
-    return str(locale(language).scripts.get(code, code)).capitalize()
 
 
 def _birth_blocks(data: Data, form: Form) -> list[Data]:
@@ -308,15 +314,17 @@ def _contact_blocks(data: Data, form: Form) -> list[Data]:
             form.field(f"{at}.allowed", _("They allow us to use it"), one.get("allowed"), "check"),
         ]
         found.append({"legend": _("Way %(n)s") % {"n": form.nth(n)}, "parts": fields, "fields": more_fields})
-    languages = form.field(
-        "languages",
-        _("Languages, the one they prefer first"),
-        ", ".join(data.get("languages", [])),
-        dir="ltr",
-        hint=_("Their tags, such as ar, fr or ku-Arab"),
-    )
     interpreter = form.field("interpreter", _("With an interpreter"), data.get("interpreter"), "check")
-    return [*found, {"legend": "", "fields": [languages, interpreter]}]
+    languages = [
+        _language_field(f"languages.{n}", one, n, form) for n, one in enumerate([*data.get("languages", []), ""])
+    ]
+    spoken = {"legend": _("Languages"), "hint": _("The one they prefer first."), "parts": languages}
+    return [*found, spoken | {"fields": [interpreter]}]
+
+
+def _language_field(name: str, tag: str, n: int, form: Form) -> Data:
+    label = _("Language %(n)s") % {"n": form.nth(n)}
+    return form.field(name, label, choices.shown_language(tag) if tag else "", dir="auto", limit=60, list="languages")
 
 
 def _document_blocks(data: Data, form: Form) -> list[Data]:
@@ -333,10 +341,10 @@ def _document_blocks(data: Data, form: Form) -> list[Data]:
             form.field(
                 f"{at}.country",
                 _("Country"),
-                one.get("country", ""),
-                dir="ltr",
-                limit=3,
-                hint=_("Three letters, such as AFG"),
+                choices.shown_country(one.get("country", "")),
+                dir="auto",
+                limit=60,
+                list="countries",
             ),
             form.field(f"{at}.valid_from", _("Valid from"), one.get("valid_from", ""), "date"),
             form.field(f"{at}.valid_until", _("Valid until"), one.get("valid_until", ""), "date"),

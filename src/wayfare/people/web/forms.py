@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from wayfare.ledger.rules import Refused
-from wayfare.people.births import CALENDARS, Told
-from wayfare.people.web import words
+from wayfare.people.births import Told
+from wayfare.people.web import choices
 
 SCRIPTS = {
     "ARABIC": "Arab",
@@ -26,11 +26,36 @@ SCRIPTS |= {
     "CJK": "Hani",
     "TAMIL": "Taml",
 }
-
-
-def choices() -> dict[str, Any]:
-    """Return what the form of a person offers to choose from."""
-    return {"calendars": [(code, words.calendar(code)) for code in CALENDARS]}
+SCRIPTS |= {
+    "ADLAM": "Adlm",
+    "CHAKMA": "Cakm",
+    "COPTIC": "Copt",
+    "GUJARATI": "Gujr",
+    "GURMUKHI": "Guru",
+    "HANGUL": "Hang",
+    "HANIFI": "Rohg",
+    "HIRAGANA": "Hira",
+    "KANNADA": "Knda",
+    "KATAKANA": "Kana",
+    "KHMER": "Khmr",
+    "LAO": "Laoo",
+    "MALAYALAM": "Mlym",
+    "MEETEI": "Mtei",
+    "MONGOLIAN": "Mong",
+    "MYANMAR": "Mymr",
+    "NKO": "Nkoo",
+    "OL": "Olck",
+    "ORIYA": "Orya",
+    "SINHALA": "Sinh",
+    "SYRIAC": "Syrc",
+    "TELUGU": "Telu",
+    "THAANA": "Thaa",
+    "THAI": "Thai",
+    "TIBETAN": "Tibt",
+    "TIFINAGH": "Tfng",
+    "VAI": "Vaii",
+}
+"""By the first word of a letter's name in Unicode."""
 
 
 def script_of(text: str) -> str:
@@ -71,7 +96,7 @@ def person(given: Mapping[str, str]) -> dict[str, Any]:
         channel = {"kind": "phone", "value": phone, "allowed": given.get("may_call") == "yes"}
         found["contact"] = {"channels": [channel]}
     if language := given.get("speaks", "").strip():
-        found.setdefault("contact", {})["languages"] = [language]
+        found.setdefault("contact", {})["languages"] = [choices.language_tag(language)]
     return found
 
 

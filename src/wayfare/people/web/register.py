@@ -11,6 +11,7 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils import timezone, translation
 from django.utils.crypto import salted_hmac
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from wayfare.access import operations as access
@@ -19,10 +20,12 @@ from wayfare.access.rules import Forbidden
 from wayfare.access.signin.web import StaffRequest, needs
 from wayfare.ledger.rules import Refused
 from wayfare.people import operations, queries
+from wayfare.people.births import CALENDARS
 from wayfare.people.enrolling import Enrolled, File, named
 from wayfare.people.installed import held_keys
 from wayfare.people.statements import Stale
-from wayfare.people.web import forms, words
+from wayfare.people.web import choices, forms, words
+from wayfare.people.web.correcting import Form
 
 FIELDS = (
     "name",
@@ -69,7 +72,7 @@ def register(request: StaffRequest) -> HttpResponse:
         made = made or _made(request, file)
     except Refused as refusal:
         said = words.refused(refusal, translation.get_language() or "en")
-        return _form(request, given.dict(), error=said, status=422)
+        return _form(request, given.dict(), error=said, field=_field(refusal.field), status=422)
     except Forbidden as problem:
         return _form(request, given.dict(), error=words.forbidden(problem.code), status=429)
     except Stale:
@@ -77,9 +80,76 @@ def register(request: StaffRequest) -> HttpResponse:
     return render(request, "people/enrolled.html", {"made": made})
 
 
-def _form(request: StaffRequest, given: dict[str, Any], *, error: str = "", status: int = 200) -> HttpResponse:
-    context = {"given": given, "error": error, **forms.choices()}
+def _form(
+    request: StaffRequest, given: dict[str, Any], *, error: str = "", field: str = "", status: int = 200
+) -> HttpResponse:
+    form = Form(translation.get_language() or "en", {field: error} if field else {})
+    context = {
+        "blocks": _blocks(given, form),
+        "offered": {"languages": choices.languages()},
+        "once": given.get("once", ""),
+        "errors": [{"field": field, "label": form.labels.get(field, ""), "words": error}] if error else [],
+    }
     return render(request, "people/enrol.html", context, status=status)
+
+
+def _field(refused: str) -> str:
+    """Return the field of the form that a refusal names; none if it names no field of it."""
+    places = {
+        "names.names[0].written[1]": "latin",
+        "names.names[1]": "document_name",
+        "names.address": "address",
+        "names": "name",
+        "told": "year",
+        "birth.told.calendar": "calendar",
+        "birth.told.month": "month",
+        "birth.told.day": "day",
+        "birth.month": "month",
+        "birth.day": "day",
+        "birth": "year",
+        "contact.channels": "phone",
+        "contact.languages": "speaks",
+    }
+    return next((field for place, field in places.items() if refused.startswith(place)), "")
+
+
+def _blocks(given: dict[str, Any], form: Form) -> list[dict[str, Any]]:
+    """Return the blocks of the form, filled in with what was typed."""
+
+    def field(name: str, label: str, **more: Any) -> dict[str, Any]:
+        return form.field(name, label, given.get(name, ""), **{"dir": "auto", **more})
+
+    told = {name: given.get(name, "") for name in ("day", "month", "year")}
+    dates = [
+        form.field(name, label, told[name], "number", limit=4 if name == "year" else 2)
+        for name, label in (("day", _("Day")), ("month", _("Month")), ("year", _("Year")))
+    ]
+    calendars = [(code, words.calendar(code)) for code in CALENDARS]
+    dates.append(form.choice("calendar", _("Calendar"), given.get("calendar", "gregorian"), calendars))
+    hint = _("As the person says and writes it, in their own script. One name is enough.")
+    names = [
+        field("name", _("Name"), hint=hint),
+        field("latin", _("The same in Latin letters, if it is in another script")),
+        field("document_name", _("The name on a document, if it is another")),
+        field("address", _("How they wish to be addressed")),
+    ]
+    as_told = _("As much as they know, in the calendar they tell it in. Leave out what is not known.")
+    contact = [
+        field("phone", _("Telephone"), kind="tel", dir="ltr", limit=60, hint=_("Such as +33 1 23 45 67 89")),
+        form.field("may_call", _("They allow us to call"), given.get("may_call"), "check"),
+        field(
+            "speaks",
+            _("Language they prefer"),
+            limit=60,
+            list="languages",
+            hint=_("Write the first letters, and choose from the list."),
+        ),
+    ]
+    return [
+        {"legend": _("Name"), "fields": names},
+        {"legend": _("Born"), "hint": as_told, "parts": dates},
+        {"legend": _("Contact"), "fields": contact},
+    ]
 
 
 def _person(request: StaffRequest, once: str) -> UUID:

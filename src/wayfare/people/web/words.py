@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Collection
 from datetime import date
 from typing import Any
@@ -17,6 +18,7 @@ from wayfare.ledger.web.words import locale, number
 from wayfare.people.births import Birth, Told
 from wayfare.people.names import Names
 from wayfare.people.rules import Contact, Documents, Group, Notes
+from wayfare.people.web import choices
 
 _USES = {
     "used": pgettext_lazy("name", "The name they use"),
@@ -128,7 +130,7 @@ def group(name: str, value: Group, language: str) -> dict[str, Any]:
 def _rows(value: Group, language: str) -> list[Row]:
     match value:
         case Names():
-            return _of_names(value)
+            return _of_names(value, language)
         case Birth():
             return _of_birth(value, language)
         case Contact():
@@ -138,7 +140,9 @@ def _rows(value: Group, language: str) -> list[Row]:
                 {
                     "key": _DOCUMENTS[one.kind],
                     "value": one.number or _("number not noted"),
-                    "note": " · ".join(filter(None, [one.country, str(_SEEN[one.seen]), one.valid_until])),
+                    "note": " · ".join(
+                        filter(None, [choices.shown_country(one.country or ""), str(_SEEN[one.seen]), one.valid_until])
+                    ),
                 }
                 for one in value.documents
             ]
@@ -146,17 +150,28 @@ def _rows(value: Group, language: str) -> list[Row]:
             return [{"key": note.on, "value": note.text} for note in value.notes]
 
 
-def _of_names(value: Names) -> list[Row]:
-    rows = [
-        {
-            "key": _USES[name.use],
-            "value": written.text(),
-            "note": _("transliterated") if written.transliterated else "",
-        }
-        for name in value.names
-        for written in name.written
-    ]
+def _of_names(value: Names, language: str) -> list[Row]:
+    """Return a row for each written name; no two have the same key."""
+    rows: list[Row] = []
+    times = Counter[str]()
+    for name in value.names:
+        for n, written in enumerate(name.written):
+            key = _in_script(str(_USES[name.use]), written.script, language) if n else str(_USES[name.use])
+            times[key] += 1
+            if times[key] > 1:
+                key = _("%(name)s %(n)s") % {"name": key, "n": number(times[key], language)}
+            note = _("transliterated") if written.transliterated else ""
+            rows.append({"key": key, "value": written.text(), "note": note})
     return [*rows, *([{"key": _("Wishes to be addressed as"), "value": value.address}] if value.address else [])]
+
+
+def _in_script(name: str, script: str, language: str) -> str:
+    return _("%(name)s (%(script)s)") % {"name": name, "script": script_name(script, language)}
+
+
+def script_name(code: str, language: str) -> str:
+    """Return the name of a script (ISO 15924); the code where CLDR has none."""
+    return str(locale(language).scripts.get(code, code)).capitalize()
 
 
 def _of_birth(value: Birth, language: str) -> list[Row]:
@@ -183,8 +198,7 @@ def _of_contact(value: Contact, language: str) -> list[Row]:
         for one in value.channels
     ]
     if value.languages:
-        where = locale(language)
-        names = [where.languages.get(tag.partition("-")[0], tag) for tag in value.languages]
+        names = [choices.language_name(tag) for tag in value.languages]
         note = _("with an interpreter") if value.interpreter else ""
         rows.append({"key": _("Languages"), "value": ", ".join(names), "note": note})
     return rows
@@ -195,11 +209,14 @@ _REFUSALS = {
     "reason": gettext_lazy("Say in a sentence why this file is opened now."),
     "basis": gettext_lazy("Name the law, the article and the request that oblige us."),
     "names.name": gettext_lazy("Write the name that the person uses."),
-    "birth.year": gettext_lazy("Write the year in digits, or leave the whole date out."),
+    "told": gettext_lazy("This lies in the future. Check the year and the calendar."),
+    "birth.year": gettext_lazy("Write the year in digits, one that the calendar has, or leave the whole date out."),
     "birth.month": gettext_lazy("Write the month as a number from 1 to 12, or leave it out."),
     "birth.day": gettext_lazy("Write the day as a number that the month has, or leave it out."),
-    "contact.channels": gettext_lazy("Write the telephone number as the person gave it."),
-    "contact.languages": gettext_lazy("Write a language’s tag, such as ar, fr or ku-Arab."),
+    "contact.channels": gettext_lazy(
+        "Write the telephone number as it is dialled, such as +33 1 23 45 67 89 or 01 23 45 67 89 ext. 12."
+    ),
+    "contact.languages": gettext_lazy("Choose a language of the list, such as Arabic, or write its code, such as ar."),
 }
 
 
@@ -236,8 +253,10 @@ _CORRECTIONS = {
     "calendar": gettext_lazy("Choose one of the list."),
     "told": gettext_lazy("This lies in the future. Check the year and the calendar."),
     "year": gettext_lazy("Write the year in digits, one that the calendar has, or leave the whole date out."),
-    "value": gettext_lazy("Write it as the person gave it; an e-mail address looks like name@example.org."),
-    "country": gettext_lazy("Write the three letters of a country, such as AFG, or leave it out."),
+    "value": gettext_lazy(
+        "Write a telephone number such as +33 1 23 45 67 89, or an e-mail address such as name@example.org."
+    ),
+    "country": gettext_lazy("Choose a country of the list, such as Afghanistan, or write its code, such as AFG."),
     "valid_from": gettext_lazy("Write a day such as 2026-05-17, or leave it out."),
     "valid_until": gettext_lazy("Write a day such as 2026-05-17 that is not before the first, or leave it out."),
     "channels": gettext_lazy("These are more than a file holds. Leave some out."),
