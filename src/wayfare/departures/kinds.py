@@ -300,24 +300,35 @@ def _read(raw: dict[str, Any], kind: str, form: Form, programmes: Collection[str
 _BLANKS = b" \t\n\r"
 
 
-def surely_once(text: bytes, value: object) -> bool:
+def surely_once(text: bytes, names: int, colons: int = 0) -> bool:
     """Tell, cheaply, that a JSON text names no field twice in one object; False means that it may.
 
-    `value` is the text decoded: an entry, or a list of entries. Each name that is written is followed by a quotation
-    mark, perhaps blanks (RFC 8259, section 2), and a colon: without blanks the text has at least one `":` a name.
-    `value` has at most one name for each that is written. So if the two numbers are equal, none was lost. Whatever
-    else is in the text, such as a string that begins with a colon, only raises the first.
+    `names`: how many the decoded text has (`names_of`). `colons`: how many are known in its values. Each of two counts
+    proves it, because neither can come out too small:
+
+    Without escapes, every colon of the text follows a name or stands in a string. A name that was lost has one that
+    `names + colons` does not count, so equality means that none was.
+
+    Each name is followed by a quotation mark, perhaps blanks (RFC 8259, section 2), and a colon: without blanks the
+    text has at least one `":` a name that is written, and the decoded text at most one name for each.
     """
-    names = sum(map(_names, value)) if isinstance(value, list) else _names(value)
+    if b"\\" not in text and text.count(b":") == names + colons:
+        return True
     return text.translate(None, _BLANKS).count(b'":') == names
 
 
-def _names(value: object) -> int:
-    """Count the names of an entry's fields, its facts' included."""
+def names_of(value: object) -> int:
+    """Count the names of an entry's fields, its facts' included; what is deeper is no entry's and not counted."""
     if not isinstance(value, dict):
         return 0
     facts = value.get("facts")
     return len(value) + len(facts) if isinstance(facts, dict) else len(value)
+
+
+def _colons_of(value: object) -> int:
+    """Count the colons of an entry's instant, the only value that usually has any."""
+    at = value.get("occurred_at") if isinstance(value, dict) else None
+    return at.count(":") if isinstance(at, str) else 0
 
 
 def twice(name: str) -> Refused:
@@ -357,7 +368,7 @@ def decode(line: bytes) -> object:
         except UnicodeDecodeError:
             raise Refused("entry", "is not UTF-8 text; export it as UTF-8") from None
         raise Refused("entry", f"is not JSON ({problem.msg}, character {problem.pos + 1})") from None
-    if not surely_once(line, value):
+    if not surely_once(line, names_of(value), _colons_of(value)):
         _look_closely(line)
     return value
 
