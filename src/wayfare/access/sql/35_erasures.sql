@@ -115,13 +115,11 @@ create function access_erasures(wanted uuid default null) returns table (id uuid
   state text, decided_at timestamptz, decider text, answer text, key_epoch int, decides boolean, read_until bigint,
   looks bigint, corrections bigint, decision bigint)
 language sql stable security definer set search_path = pg_catalog, public, pg_temp as $$
-  select e.id, e.person, e.ground, e.asked_by, a.name, o.name, e.by_command, e.asked_at, e.ends_at, w.words,
-    coalesce(e.outcome, case when e.ends_at > now() then 'waits' else 'lapsed' end), e.decided_at, d.name, y.words,
+  select e.id, e.person, e.ground, e.asked_by, a.name, o.name, e.by_command, e.asked_at, e.ends_at, access_words_of(e.entry),
+    coalesce(e.outcome, case when e.ends_at > now() then 'waits' else 'lapsed' end), e.decided_at, d.name, access_words_of(e.decision),
     e.key_epoch, access_decides_erasure(e), access_last_activity(e.person), since.looks, since.corrections, e.decision
   from access_erasure e join access_staff a on a.id = e.asked_by join access_office o on o.id = a.office
     left join access_staff d on d.id = e.decided_by
-    left join access_words w on w.position = e.entry and w.field = 'reason'
-    left join access_words y on y.position = e.decision and y.field = 'reason'
     cross join lateral (select count(*) filter (where kind = 'look') as looks,
       count(*) filter (where kind = 'correction') as corrections from access_log l
       where l.person = e.person and l.position > e.entry) since

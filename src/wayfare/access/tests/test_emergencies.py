@@ -105,6 +105,22 @@ def test_who_acts_on_the_page_gets_a_confirmation_of_it_and_nobody_else_does(wor
         assert client.post("/staff/requests", {"decline": str(hidden), "why": WORDS}).status_code == 404
 
 
+def test_words_that_are_not_those_that_were_committed_to_are_not_told(fresh_database):
+    for office in ("paris", "lyon"):
+        operations.set_office(office, office.title(), "Europe/Paris", by=None)
+    asker, person = Colleague("lyon", "counsellor"), file_of(Colleague("paris", "counsellor"))
+    with acting(asker.secret):
+        task = take_up(asker.id, person, "break_glass", reason=WORDS, at=NOW)
+    with acting(Colleague("paris", "supervisor").secret):
+        operations.refuse_emergency(task, WORDS)
+    with acting(asker.secret):
+        assert [one.words for one in queries.own_notices()] == [WORDS], "the control"
+    with psycopg.connect(fresh_database("wayfare_owner")) as owner:
+        owner.execute("update access_words set words = 'a lie that is longer'")
+    with acting(asker.secret):
+        assert [one.words for one in queries.own_notices()] == [""]
+
+
 def test_nobody_reads_what_waits_but_its_asker_and_who_may_decide(world, asked):
     for (office, role), colleague in world.items():
         with acting(colleague.secret):

@@ -250,6 +250,9 @@ def test_nothing_sealed_remains_and_pages_say_erased_to_who_may_know(vault, supe
 
 def test_from_asking_to_the_receipt_on_the_pages(vault, supervisor, counsellor, made):
     asks, decides = browser(counsellor), browser(supervisor)
+    link = f'href="/files/{made.person}/erase"'
+    assert link in asks.get(f"/files/{made.person}").content.decode()
+    assert link not in browser(Colleague("paris", "travel_officer")).get(f"/files/{made.person}").content.decode()
     page = asks.get(f"/files/{made.person}/erase").content.decode()
     assert page.index("What stays, and until when") < page.index("Your request"), "said first"
     assert made.case_number in page

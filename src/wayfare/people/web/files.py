@@ -16,7 +16,7 @@ from wayfare.access import naming
 from wayfare.access import operations as access
 from wayfare.access import queries as staff
 from wayfare.access import words as access_words
-from wayfare.access.purposes import ASKERS, ENROLLERS, OPENERS, PURPOSES
+from wayfare.access.purposes import ENROLLERS, OPENERS, PURPOSES
 from wayfare.access.queries import Task, Told
 from wayfare.access.rules import Actor, Forbidden
 from wayfare.access.signin.web import StaffRequest, from_our_pages, needs
@@ -146,6 +146,7 @@ def work(request: StaffRequest, task: UUID) -> HttpResponse:
     with access.acting(request.session_secret):
         team = list(staff.team(opened.look.person).values())
         files = queries.files_named([opened.look.person])
+        may_ask_erasure = staff.may_ask_erasure(opened.look.person)
     context = {
         "task": task,
         "team": team,
@@ -161,7 +162,7 @@ def work(request: StaffRequest, task: UUID) -> HttpResponse:
         "look": opened.look.position,
         "person": opened.look.person,
         "file": naming.file_name(opened.look.person, files),
-        "may_ask_erasure": not request.actor.roles.isdisjoint(ASKERS),
+        "may_ask_erasure": may_ask_erasure,
     }
     if "names" in wanted:
         context["called"] = opened.groups["names"].shown().text()  # type: ignore[union-attr]
@@ -207,8 +208,10 @@ def file(request: StaffRequest, person: UUID) -> HttpResponse:
     """Show a file by its case number, unopened, and the work that can be started on it."""
     with access.acting(request.session_secret):
         number = queries.case_numbers([person]).get(person)
+        may_ask_erasure = staff.may_ask_erasure(person)
     if number is None:
         raise Http404
     may_enrol = not request.actor.roles.isdisjoint(ENROLLERS)
     context = {"person": person, "number": number, "purposes": _purposes(request.actor), "may_enrol": may_enrol}
+    context |= {"may_ask_erasure": may_ask_erasure}
     return render(request, "people/unopened.html", context)
