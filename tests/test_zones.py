@@ -68,7 +68,9 @@ def installation(fresh_database, tmp_path) -> Callable[..., subprocess.Completed
     (home / "keys").mkdir(mode=0o700, parents=True)
     (home / "keys" / "database-wayfare_app").write_text(here["PASSWORD"])
     (home / "keys" / "database-roles-apart").touch()
-    (home / "keys" / "staff-door").write_text(settings.STAFF_DOOR_KEY)
+    door_key = Path(settings.WAYFARE_HOME) / "keys" / "staff-door"
+    (home / "keys" / "staff-door").write_bytes(door_key.read_bytes())
+    (home / "keys" / "staff-door").chmod(0o600)
     url = f"postgresql://wayfare_owner:{owner['PASSWORD']}@/{here['NAME']}?host={here['HOST']}"
     common = {**os.environ, "DATABASE_URL": url, "WAYFARE_HOME": str(home), "WAYFARE_SPARK_MEMORY": "512m"}
     entries = tmp_path / "entries.jsonl"

@@ -17,6 +17,7 @@
 | `too_many_requests` | 429 | the rate limit; `Retry-After` says when to come again |
 | `internal` | 500 | our mistake; nothing was done |
 | `unavailable` | 503 | the database does not answer; nothing is lost, send it again after `Retry-After` |
+| `busy` | 503 | other work holds what this needs, for longer than one may wait; nothing was done |
 | `storage_full` | 503 | the disk is full; nothing was done, the operator must make room |
 """
 
@@ -53,6 +54,7 @@ REFUSALS: dict[str, Refusal] = {
     "too_many_requests": Refusal(429, "Too many requests"),
     "internal": Refusal(500, "Something went wrong here"),
     "unavailable": Refusal(503, "Not available at the moment"),
+    "busy": Refusal(503, "Other work is in the way"),
     "storage_full": Refusal(503, "The disk is full"),
 }
 

@@ -23,6 +23,7 @@ from wayfare.departures import zones
 from wayfare.departures.files import ImportStopped, export_entries, import_sources, open_sources
 from wayfare.departures.reading import CHUNK
 from wayfare.departures.sources import BadFile, Source
+from wayfare.ledger import trouble
 
 REFUSED, UNREADABLE, STOPPED = 1, 2, 3
 AGAIN = "Entries of whole chunks before it are in; run the same import again and it goes on from there."
@@ -56,6 +57,8 @@ def _why(problem: Exception) -> str:
     cause = problem.__cause__ or problem
     if isinstance(cause, psycopg.errors.DiskFull):
         return "the database's disk is full; make room"
+    if trouble.code_of(problem) == "busy":
+        return "another session holds the ledger's lock, and did not let go of it in time"
     if isinstance(problem, OSError) and problem.errno == errno.ENOSPC:
         return f"the disk is full ({problem.filename or 'temporary files, rejects'}); make room"
     return " ".join(str(problem).split())

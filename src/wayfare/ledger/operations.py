@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from django.db import connection, transaction
 
-from wayfare.ledger import registry, rows
+from wayfare.ledger import registry, rows, trouble
 from wayfare.ledger.queries import array, references, text_array
 from wayfare.ledger.rules import EPOCH, MICROSECOND, Ahead, Connected, Entry, Fresh, Refused, Result, same_content
 from wayfare.ledger.statements import copied, run
@@ -277,7 +277,11 @@ def _serve(requests: list[_Request]) -> None:
     if len(requests) > 1:
         try:
             results = iter(append([entry for request in requests for entry in request.entries]))
-        except Exception:
+        except Exception as error:
+            if trouble.code_of(error) in ("busy", "storage_full"):  # it would be the same for each, one after the other
+                for request in requests:
+                    request.error = error
+                return
             logging.getLogger(__name__).warning("a shared append failed; appending one by one", exc_info=True)
         else:
             for request in requests:

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 import psycopg
-from django.db import DatabaseError, InterfaceError, OperationalError, connection
+from django.db import DatabaseError, InterfaceError, connection
 from django.http import Http404, HttpRequest, HttpResponse
 from ninja import NinjaAPI, Router
 from ninja.errors import AuthenticationError, HttpError, ValidationError
@@ -18,13 +18,18 @@ from wayfare import __version__
 from wayfare.access.api import Scope, anyone
 from wayfare.access.problems import MEDIA_TYPE, REFUSALS, Problem
 from wayfare.departures import api as departures
+from wayfare.ledger import trouble
 from wayfare.ledger.api import known_parameters
 from wayfare.statistics.api import router as statistics
 
 log = logging.getLogger("wayfare.api")
 PREFIX = "/api/v1/"
 RETRY_SECONDS = "5"
-_AWAY = (OperationalError, InterfaceError, psycopg.OperationalError, psycopg.InterfaceError)
+_DETAILS = {
+    "storage_full": "Nothing of this request was stored. Send it again when there is room.",
+    "busy": "Nothing of this request was stored. Send the same again in a moment.",
+    "unavailable": "Send the same again; what was stored already will be a duplicate.",
+}
 _PROBLEM = {
     "type": "object",
     "required": ["type", "title", "status", "detail", "code"],
@@ -191,17 +196,12 @@ def _absent(request: HttpRequest, problem: Http404 | HttpError) -> HttpResponse:
 @api.exception_handler(psycopg.Error)  # COPY is not wrapped by Django
 @api.exception_handler(OSError)
 def _down(request: HttpRequest, problem: Exception) -> HttpResponse:
-    """The database is away, or a disk is full; the operator reads which in the log, the client when to come again."""
-    state = getattr(problem, "sqlstate", None) or getattr(problem.__cause__, "sqlstate", None)
-    if state == "53100" or getattr(problem, "errno", None) == 28:
-        log.error("%s %s: the disk is full: %s", request.method, request.path, problem)
-        code, detail = "storage_full", "Nothing of this request was stored. Send it again when there is room."
-    elif isinstance(problem, _AWAY):
-        log.error("%s %s: the database does not answer: %s", request.method, request.path, problem)
-        code, detail = "unavailable", "Send the same again; what was stored already will be a duplicate."
-    else:
+    """The database is away or busy, or a disk is full: the log says it to the operator, the answer to the client."""
+    code = trouble.code_of(problem)
+    if code is None:
         return _broken(request, problem)
-    return Problem(code, detail, headers={"Retry-After": RETRY_SECONDS}).response()
+    log.error("%s %s: %s: %s", request.method, request.path, code, problem)
+    return Problem(code, _DETAILS[code], headers={"Retry-After": RETRY_SECONDS}).response()
 
 
 @api.exception_handler(Exception)

@@ -33,8 +33,18 @@ log = logging.getLogger(__name__)
 BODY_MAX = 32 << 20
 """Bytes of a body that are kept; each door has its own lower limit."""
 DRAIN_MAX = 256 << 20
-pages = ThreadPoolExecutor(6, "django")
+reading = ThreadPoolExecutor(4, "reading")
+staff = ThreadPoolExecutor(4, "staff")
+writing = ThreadPoolExecutor(6, "writing")
 reader = ThreadPoolExecutor(1, "live")
+"""Apart, so that those who wait for a lock leave the others free; the pool holds a connection for each."""
+
+
+def threads_for(method: str, path: str) -> ThreadPoolExecutor:
+    """Return the threads that answer a request: staff's pages write the access record, everybody's only read."""
+    if path.startswith("/staff/"):
+        return staff
+    return reading if method in ("GET", "HEAD", "OPTIONS") else writing
 
 
 class Hub:
@@ -240,8 +250,9 @@ async def _django(scope: dict[str, Any], receive: Receive, send: Send) -> None:
     body = await _body(receive)
     if body is None:
         return
+    threads = threads_for(scope["method"], scope["path"])
     environ = build_environ(scope, BytesIO(body))  # type: ignore[arg-type]  # any file will do
-    status, headers, content = await asyncio.get_running_loop().run_in_executor(pages, _page, environ)
+    status, headers, content = await asyncio.get_running_loop().run_in_executor(threads, _page, environ)
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": content, "more_body": False})
 

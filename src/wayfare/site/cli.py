@@ -207,9 +207,12 @@ def main() -> None:
         from django.core.exceptions import ImproperlyConfigured
         from django.db import OperationalError
 
+        from wayfare.ledger import trouble
         from wayfare.ledger.rules import Refused
 
         named = type(problem).__name__ == "SettingError"
+        if trouble.code_of(problem) == "busy":
+            _fail(f"another session holds what this needs, and did not let go of it in time: {problem}")
         if named or isinstance(problem, ImproperlyConfigured | OperationalError | Refused):
             _fail(str(problem))
         raise

@@ -5,9 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-import psycopg
 from django.conf import settings
-from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
@@ -15,11 +13,13 @@ from wayfare.access import events
 from wayfare.access.callers import address_of
 from wayfare.access.keyfiles import KeyProblem
 from wayfare.access.problems import MEDIA_TYPE, Problem
+from wayfare.ledger import trouble
 from wayfare.people.masterkeys import MasterKeyProblem
 from wayfare.people.sealing import SealRefusal
 from wayfare.site.headers import safety
 
 log = logging.getLogger("wayfare.pages")
+_TROUBLE = {"unavailable": "503.html", "busy": "busy.html", "storage_full": "full.html"}
 
 
 def safety_headers(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
@@ -71,9 +71,9 @@ class Trouble:
     def process_exception(self, request: HttpRequest, problem: Exception) -> HttpResponse | None:
         """Return the page if that is what went wrong; the operator reads in the log why."""
         route = request.resolver_match.route if request.resolver_match else ""
-        if isinstance(problem, OperationalError | InterfaceError | psycopg.OperationalError):
-            log.error("%s: the database does not answer: %s", route, problem)
-            return _told(request, "503.html", 503)
+        if code := trouble.code_of(problem):
+            log.error("%s: %s: %s", route, code, problem)
+            return _told(request, _TROUBLE[code], 503)
         if isinstance(problem, KeyProblem):
             log.error("%s: a key cannot be used: %s", route, problem)
             template = "keys.html" if isinstance(problem, MasterKeyProblem) else "sign_in_key.html"

@@ -135,6 +135,8 @@ create table access_recovery_voice (recovery uuid not null, subject uuid not nul
   access_staff, at timestamptz not null, primary key (recovery, staff), check (staff <> subject),
   foreign key (recovery, subject) references access_recovery (id, staff));
 
+-- Empty: who writes the access record locks it. Nobody but the functions of its owner can; an advisory lock anybody could.
+create table access_gate (alone boolean);
 create table access_door (alone boolean primary key default true check (alone),
   inner_pad bytea not null check (length(inner_pad) = 64), outer_pad bytea not null check (length(outer_pad) = 64));
 -- Keys that lie in the home, by what they are known again by: one that is missing or wrong is told, not made anew.

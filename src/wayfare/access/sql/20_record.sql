@@ -12,7 +12,7 @@ declare
   spoken text;
   salt bytea;
 begin
-  perform pg_advisory_xact_lock(1464156239);  -- held to the commit, so that positions are in commit order, without gaps
+  lock table access_gate in exclusive mode;  -- held to the commit, so that positions are in commit order, without gaps
   select coalesce(max(l.position), 0) + 1 into place from access_log l;
   moment := clock_timestamp();
   for named, spoken in select key, coalesce(value, '') from jsonb_each_text(words) loop

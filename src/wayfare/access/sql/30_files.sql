@@ -45,7 +45,7 @@ begin
   end if;
   if how is null or how not in ('page', 'api', 'command', 'job') then perform access_refuse('unknown_way'); end if;
   if purpose.needs = 'approval' and task.approved_by is null then perform access_refuse('not_approved'); end if;
-  perform pg_advisory_xact_lock(1464156239);
+  lock table access_gate in exclusive mode;
   if not exists (select from access_log l where l.staff = actor and l.person = task.person and l.kind = 'look'
       and l.at > now() - interval '1 hour') then
     select * into limits from access_limits;

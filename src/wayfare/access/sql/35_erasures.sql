@@ -69,7 +69,7 @@ declare
   one access_erasure;
   place bigint;
 begin
-  perform pg_advisory_xact_lock(1464156239);  -- as each look takes it: nobody opens or corrects the file meanwhile
+  lock table access_gate in exclusive mode;  -- as each look takes it: nobody opens or corrects the file meanwhile
   select * into one from access_erasure where id = request for update;
   if one.id is null or actor is null or not access_decides_erasure(one) then perform access_refuse('not_yours'); end if;
   if its_outcome = 'refused' and length(trim(coalesce(why, ''))) < 10 then perform access_refuse('no_words'); end if;
