@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
 import sys
 import tempfile
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from tests.load import command, faults, prepare
 from tests.test_api_race import ask, batch
+from wayfare.departures import operations as departures
+from wayfare.ledger import operations, queries
+from wayfare.people import operations as people
 from wayfare.site.tests.test_embedded import keeper, wait
 from wayfare.site.tests.test_up import Installation
 
@@ -77,8 +82,9 @@ def written(path, entries):
 
 @pytest.mark.slow
 def test_a_full_disk_is_said_clearly_and_nothing_is_lost_or_left_half(disk, tmp_path):
-    """An import, then single posts down to the last byte of the log; reading goes on; with room all goes on."""
-    installation = Installation(disk.folder, WAYFARE_TOKEN_RATE="100000", WAYFARE_SHARED_BUFFERS="64MB")
+    """Without a reserve: an import, then single posts down to the last byte of the log; with room all goes on."""
+    settings = {"WAYFARE_TOKEN_RATE": "100000", "WAYFARE_SHARED_BUFFERS": "64MB", "WAYFARE_DISK_RESERVE": "0MB"}
+    installation = Installation(disk.folder, **settings)
     environment = installation.environment
     try:
         token = prepare(environment)
@@ -134,6 +140,62 @@ def test_a_full_disk_is_said_clearly_and_nothing_is_lost_or_left_half(disk, tmp_
     finally:
         print(installation.log.read_text()[-1000:])
         installation.stop()
+
+
+@pytest.mark.slow
+def test_recording_stops_at_the_reserve_and_reading_goes_on(disk, tmp_path):
+    """Entries by API and import are refused by name while the reserve is still free, and every read is answered."""
+    settings = {"WAYFARE_TOKEN_RATE": "100000", "WAYFARE_OPEN_RATE": "100000", "WAYFARE_SHARED_BUFFERS": "64MB"}
+    installation = Installation(disk.folder, **settings, WAYFARE_DISK_RESERVE="100MB")
+    environment = installation.environment
+    try:
+        token = prepare(environment)
+        one = json.dumps(batch(1))
+
+        def post():
+            status, answer = ask(installation.port, token, "POST", ENTRIES, one)
+            return status, json.loads(answer).get("code") if status != 200 else None
+
+        assert post() == (200, None), "control: with room it is taken"
+        file = written(tmp_path / "entries.jsonl", batch(2_000))
+        disk.fill(leave=90 << 20)
+        for _ in range(150):
+            assert post() == (503, "storage_full")
+            assert ask(installation.port, token, "GET", "/api/v1/health")[0] == 200
+            assert ask(installation.port, token, "GET", f"{ENTRIES}?limit=5")[0] == 200
+            assert ask(installation.port, token, "GET", "/departures/", accept="text/html")[0] == 200
+        code, _, err = command(environment, "ledger", "import", file)
+        assert code == 3, err
+        assert "disk is full" in err
+        assert disk.free() > 60 << 20, "reading needs next to no room"
+        assert (
+            "make room" in json.loads(command(environment, "check", "--json")[1].splitlines()[-1])["problems"]["disk"]
+        )
+        assert "No space left" not in installation.home.log.read_text(), "PostgreSQL never stopped"
+        disk.make_room()
+        assert post() == (200, None)
+        assert command(environment, "ledger", "import", file)[0] == 0
+    finally:
+        print(installation.log.read_text()[-1000:])
+        installation.stop()
+
+
+def test_the_reserve_holds_back_entries_and_files_and_names_the_folder(fresh_database, settings, tmp_path):
+    departures.add_programme("fra", "France", "FRA", "Europe/Paris")
+    free = os.statvfs(tmp_path).f_bavail * os.statvfs(tmp_path).f_frsize
+    settings.DISK_RESERVE = (tmp_path, free * 2)
+    for record in (
+        lambda: departures.record(batch(1)),
+        lambda: people.enrol_many([], at=datetime.now(UTC)),
+        lambda: operations.append_together(departures.record(batch(1))),
+    ):
+        with pytest.raises(OSError, match="reading goes on") as refused:
+            record()
+        assert (refused.value.errno, refused.value.filename) == (errno.ENOSPC, str(tmp_path))
+    assert queries.head() == 0
+    for room in (0, free // 2):
+        settings.DISK_RESERVE = (tmp_path, room)
+        assert departures.record(batch(1))[0].status == "accepted", "control: with room it is taken"
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from django.db import connection, transaction
 
-from wayfare.ledger import registry, rows, trouble
+from wayfare.ledger import registry, reserve, rows, trouble
 from wayfare.ledger.queries import array, references, text_array
 from wayfare.ledger.rules import EPOCH, MICROSECOND, Ahead, Connected, Entry, Fresh, Refused, Result, same_content
 from wayfare.ledger.statements import copied, run
@@ -177,6 +177,7 @@ def append(
 def _append(
     entries: Sequence[Entry | Refused], at: datetime | None, presence: Presence | None, ahead: Ahead | None
 ) -> tuple[list[tuple[int, Entry]], list[Result]]:
+    reserve.check()
     if presence is not None:
         presence.cover(open_for_writing()[0])
     look = _Look(entries, presence, ahead)

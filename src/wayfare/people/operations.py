@@ -15,7 +15,7 @@ from django.db import connection
 
 from wayfare.access import operations as access
 from wayfare.access.operations import Look
-from wayfare.ledger import arrays
+from wayfare.ledger import arrays, reserve
 from wayfare.ledger.arrays import UUIDS
 from wayfare.ledger.queries import array, text_array
 from wayfare.ledger.rules import Refused
@@ -80,6 +80,7 @@ def enrol_many(files: Iterable[File], *, at: datetime) -> list[Enrolled]:
     Some are sealed while the database stores those before them, so that a long list takes two cores. Where `files` come
     from must not use the application's connection meanwhile.
     """
+    reserve.check()
     epoch, left, people = current_epoch(), iter(files), list[Enrolled]()
     with refusals(), ahead() as queue:
         writer = _writer(epoch, None, queue.run)
@@ -173,6 +174,7 @@ def correct(task: UUID, group: str, data: Any, *, version: int, at: datetime, ho
     if isinstance(value, Birth):
         at_the_latest(value, at.date())
     plain = write_group(value)  # before the look: what is refused leaves none
+    reserve.check()
     held_keys()
     needs = ["names", "birth"] if group in ("names", "birth") else [group]
     look = access.look(task, needs, how)
@@ -203,6 +205,7 @@ def add_note(task: UUID, text: str, *, on: date, how: str = "page") -> Look:
     Raises: Refused, also when there are as many as a file holds; Forbidden, SealRefusal, MasterKeyProblem.
     """
     added = read_group("notes", {"notes": [{"on": on.isoformat(), "text": text}]})
+    reserve.check()
     held_keys()
     look = access.look(task, ["notes"], how)
     while True:  # what was written meanwhile is read, and added to

@@ -17,6 +17,7 @@ Reading them makes nothing: a home is made by `wayfare.site.homes`, for the comm
 | `WAYFARE_LOG_NAME` | `wayfare.invalid/ledger` | the log's name, such as `return.example.org/log`; read at first |
 | `WAYFARE_ACCESS_LOG_NAME` | `wayfare.invalid/access` | the name of the log of looks; read at first |
 | `WAYFARE_SHARED_BUFFERS` | a quarter of memory, at most `4GB` | for the embedded PostgreSQL, read when it is made |
+| `WAYFARE_DISK_RESERVE` | `256MB` | what recording leaves free on the embedded database's disk; `0MB` for nothing |
 | `WAYFARE_SPARK_MASTER` | `local[*]` | where `--engine spark` runs |
 | `WAYFARE_SPARK_MEMORY` | `4g` | memory of Spark's driver, such as `512m` or `4g` |
 | `WAYFARE_PEOPLE_KEYS` | `keys/people` in the home | the folder of the master keys, never in a database's backup |
@@ -60,6 +61,11 @@ def _text(name: str, default: str, form: str, mend: str) -> str:
     if not re.fullmatch(form, value):
         raise SettingError(f"{name}={value!r} is not {mend}")
     return value
+
+
+def _bytes(name: str, default: str) -> int:
+    value = _text(name, default, r"(0|[1-9][0-9]{0,5})(MB|GB)", "an amount of room; write it as 256MB or 2GB")
+    return int(value[:-2]) << (20 if value.endswith("MB") else 30)
 
 
 def _keys_token() -> tuple[str, str] | None:
@@ -178,6 +184,9 @@ KEYS_TOKEN = _keys_token()
 KEYS_PIN_FILE = Path(os.environ.get("WAYFARE_KEYS_PIN_FILE", "")).absolute()
 WITNESS_QUORUM = _number("WAYFARE_WITNESS_QUORUM", 0, 0, 48)
 EMBEDDED = not os.environ.get("DATABASE_URL")
+
+DISK_RESERVE = (WAYFARE_HOME / "database" / "data", _bytes("WAYFARE_DISK_RESERVE", "256MB") if EMBEDDED else 0)
+"""Where, and how many bytes (`wayfare.ledger.reserve`)."""
 
 DEBUG = _flag("WAYFARE_DEBUG")
 SECRET_KEY = _secret_key(WAYFARE_HOME)

@@ -17,6 +17,7 @@ import duckdb
 from django.db import connection
 
 from wayfare.departures.rules import EVIDENCE
+from wayfare.ledger import reserve
 
 FORMAT = 2
 """Part of the folder's name; raise it with any change of SCHEMA or of what a column means."""
@@ -161,6 +162,7 @@ def _digests(positions: list[int]) -> dict[int, str]:
 
 def _add(folder: Path, after: int, upto: int) -> None:
     """Write the file of the positions after one and up to another."""
+    reserve.check()
     lines, partial = folder / "lines", folder / "partial"
     try:
         with connection.cursor() as cursor, lines.open("wb") as out:
