@@ -15,7 +15,6 @@ from django.urls import URLResolver, get_resolver
 from wayfare.access import operations as access
 from wayfare.access.api import address_limiter, token_limiter
 from wayfare.access.rules import write_secret
-from wayfare.access.signin.web.doors import account_tries, address_tries
 from wayfare.departures import operations
 from wayfare.ledger.log import keys
 from wayfare.ledger.log import operations as log
@@ -142,8 +141,6 @@ def entry() -> dict[str, Any]:
 def callers(db, tmp_path) -> dict[str, Client]:
     token_limiter.cache_clear()
     address_limiter.cache_clear()
-    address_tries.cache_clear()
-    account_tries.cache_clear()
     operations.add_programme("fra", "Return from France", "FRA", "Europe/Paris")
     operations.record([entry()], writer="office")
     log.keep_up(LEDGER, keys.opened(tmp_path / "log", "wayfare.example/ledger"))

@@ -19,8 +19,8 @@ from wayfare.access.signin import operations, queries
 from wayfare.site.lines import Line
 
 ROOT = Path(__file__).parents[1]
-limits, office, stranger, staff, now = (
-    test_staff_doors.limits, test_staff_doors.office, test_staff_doors.stranger, test_staff_doors.staff,
+office, stranger, staff, now = (
+    test_staff_doors.office, test_staff_doors.stranger, test_staff_doors.staff,
     test_staff_doors.now,
 )  # fmt: skip
 
@@ -111,14 +111,15 @@ def test_a_recovery_is_told_at_each_step(staff, told):
     auditor = staff["auditor"][0]
     told()
     staff["verifier"][1].post("/staff/recover", {"email": queries.email_of(auditor)})
-    (wanted,) = queries.own_recoveries(auditor, at=test_staff_doors.NOW)
-    word = {"recovery": str(wanted.id), "do": "confirm"}
+    with access.acting(staff["auditor"][1].cookies["wayfare_session"].value):
+        (wanted,) = queries.own_recoveries(auditor)
+    word = {"recovery": str(wanted.id), "do": "approve"}
     staff["auditor"][1].post("/staff/recoveries", word)
     staff["counsellor"][1].post("/staff/recoveries", word)
-    staff["supervisor"][1].post("/staff/recoveries", word | {"do": "refuse"})
+    staff["supervisor"][1].post("/staff/recoveries", word | {"do": "stop"})
     found = told()
     assert [(one["event"], one.get("enough")) for one in found] == [
-        ("recovery_asked", None), ("refused", None), ("recovery_confirmed", False), ("recovery_refused", None),
+        ("recovery_asked", None), ("refused", None), ("recovery_approved", False), ("recovery_stopped", None),
     ]  # fmt: skip
     assert found[0]["account"] == str(auditor)
 

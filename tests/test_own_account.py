@@ -19,8 +19,8 @@ from wayfare.access.signin.passkeys import NewPasskey
 from wayfare.access.signin.rules import NotProved
 from wayfare.ledger.rules import Refused
 
-limits, office, committed, stranger, staff, now = (
-    test_staff_doors.limits, test_staff_doors.office, test_staff_doors.committed, test_staff_doors.stranger, test_staff_doors.staff,
+office, committed, stranger, staff, now = (
+    test_staff_doors.office, test_staff_doors.committed, test_staff_doors.stranger, test_staff_doors.staff,
     test_staff_doors.now,
 )  # fmt: skip
 NEW = "eleven herons by the weir"

@@ -99,6 +99,23 @@ def _of_staff(line: Logged, who: str, names: Mapping[UUID, str]) -> str:
             return _("%(who)s withdrew the invitation of %(whom)s.") % told
         case "office":
             return _("%(who)s set the office %(office)s: %(name)s, %(timezone)s.") % {**told, **body}
+        case "password_blocked":
+            return _("Sign-in by password was blocked for %(whom)s after too many wrong tries.") % told
+        case "password_unblocked":
+            return _("%(who)s allowed sign-in by password again for %(whom)s.") % told
+        case "recovery_asked":
+            return _("Somebody who was not signed in asked for account recovery for %(whom)s.") % told
+        case "recovery_approved" if "usable_from" in body:
+            return _("%(who)s approved account recovery for %(whom)s. It can be used from %(at)s (UTC).") % {
+                **told,
+                "at": body["usable_from"][:16].replace("T", " "),
+            }
+        case "recovery_approved":
+            return _("%(who)s approved account recovery for %(whom)s.") % told
+        case "recovery_stopped":
+            return _("%(who)s stopped account recovery for %(whom)s.") % told
+        case "recovery_used":
+            return _("%(who)s recovered their account. All earlier ways to sign in to it ended.") % told
         case "invited":
             return _("%(who)s invited %(whom)s as: %(roles)s.") % {**told, "roles": _roles(body["roles"])}
         case "confirmed":

@@ -18,6 +18,7 @@ from django.db.migrations.executor import MigrationExecutor
 from wayfare.access import door
 from wayfare.access.keyfiles import KeyProblem
 from wayfare.access.signin import keys as codes
+from wayfare.access.signin import queries as recoveries
 from wayfare.departures import zones
 from wayfare.ledger import jobs
 from wayfare.ledger.log import notes
@@ -175,14 +176,28 @@ CHECKS: dict[str, Callable[[], str]] = {
 }
 
 
+def _open_recoveries() -> list[str]:
+    """Return what the owner should know of account recoveries under way: they can stop one that nobody expected."""
+    return [
+        f"account recovery of {one.email} asked {one.asked_at:%Y-%m-%d %H:%M} UTC, "
+        + (f"usable from {one.usable_at:%Y-%m-%d %H:%M} UTC" if one.usable_at else f"{one.approvals} approvals")
+        + f"; to stop it: wayfare staff stop-recovery {one.id}"
+        for one in recoveries.open_recoveries(at=datetime.now(UTC))
+    ]
+
+
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on the last line.")
 def check(as_json: bool) -> None:
     """Say whether this installation is well; exit 0 only if all is."""
     found = {name: look() for name, look in CHECKS.items()}
+    told = _open_recoveries() if not found["database"] and not found["migrations"] else []
     if as_json:
-        click.echo(json.dumps({"well": not any(found.values()), "problems": {k: v for k, v in found.items() if v}}))
+        problems = {k: v for k, v in found.items() if v}
+        click.echo(json.dumps({"well": not problems, "problems": problems, "notes": told}))
     else:
         for name, problem in found.items():
             click.echo(f"{name:<12} {problem or 'well'}")
+        for note in told:
+            click.echo(f"{'note':<12} {note}")
     sys.exit(1 if any(found.values()) else 0)

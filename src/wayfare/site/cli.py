@@ -87,6 +87,12 @@ COMMANDS: dict[str, dict[str, Entry]] = {
         ),
         "list": Entry("wayfare.access.signin.cli:list_", "List the staff and the open invitations."),
         "leave": Entry("wayfare.access.signin.cli:leave", "Let a colleague leave, from the next request on."),
+        "recover": Entry(
+            "wayfare.access.signin.cli:recover", "Let a colleague back in; prints a link that works once."
+        ),
+        "recoveries": Entry("wayfare.access.signin.cli:recoveries", "List the open requests for account recovery."),
+        "stop-recovery": Entry("wayfare.access.signin.cli:stop_recovery", "Stop an account recovery."),
+        "unblock": Entry("wayfare.access.signin.cli:unblock", "Allow a colleague to sign in by password again."),
         "office": Entry("wayfare.access.signin.cli:office", "Add an office, or change one.", Use.MAKES),
         "offices": Entry("wayfare.access.signin.cli:offices", "List the offices."),
         "renew-key": Entry("wayfare.access.signin.cli:renew_key", "Make a new key where one of sign-in is lost."),

@@ -71,7 +71,9 @@ create index access_task_staff on access_task (staff) where closed_at is null;
 create table access_log (position bigint primary key, at timestamptz not null, kind text not null
   check (kind in ('look', 'correction', 'approval', 'refusal', 'hold', 'team', 'erasure', 'erasure_asked',
     'erasure_approved', 'erasure_refused', 'erasure_withdrawn',
-    'session', 'invited', 'withdrawn', 'joined', 'left', 'roles', 'confirmed', 'refused', 'office', 'ended')),
+    'session', 'invited', 'withdrawn', 'joined', 'left', 'roles', 'confirmed', 'refused', 'office', 'ended',
+    'recovery_asked', 'recovery_approved', 'recovery_stopped', 'recovery_used', 'password_blocked',
+    'password_unblocked')),
   staff uuid, person uuid, groups text[] not null, task uuid, body text not null, tx xid8 not null,
   began timestamptz not null, server timestamptz not null, try bigint,
   check (person is not null or kind not in ('look', 'correction', 'approval', 'refusal', 'hold', 'team', 'erasure',
@@ -88,7 +90,8 @@ create table access_hold (position bigint primary key, until timestamptz not nul
 create table access_notice (id bigint generated always as identity primary key, at timestamptz not null,
   reader text not null check (reader in ('data_protection_officer', 'person', 'staff')), about text not null
   check (about in ('many_files', 'many_searches', 'break_glass', 'roles', 'emergency_approved', 'emergency_refused',
-    'erasure_asked', 'erasure_done', 'erasure_refused')), staff uuid, person uuid, seen_at timestamptz, entry bigint);
+    'erasure_asked', 'erasure_done', 'erasure_refused', 'recovery_asked', 'recovery_approved', 'recovery_stopped',
+    'recovery_used', 'password_blocked')), staff uuid, person uuid, seen_at timestamptz, entry bigint);
 create index access_notice_staff on access_notice (staff) where reader = 'staff' and seen_at is null;
 -- Why a file may be erased: the grounds of Article 17(1) GDPR, and another law that obliges us.
 create table access_erasure (id uuid primary key, person uuid not null references access_file,
@@ -101,8 +104,11 @@ create table access_erasure (id uuid primary key, person uuid not null reference
   check (decided_by <> asked_by or outcome not in ('erased', 'refused')));
 create unique index access_erasure_open on access_erasure (person) where outcome is null;
 create table access_limits (alone boolean primary key default true check (alone), people_an_hour int not null,
-  slow_seconds int not null, settled_days int not null check (settled_days >= 0));
-insert into access_limits (people_an_hour, slow_seconds, settled_days) values (30, 120, 7);
+  slow_seconds int not null, settled_days int not null check (settled_days >= 0),
+  recovery_wait_hours int not null check (recovery_wait_hours >= 0),
+  password_failures int not null check (password_failures between 1 and 100));
+insert into access_limits (people_an_hour, slow_seconds, settled_days, recovery_wait_hours, password_failures)
+  values (30, 120, 7, 24, 60);
 """
 
 SIGN_IN = """
@@ -114,6 +120,14 @@ create table access_password (staff uuid primary key references access_staff, en
   set_at timestamptz not null);
 create table access_totp (staff uuid primary key references access_staff, sealed bytea not null,
   last_step bigint not null, set_at timestamptz not null default now());
+create table access_password_tries (staff uuid primary key references access_staff, failures int not null,
+  blocked_at timestamptz);
+create table access_device (hash bytea primary key check (length(hash) = 32), staff uuid not null references access_staff,
+  made_at timestamptz not null, failures int not null);
+create index access_device_staff on access_device (staff);
+create table access_pace (what text not null, key bytea not null check (length(key) = 32), due timestamptz not null,
+  primary key (what, key));
+create index access_pace_due on access_pace (due);
 create table access_challenge (hash bytea primary key check (length(hash) = 32), used_at timestamptz not null);
 create index access_challenge_used on access_challenge (used_at);
 
@@ -127,11 +141,13 @@ create unique index access_invitation_open on access_invitation (lower(email))
 
 create table access_recovery (id uuid primary key, hash bytea not null unique check (length(hash) = 32),
   staff uuid references access_staff, code text not null, asked_at timestamptz not null,
-  expires_at timestamptz not null, confirmed_at timestamptz, link_ends_at timestamptz, used_at timestamptz,
-  refused_at timestamptz, refused_by uuid references access_staff, unique (id, staff),
-  check ((confirmed_at is null) = (link_ends_at is null)), check (used_at is null or confirmed_at is not null));
+  expires_at timestamptz not null, confirmed_at timestamptz, usable_at timestamptz, link_ends_at timestamptz,
+  used_at timestamptz, stopped_at timestamptz, stopped_by uuid references access_staff,
+  by_command boolean not null default false, unique (id, staff),
+  check ((confirmed_at is null) = (link_ends_at is null)), check ((confirmed_at is null) = (usable_at is null)),
+  check (used_at is null or confirmed_at is not null));
 create index access_recovery_staff on access_recovery (staff);
-create table access_recovery_voice (recovery uuid not null, subject uuid not null, staff uuid not null references
+create table access_recovery_approval (recovery uuid not null, subject uuid not null, staff uuid not null references
   access_staff, at timestamptz not null, primary key (recovery, staff), check (staff <> subject),
   foreign key (recovery, subject) references access_recovery (id, staff));
 

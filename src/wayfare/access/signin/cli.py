@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from uuid import UUID
 
 import click
 from django.conf import settings
@@ -13,7 +14,8 @@ from django.utils import timezone
 from wayfare.access import door, keyfiles
 from wayfare.access import operations as access
 from wayfare.access.purposes import ROLES
-from wayfare.access.signin import keys, operations, queries
+from wayfare.access.rules import Forbidden
+from wayfare.access.signin import keys, operations, queries, tries
 from wayfare.ledger.rules import Refused
 
 
@@ -106,6 +108,74 @@ def leave(email: str, as_json: bool) -> None:
         click.echo(json.dumps({"email": email, "left": bool(ended), "withdrawn": withdrawn}))
     else:
         click.echo(f"{email} {'has left' if ended else 'is not invited any more'}.")
+
+
+def _active(email: str) -> UUID:
+    """Return the colleague who has an e-mail address. Raises: UsageError."""
+    staff = queries.staff_of(email)
+    if staff is None:
+        raise click.UsageError(f"email: no colleague has {email!r}; see `wayfare staff list`")
+    return staff
+
+
+@click.command()
+@click.argument("email")
+def unblock(email: str) -> None:
+    """Allow a colleague to sign in by password again, after too many wrong tries had blocked it."""
+    with door.door():
+        unblocked = tries.unblock_password(_active(email))
+    click.echo(f"{email} {'may sign in by password again' if unblocked else 'was not blocked'}.")
+
+
+@click.command()
+@click.argument("email")
+@click.option("--address", help="How staff reach this installation, such as https://wayfare.example.")
+def recover(email: str, address: str | None) -> None:
+    """Let a colleague who cannot sign in make a new passkey. The link works once, for an hour, and is shown once, here.
+
+    It needs no approval and no waiting time: whoever runs commands here owns the installation. It is on record.
+    """
+    secret = operations.recover_by_command(_active(email), at=timezone.now())
+    base = (address or f"http://localhost:{settings.WAYFARE_PORT}").rstrip("/")
+    click.echo(f"Whoever opens this first can sign in as {email}; all that opened the account before ends:", err=True)
+    click.echo(base + reverse("staff-recovering", args=[secret]))
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on the last line.")
+def recoveries(as_json: bool) -> None:
+    """List the open requests for account recovery; `wayfare staff stop-recovery ID` stops one."""
+    found = queries.open_recoveries(at=timezone.now())
+    rows = [
+        {
+            "id": str(one.id),
+            "email": one.email,
+            "asked_at": one.asked_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "approvals": one.approvals,
+            "usable_from": one.usable_at and one.usable_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        }
+        for one in found
+    ]
+    if as_json:
+        click.echo(json.dumps({"recoveries": rows}))
+        return
+    if not rows:
+        click.echo("No open requests.", err=True)
+    for row in rows:
+        usable = f"usable from {row['usable_from']}" if row["usable_from"] else f"{row['approvals']} approvals"
+        click.echo(f"{row['id']}\t{row['email']}\tasked {row['asked_at']}\t{usable}")
+
+
+@click.command(name="stop-recovery")
+@click.argument("recovery", metavar="ID", type=click.UUID)
+def stop_recovery(recovery: UUID) -> None:
+    """Stop an account recovery that is open: its link opens nothing any more."""
+    try:
+        with door.door():
+            operations.stop_recovery(recovery)
+    except Forbidden:
+        raise click.UsageError(f"ID: no open recovery is {recovery}; see `wayfare staff recoveries`") from None
+    click.echo(f"Recovery {recovery} is stopped.")
 
 
 @click.command()

@@ -16,8 +16,8 @@ from django.db import IntegrityError, connection, transaction
 from wayfare.access import events
 from wayfare.access import operations as access
 from wayfare.access.door import door, read
-from wayfare.access.rules import Actor, Forbidden, secret_hash
-from wayfare.access.signin import keys, queries, rules, totp
+from wayfare.access.rules import secret_hash
+from wayfare.access.signin import keys, queries, rules, totp, tries
 from wayfare.access.signin.passkeys import Assertion, NewPasskey
 from wayfare.access.signin.rules import NotProved
 from wayfare.access.statements import called, done, rows
@@ -189,10 +189,11 @@ def sign_in_with_passkey(proof: Assertion, *, at: datetime) -> str:
     raise NotProved("copied")
 
 
-def sign_in_with_code(email: str, password: str, code: str, *, at: datetime) -> str:
+def sign_in_with_code(email: str, password: str, code: str, *, at: datetime, device: bytes | None = None) -> str:
     """Begin a session by a password and a code together; return its secret. Raises: NotProved.
 
-    The same is computed for an address that nobody has, for a wrong password and for a wrong code.
+    The same is computed for an address that nobody has, for a wrong password, for a wrong code, and for an account of
+    which this way is blocked. `device`: the hash by which it is known for this account.
     """
     found = read(
         "select s.id, p.encoded, t.sealed from access_staff s join access_password p on p.staff = s.id"
@@ -200,15 +201,19 @@ def sign_in_with_code(email: str, password: str, code: str, *, at: datetime) -> 
         [rules.folded_email(email)],
     )
     staff, encoded, box = found[0] if found else (None, _NO_PASSWORD, b"")
+    allowed = staff is not None and tries.try_password(staff, device)
     right = hashers.check_password(password[: rules.PASSWORD_MOST], encoded) and len(password) <= rules.PASSWORD_MOST
     key = keys.of_this_home()
     opened = keys.unsealed(key, staff.bytes, bytes(box)) if staff else None
     step = totp.step_of(opened.decode() if opened else totp.NOBODY, code, at)
     if staff is None or not right or opened is None or step is None:
         raise NotProved("password_or_code")
+    if not allowed:
+        raise NotProved("password_blocked")
     with door():
         if not done("update access_totp set last_step = %s where staff = %s and last_step < %s", [step, staff, step]):
             raise NotProved("code_used")
+        tries.password_was_right(staff, device)
         return access.begin_session(staff, "totp", at=at)
 
 
@@ -255,8 +260,9 @@ def end_own_session(staff: UUID, hash_: bytes, *, at: datetime) -> None:
 
 
 def end_other_sessions(staff: UUID, secret: str, *, at: datetime) -> int:
-    """End every session of a member of staff but the one of this secret; return how many."""
+    """End every session of a member of staff but the one of this secret, and know no device; return how many."""
     with door():
+        tries.forget_devices(staff)
         return done(
             "update access_session set ended_at = %s where staff = %s and hash <> %s and ended_at is null",
             [at, staff, secret_hash(secret)],
@@ -267,68 +273,63 @@ def end_other_sessions(staff: UUID, secret: str, *, at: datetime) -> int:
 
 
 def ask_recovery(email: str, *, at: datetime) -> str:
-    """Ask to be let in again; return the secret of the asker's own page, which nobody else ever sees.
+    """Ask for account recovery; return the secret of the asker's own page, which nobody else ever sees.
 
     For an address that nobody has the same is written, about nobody.
     """
     secret = secrets.token_urlsafe(32)
     with door():
-        done(
-            "insert into access_recovery (id, hash, staff, code, asked_at, expires_at) values (%s, %s,"
-            " (select id from access_staff where lower(email) = %s and left_at is null), %s, %s, %s)",
-            [uuid4(), secret_hash(secret), rules.folded_email(email), rules.spoken_code(), at, at + rules.RECOVERY],
+        rows(
+            "select access_ask_recovery(%s, %s, %s, %s, %s, %s)",
+            [
+                uuid4(),
+                secret_hash(secret),
+                rules.folded_email(email),
+                rules.spoken_code(),
+                at,
+                at + rules.RECOVERY,
+            ],
         )
     return secret
 
 
-def confirm_recovery(recovery: UUID, actor: Actor, *, at: datetime) -> bool:
-    """Say that a colleague is who asks; return True if with this word there are enough. Raises: Forbidden."""
+def recover_by_command(staff: UUID, *, at: datetime) -> str:
+    """Let a colleague recover their account at once, by a command on this machine; return the secret of the link."""
+    secret = secrets.token_urlsafe(32)
     with door():
-        done("select from access_recovery where id = %s for update", [recovery])  # the last two words come one by one
-        wanted = next((one for one in queries.recoveries(actor, at=at) if one.id == recovery), None)
-        if wanted is None:
-            raise Forbidden("recovery")
-        done(
-            "insert into access_recovery_voice (recovery, subject, staff, at) values (%s, %s, %s, %s)"
-            " on conflict do nothing",
-            [recovery, wanted.staff, actor.staff, at],
+        rows(
+            "select access_recover_by_command(%s, %s, %s, %s, %s)",
+            [uuid4(), secret_hash(secret), staff, at, at + rules.COMMAND_LINK],
         )
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "select v.staff, array(select role from access_role where staff = v.staff) from access_recovery_voice v"
-                " join access_staff s on s.id = v.staff where v.recovery = %s and s.left_at is null",
-                [recovery],
-            )
-            voices = {staff: frozenset(roles) for staff, roles in cursor.fetchall()}
-        if not rules.recovered(wanted.staff, voices):
-            return False
-        done(
-            "update access_recovery set confirmed_at = %s, link_ends_at = %s where id = %s",
-            [at, at + rules.RECOVERY_LINK, recovery],
-        )
-        return True
+    return secret
 
 
-def refuse_recovery(recovery: UUID, actor: Actor, *, at: datetime) -> None:
-    """Refuse a recovery: it was not the colleague who asked. Their own word or one colleague's is enough.
+def approve_recovery(recovery: UUID) -> bool:
+    """Approve that a colleague recovers their account; return whether there are now enough approvals.
+
+    The database decides whose approval counts (docs/design/duties.md). Within `acting`. Raises: Forbidden.
+    """
+    ((enough,),) = called("select access_approve_recovery(%s)", [recovery])
+    return bool(enough)
+
+
+def stop_recovery(recovery: UUID) -> None:
+    """Stop an account recovery: the colleague did not ask for it. One objection is enough, until it is used.
+
+    Within `acting` by the colleague themself or one who may approve it, or within `door` by a command.
 
     Raises: Forbidden.
     """
-    with door():
-        done("select from access_recovery where id = %s for update", [recovery])
-        known = [*queries.recoveries(actor, at=at), *queries.own_recoveries(actor.staff, at=at)]
-        if recovery not in {one.id for one in known}:
-            raise Forbidden("recovery")
-        done("update access_recovery set refused_at = %s, refused_by = %s where id = %s", [at, actor.staff, recovery])
+    called("select access_stop_recovery(%s)", [recovery])
 
 
 def recovering(secret: str, *, at: datetime) -> tuple[UUID, str, str] | None:
-    """Return id, e-mail address and name of whom a confirmed recovery lets in; None unless its hour runs."""
+    """Return id, e-mail address and name of whom an approved recovery lets in; None unless it can be used now."""
     found = read(
         "select s.id, s.email, s.name from access_recovery r join access_staff s on s.id = r.staff"
-        " where r.hash = %s and r.used_at is null and r.refused_at is null and r.link_ends_at > %s"
-        " and s.left_at is null",
-        [secret_hash(secret), at],
+        " where r.hash = %s and r.used_at is null and r.stopped_at is null and r.usable_at <= %s"
+        " and r.link_ends_at > %s and s.left_at is null",
+        [secret_hash(secret), at, at],
     )
     return (found[0][0], found[0][1], found[0][2]) if found else None
 
@@ -339,22 +340,9 @@ def recover(secret: str, passkey: NewPasskey, name: str, *, at: datetime) -> str
     All sessions end, and every earlier passkey, password and code opens nothing any more. Raises: NotProved.
     """
     with door():
-        found = recovering(secret, at=at)
-        used = done(
-            "update access_recovery set used_at = %s where hash = %s and used_at is null and refused_at is null"
-            " and link_ends_at > %s",
-            [at, secret_hash(secret), at],
-        )
-        if found is None or not used:
+        ((staff,),) = rows("select access_use_recovery(%s, %s)", [secret_hash(secret), at])
+        if staff is None:
             raise NotProved("recovery")
-        staff = found[0]
-        access.end_all_sessions(staff, at=at)
-        for table in ("access_passkey", "access_password", "access_totp"):
-            done(f"delete from {table} where staff = %s", [staff])  # noqa: S608 - fixed names
-        done(
-            "update access_recovery set refused_at = %s where staff = %s and used_at is null and refused_at is null",
-            [at, staff],
-        )
         _store(staff, passkey, name, at)
         return access.begin_session(staff, "recovery", at=at)
 

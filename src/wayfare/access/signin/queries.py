@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
 from wayfare.access import statements
 from wayfare.access.door import read
 from wayfare.access.queries import IDLE
-from wayfare.access.rules import Actor, secret_hash
+from wayfare.access.rules import secret_hash
 from wayfare.access.signin.passkeys import Stored
-from wayfare.access.signin.rules import SENIOR, folded_email
+from wayfare.access.signin.rules import folded_email
 
 
 class Invitation(NamedTuple):
@@ -62,7 +62,7 @@ class Colleague(NamedTuple):
 
 
 class Recovery(NamedTuple):
-    """A colleague who asks to be let in again."""
+    """An open request for account recovery."""
 
     id: UUID
     staff: UUID
@@ -72,7 +72,13 @@ class Recovery(NamedTuple):
     code: str
     asked_at: datetime
     expires_at: datetime
-    voices: tuple[UUID, ...]
+    usable_at: datetime | None
+    """From when it can be used; None while approvals are missing."""
+    approvals: int
+    mine: bool
+    """The actor has approved it."""
+    obstacle: str | None
+    """Why an approval by the actor would not count (`access.duties`); None if it would."""
 
 
 class Office(NamedTuple):
@@ -184,53 +190,62 @@ def colleague(staff: UUID, *, at: datetime) -> Colleague | None:
     return next((one for one in colleagues(at=at) if one.staff == staff), None)
 
 
-_OPEN = (
-    "select r.id, r.staff, s.name, s.email, s.office, r.code, r.asked_at, r.expires_at,"
-    " array(select v.staff from access_recovery_voice v where v.recovery = r.id)"
-    " from access_recovery r join access_staff s on s.id = r.staff where s.left_at is null and r.confirmed_at is null"
-    " and r.refused_at is null and r.expires_at > %s"
-)
+def _recoveries() -> list[Recovery]:
+    return [Recovery(*row) for row in statements.rows("select * from access_recoveries()")]
 
 
-def _waiting(rows: list[tuple[Any, ...]]) -> list[Recovery]:
-    return [
-        Recovery(id_, staff, name, email, office, code, asked_at, expires_at, tuple(voices))
-        for id_, staff, name, email, office, code, asked_at, expires_at, voices in rows
-    ]
+def recoveries(actor: UUID) -> list[Recovery]:
+    """Return the open requests of colleagues that the actor may know of: of the own office, to senior roles all.
+
+    Within `acting`.
+    """
+    return [one for one in _recoveries() if one.staff != actor]
 
 
-def recoveries(actor: Actor, *, at: datetime) -> list[Recovery]:
-    """Return the colleagues who wait for a word and whom the actor knows: the own office, senior roles all."""
-    everywhere = bool(actor.roles & SENIOR)
-    rows = read(
-        _OPEN + " and r.staff <> %s and (%s or s.office = %s) order by r.asked_at",
-        [at, actor.staff, everywhere, actor.office],
+def own_recoveries(actor: UUID) -> list[Recovery]:
+    """Return the open requests in the actor's own name. Within `acting`."""
+    return [one for one in _recoveries() if one.staff == actor]
+
+
+class Open(NamedTuple):
+    """An open recovery as the owner of the installation sees it."""
+
+    id: UUID
+    email: str
+    asked_at: datetime
+    approvals: int
+    usable_at: datetime | None
+
+
+def open_recoveries(*, at: datetime) -> list[Open]:
+    """Return every open recovery, oldest first. For commands on the machine."""
+    query = (
+        "select r.id, s.email, r.asked_at,"
+        " (select count(*) from access_recovery_approval a where a.recovery = r.id), r.usable_at"
+        " from access_recovery r join access_staff s on s.id = r.staff where r.used_at is null"
+        " and r.stopped_at is null and s.left_at is null and coalesce(r.link_ends_at, r.expires_at) > %s"
+        " order by r.asked_at, r.id"
     )
-    return _waiting(rows)
-
-
-def own_recoveries(staff: UUID, *, at: datetime) -> list[Recovery]:
-    """Return what somebody asks in one's own name and has not been answered."""
-    return _waiting(read(_OPEN + " and r.staff = %s", [at, staff]))
+    return [Open(*row) for row in read(query, [at])]
 
 
 class Asked(NamedTuple):
     """A recovery as whoever asked for it sees it."""
 
     code: str
-    ready: bool
-    """Two colleagues have confirmed, and the hour of the link runs."""
+    usable_at: datetime | None
+    """From when a new passkey can be made; None while approvals are missing."""
     ends_at: datetime
 
 
 def recovery(secret: str, *, at: datetime) -> Asked | None:
-    """Return the recovery that a secret was given for; None if it is unknown, used, refused or has run out.
+    """Return the recovery that a secret was given for; None if it is unknown, used, stopped or has run out.
 
-    For an address that is nobody's there is one, too, which nobody will ever confirm.
+    For an address that is nobody's there is one, too, which nobody will ever approve.
     """
     rows = read(
-        "select code, link_ends_at is not null, coalesce(link_ends_at, expires_at) from access_recovery"
-        " where hash = %s and used_at is null and refused_at is null and coalesce(link_ends_at, expires_at) > %s",
+        "select code, usable_at, coalesce(link_ends_at, expires_at) from access_recovery"
+        " where hash = %s and used_at is null and stopped_at is null and coalesce(link_ends_at, expires_at) > %s",
         [secret_hash(secret), at],
     )
     return Asked(*rows[0]) if rows else None
@@ -241,13 +256,14 @@ class Recovered(NamedTuple):
 
     at: datetime
     by: tuple[str, ...]
+    """None of them if a command on the machine let them recover it."""
 
 
 def last_recovered(staff: UUID) -> Recovered | None:
     """Return when an account was last recovered and which colleagues confirmed; None if it never was."""
     rows = read(
-        "select r.used_at, array(select s.name from access_recovery_voice v join access_staff s on s.id = v.staff"
-        " where v.recovery = r.id order by v.at) from access_recovery r where r.staff = %s and r.used_at is not null"
+        "select r.used_at, array(select s.name from access_recovery_approval a join access_staff s on s.id = a.staff"
+        " where a.recovery = r.id order by a.at) from access_recovery r where r.staff = %s and r.used_at is not null"
         " order by r.used_at desc limit 1",
         [staff],
     )

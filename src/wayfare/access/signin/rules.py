@@ -1,12 +1,10 @@
-"""How long links and ceremonies last, when a passkey was copied, whose word recovers an account. Pure."""
+"""How long links and ceremonies last, when a passkey was copied, what a password is made of. Pure."""
 
 from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Mapping
 from datetime import datetime, timedelta
-from uuid import UUID
 
 from wayfare.ledger import texts
 
@@ -14,13 +12,11 @@ CEREMONY_SECONDS = 300
 """From a challenge to its answer."""
 INVITATION = timedelta(days=7)
 RECOVERY = timedelta(hours=24)
-"""From the asking to the second colleague's word."""
-RECOVERY_LINK = timedelta(hours=1)
+"""From the request to the second approval. How long one then waits stands in `access_limits`."""
+COMMAND_LINK = timedelta(hours=1)
+"""How long a recovery link is good that a command on the machine made."""
 FRESH = timedelta(minutes=15)
 """So long after a sign-in one may change how one signs in."""
-SENIOR = frozenset({"supervisor", "data_protection_officer", "administrator"})
-"""One of the two who recover an account has one of these roles."""
-VOICES = 2
 PASSWORD_LEAST, PASSWORD_MOST = 12, 256
 """Characters. A password is never the only proof, so that NIST SP 800-63B would be content with eight."""
 _LEFT = 6
@@ -44,15 +40,6 @@ def copied(stored: int, told: int) -> bool:
     Both zero is an authenticator that does not count. Source: WebAuthn level 3, section 7.2, step 22.
     """
     return (stored > 0 or told > 0) and told <= stored
-
-
-def recovered(subject: UUID, voices: Mapping[UUID, frozenset[str]]) -> bool:
-    """Tell whether enough colleagues have confirmed: two others, one of them in a senior role.
-
-    `voices`: who confirmed → the roles they have now; who has left is not among them.
-    """
-    others = {staff: roles for staff, roles in voices.items() if staff != subject}
-    return len(others) >= VOICES and any(roles & SENIOR for roles in others.values())
 
 
 def is_fresh(began_at: datetime | None, now: datetime) -> bool:

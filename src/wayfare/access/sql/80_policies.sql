@@ -40,7 +40,8 @@ create policy own on access_session for select using (staff = (select access_act
 do $$
 declare name text;
 begin
-  foreach name in array array['passkey', 'password', 'totp', 'challenge', 'invitation', 'recovery', 'recovery_voice'] loop
+  foreach name in array array['passkey', 'password', 'totp', 'challenge', 'invitation', 'recovery', 'recovery_approval',
+    'password_tries', 'device', 'pace'] loop
     execute format('alter table access_%s enable row level security', name);
     execute format('create policy door on access_%s using ((select access_door_open()))'
       ' with check ((select access_door_open()))', name);

@@ -22,7 +22,5 @@ begin
   grant select, insert, update (last_step), delete on access_totp to wayfare_app;
   grant select, insert, delete on access_challenge to wayfare_app;
   grant select on access_invitation to wayfare_app;
-  grant select, insert, update (confirmed_at, link_ends_at, used_at, refused_at, refused_by)
-    on access_recovery to wayfare_app;
-  grant select, insert on access_recovery_voice to wayfare_app;
+  grant select on access_recovery, access_recovery_approval, access_password_tries, access_device to wayfare_app;
 end $$;

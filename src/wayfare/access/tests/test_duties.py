@@ -86,8 +86,8 @@ def approvers(office):
     left = Colleague("paris", "supervisor")
     operations.leave(left.id, by=None, at=NOW)
     recovered = Colleague("paris", "supervisor")
-    owner("insert into access_recovery (id, hash, staff, code, asked_at, expires_at, confirmed_at, link_ends_at, used_at)"
-          " values (gen_random_uuid(), sha256('x'), %s, 'K', now(), now(), now(), now(), now() - interval '1 day')",
+    owner("insert into access_recovery (id, hash, staff, code, asked_at, expires_at, confirmed_at, usable_at, link_ends_at, used_at)"
+          " values (gen_random_uuid(), sha256('x'), %s, 'K', now(), now(), now(), now(), now(), now() - interval '1 day')",
           recovered.id)  # fmt: skip
     given = Puppet(other, "counsellor", second=boss, days=8)
     operations.change_roles(given.id, ["counsellor", "supervisor"], by=admin.secret, at=NOW)

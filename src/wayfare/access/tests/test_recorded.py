@@ -19,6 +19,8 @@ from wayfare.access.door import NAME, door, read
 from wayfare.access.operations import Within, acting, take_up
 from wayfare.access.rules import Forbidden, secret_hash
 from wayfare.access.signin import operations as signin
+from wayfare.access.signin import queries as queries_of_signin
+from wayfare.access.signin import tries
 from wayfare.access.signin.passkeys import NewPasskey
 from wayfare.access.tests.cast import NOW, WORDS, Colleague, browser, file_of, newest, there
 from wayfare.ledger.rules import Refused
@@ -47,7 +49,18 @@ def kinds(colleague):
 
 # The door
 
-BEHIND = ("passkey", "password", "totp", "challenge", "invitation", "recovery", "recovery_voice", "session")
+BEHIND = (
+    "passkey",
+    "password",
+    "totp",
+    "challenge",
+    "invitation",
+    "recovery",
+    "recovery_approval",
+    "session",
+    "password_tries",
+    "device",
+)
 FORGED = [
     "insert into access_session values (sha256('mine'), '{ada}', now(), now(), now() + interval '1 hour', null, 'passkey')",
     "update access_session set used_at = now(), ended_at = null",
@@ -63,6 +76,21 @@ FORGED = [
     "insert into access_totp values ('{ada}', '', 0)",
     "insert into access_challenge values (sha256('x'), now())",
     "insert into access_recovery values (gen_random_uuid(), sha256('x'), '{ada}', 'K', now(), now())",
+    "insert into access_recovery_approval values (gen_random_uuid(), '{ada}', gen_random_uuid(), now())",
+    "select access_ask_recovery(gen_random_uuid(), sha256('x'), 'ada@example.org', 'K', now(), now())",
+    "select access_recover_by_command(gen_random_uuid(), sha256('x'), '{ada}', now(), now() + interval '1 hour')",
+    "select access_approve_recovery(gen_random_uuid())",
+    "select access_stop_recovery(gen_random_uuid())",
+    "select access_use_recovery(sha256('x'), now())",
+    "select access_recovery_is_approved(gen_random_uuid())",
+    "select access_note_recovery('recovery_used', '{ada}', '{ada}')",
+    "select access_approval_obstacle('{ada}', null, null)",
+    "select access_take_try('password', sha256('x'), 1, 1)",
+    "select access_try_password('{ada}', null)",
+    "select access_password_was_right('{ada}', null)",
+    "select access_remember_device(sha256('x'), '{ada}', '{{}}', now())",
+    "select access_forget_devices('{ada}')",
+    "select * from access_pace",
     "insert into access_invitation values (sha256('x'), gen_random_uuid(), 'E', 'e@x.org', 'paris', '{{auditor}}', 'en')",
     "select access_begin_session(sha256('mine'), '{ada}', 'passkey', now(), now() + interval '1 hour')",
     "select access_accept(sha256('x'), now())",
@@ -436,6 +464,20 @@ def test_every_kind_of_line_has_a_sentence(fresh_database, language):
         operations.refuse_roles(ada.id)
     operations.change_roles(ada.id, ["auditor"], by=admin.secret, at=NOW)
     operations.end_sessions(ada.id, by=admin.secret, at=NOW)
+    ed = Colleague("paris", "counsellor")
+    for _ in range(2):
+        signin.ask_recovery(queries_of_signin.email_of(ed.id), at=NOW)
+    with acting(ed.secret):
+        first, second = queries_of_signin.own_recoveries(ed.id)
+        signin.stop_recovery(first.id)
+    with acting(boss.secret):
+        signin.approve_recovery(second.id)
+    link = signin.recover_by_command(ed.id, at=NOW)
+    signin.recover(link, NewPasskey(b"ed", b"", 0), "", at=NOW)
+    for _ in range(61):
+        tries.try_password(ed.id, None)
+    with acting(admin.secret):
+        tries.unblock_password(ed.id)
     operations.leave(ada.id, by=admin.secret, at=NOW)
     with acting(officer.secret):
         refused_one = take_up(officer.id, person, "break_glass", reason=WORDS, at=NOW)

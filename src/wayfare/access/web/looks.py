@@ -33,6 +33,13 @@ _NOTICES = {
     "break_glass": gettext_lazy("%(who)s opens a file in an emergency; a second person approved it."),
     "erasure_asked": gettext_lazy("%(who)s asked that a person is erased; a second person has to decide."),
     "roles": gettext_lazy("%(who)s asked for roles for a colleague; a second person has to confirm them."),
+    "password_blocked": gettext_lazy(
+        "Sign-in by password is blocked for %(who)s after too many wrong tries. Somebody may be guessing."
+    ),
+    "recovery_asked": gettext_lazy("Somebody asks for account recovery for %(who)s. If it is not them, stop it."),
+    "recovery_approved": gettext_lazy("Account recovery for %(who)s was approved. It can be stopped until it is used."),
+    "recovery_stopped": gettext_lazy("Account recovery for %(who)s was stopped."),
+    "recovery_used": gettext_lazy("The account of %(who)s was recovered."),
 }
 """What a data-protection officer is told, by what it is about."""
 

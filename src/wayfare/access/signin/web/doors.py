@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
-import time
 from collections.abc import Callable
-from functools import cache, wraps
+from functools import wraps
 from typing import Any, cast
 from urllib.parse import urlencode, urlsplit
 from uuid import UUID
@@ -23,13 +21,15 @@ from wayfare.access import events
 from wayfare.access import operations as access
 from wayfare.access import queries as staff
 from wayfare.access.callers import address_of
-from wayfare.access.rules import Actor, Forbidden, Limiter, secret_hash
-from wayfare.access.signin import operations, passkeys, queries, rules
+from wayfare.access.rules import Actor, Forbidden, secret_hash
+from wayfare.access.signin import operations, passkeys, queries, rules, tries
 from wayfare.access.signin.passkeys import Site
-from wayfare.access.signin.rules import CEREMONY_SECONDS, NotProved, folded_email
+from wayfare.access.signin.rules import CEREMONY_SECONDS, NotProved
 
 View = Callable[..., HttpResponse]
 _SALT = "wayfare.ceremony"
+_DEVICE_SALT = "wayfare.device"
+_ACCOUNTS_A_DEVICE = 5
 
 
 class StaffRequest(HttpRequest):
@@ -145,6 +145,7 @@ def let_in(request: HttpRequest, secret: str, to: str) -> HttpResponse:
     response = HttpResponseRedirect(to)
     _set_cookie(response, settings.SESSION_COOKIE_NAME, secret, int(access.SESSION.total_seconds()))
     response.delete_cookie(_ceremony_cookie(), samesite="Lax")
+    _remember_device(request, response, began.staff)
     return response
 
 
@@ -204,27 +205,43 @@ def about_link(kind: str, secret: str) -> str:
     return f"{kind} {secret_hash(secret).hex()}"
 
 
-# Limits: in this process' memory, each for itself, so that an account is slow for a while and never locked
+# How often one may try, and devices that are known
 
 
-@cache
-def address_tries() -> Limiter:
-    """Return the limit on the tries of one address: 30 at once, then one in three seconds."""
-    return Limiter(1 / 3, 30)
+def wait_seconds(request: HttpRequest, kind: str, email: str | None = None) -> int:
+    """Take one try of a kind that `tries` names; return 0, or how many seconds to wait (none is taken)."""
+    device = known_device(request, email) if kind == "password" and email else None
+    return tries.wait_seconds(kind, address_of(request), email, device)
 
 
-@cache
-def account_tries() -> Limiter:
-    """Return the limit on tries with a password for one e-mail address, whoever has it: 5 at once, then 2 a minute."""
-    return Limiter(1 / 30, 5)
+def known_device(request: HttpRequest, email: str) -> bytes | None:
+    """Return by what this device is known for an account, None if nobody signed in to it here before."""
+    presented_secrets = _device_secrets(request)
+    return tries.known_device(email, presented_secrets, at=timezone.now()) if presented_secrets else None
 
 
-def wait_seconds(request: HttpRequest, email: str | None = None) -> int:
-    """Take one try; return 0, or how many seconds to wait before the next (none is taken)."""
-    wait = address_tries().wait_seconds(address_of(request), time.monotonic)
-    if not wait and email is not None:
-        wait = account_tries().wait_seconds(secret_hash(folded_email(email)).hex(), time.monotonic)
-    return math.ceil(wait)
+def _device_cookie() -> str:
+    return str(settings.SESSION_COOKIE_NAME).replace("session", "device")
+
+
+def _device_secrets(request: HttpRequest) -> list[str]:
+    """Return the secrets by which this device is known, one for each account that was signed in to here."""
+    try:
+        found = signing.loads(request.COOKIES.get(_device_cookie(), ""), salt=_DEVICE_SALT, max_age=tries.KNOWN_FOR)
+    except signing.BadSignature:
+        return []
+    return [str(one) for one in found][:_ACCOUNTS_A_DEVICE]
+
+
+def _remember_device(request: HttpRequest, response: HttpResponse, staff: UUID) -> None:
+    """Know this device for an account: by a secret that is new at each sign-in."""
+    now, earlier = timezone.now(), _device_secrets(request)
+    email = queries.email_of(staff)
+    mine = {one for one in earlier if tries.known_device(email, [one], at=now)}
+    kept = [one for one in earlier if one not in mine]
+    secret = tries.remember_device(staff, mine, at=now)
+    value = signing.dumps([secret, *kept][:_ACCOUNTS_A_DEVICE], salt=_DEVICE_SALT)
+    _set_cookie(response, _device_cookie(), value, int(tries.KNOWN_FOR.total_seconds()))
 
 
 def too_many(request: HttpRequest, seconds: int) -> HttpResponse:

@@ -12,8 +12,9 @@ from django.utils.html import format_html
 from django.views.decorators.http import require_http_methods, require_POST
 
 from wayfare.access import events
+from wayfare.access.operations import acting
 from wayfare.access.rules import Forbidden, secret_hash
-from wayfare.access.signin import operations, own, passkeys, queries
+from wayfare.access.signin import operations, own, passkeys, queries, tries
 from wayfare.access.signin.rules import NotProved
 from wayfare.access.signin.web import doors, words
 from wayfare.access.signin.web.doors import StaffRequest
@@ -42,7 +43,7 @@ def me(request: StaffRequest) -> HttpResponse:
     return HttpResponseRedirect(reverse("staff-me"))
 
 
-_FRESH = frozenset({"end", "end-others", "remove", "add"})
+_FRESH = frozenset({"end", "end-others", "remove", "add", "unblock"})
 """What only who has just signed in does: what changes how one comes in, and the sessions of one's own."""
 
 
@@ -61,10 +62,15 @@ def _changed(request: StaffRequest) -> None:
             events.note("sessions_ended", whose=actor.staff, count=ended)
         case "not-me":
             try:
-                operations.refuse_recovery(UUID(given.get("recovery", "")), actor, at=now)
+                with acting(request.session_secret):
+                    operations.stop_recovery(UUID(given.get("recovery", "")))
             except (ValueError, Forbidden):
                 raise Http404 from None
-            events.note("recovery_refused", recovery=given.get("recovery"))
+            events.note("recovery_stopped", recovery=given.get("recovery"))
+        case "unblock":
+            with acting(request.session_secret):
+                tries.unblock_password(actor.staff)
+            events.note("password_unblocked", whose=actor.staff)
         case "remove":
             operations.remove_passkey(actor.staff, _bytes(given.get("passkey", "")))
             events.note("passkey_removed")
@@ -86,6 +92,8 @@ def _bytes(text: str) -> bytes:
 
 def _shown(request: StaffRequest, *, wrong: str = "", failed: bool = False, status: int = 200) -> HttpResponse:
     now, actor, language = timezone.now(), request.actor, translation.get_language() or "en"
+    with acting(request.session_secret):
+        asked = queries.own_recoveries(actor.staff)
     recovered, known = queries.last_recovered(actor.staff), own.password(actor.staff)
     context = {
         "email": queries.email_of(actor.staff),
@@ -111,13 +119,15 @@ def _shown(request: StaffRequest, *, wrong: str = "", failed: bool = False, stat
             for one in queries.sessions(actor.staff, at=now)
         ],
         "password": known and {name: moment(at, language) for name, at in known._asdict().items()},
+        "blocked": tries.blocked_at(actor.staff) is not None,
         "asked": [
             {
                 "id": one.id,
                 "code": format_html('<bdi class="wf-nb">{}</bdi>', one.code),
                 "at": moment(one.asked_at, language),
+                "usable": one.usable_at and moment(one.usable_at, language),
             }
-            for one in queries.own_recoveries(actor.staff, at=now)
+            for one in asked
         ],
         "recovered": recovered and {"at": moment(recovered.at, language), "by": " · ".join(recovered.by)},
         "fresh": doors.is_fresh(request),

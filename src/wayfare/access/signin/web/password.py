@@ -29,7 +29,7 @@ def password(request: StaffRequest) -> HttpResponse:
         return HttpResponseRedirect(f"{reverse('staff-sign-in')}?next={reverse('staff-password')}")
     if request.method != "POST":
         return _shown(request)
-    if seconds := doors.wait_seconds(request, queries.email_of(request.actor.staff)):
+    if seconds := doors.wait_seconds(request, "password", queries.email_of(request.actor.staff)):
         return doors.too_many(request, seconds)
     wanted = request.POST.get("do", "")
     if wanted not in _DONE:

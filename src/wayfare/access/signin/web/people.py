@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods
 from wayfare.access import events
 from wayfare.access import operations as access
 from wayfare.access.purposes import ROLES
-from wayfare.access.signin import operations, queries
+from wayfare.access.signin import operations, queries, tries
 from wayfare.access.signin.queries import Colleague
 from wayfare.access.signin.web import doors, words
 from wayfare.access.signin.web.doors import StaffRequest
@@ -54,6 +54,7 @@ def colleague(request: StaffRequest, staff: UUID) -> HttpResponse:
     if found is None:
         raise Http404
     context: dict[str, Any] = {"one": _line(found), "roles": _roles(found.roles)}
+    context["blocked"] = tries.blocked_at(found.staff) is not None
     if request.method != "POST":
         return render(request, "access/colleague.html", context)
     try:
@@ -81,6 +82,10 @@ def _changed(request: StaffRequest, found: Colleague) -> None:
         case "end", "active":
             count = access.end_sessions(found.staff, by=request.session_secret, at=now)
             events.note("sessions_ended", whose=found.staff, count=count)
+        case "unblock", "active":
+            with access.acting(request.session_secret):
+                tries.unblock_password(found.staff)
+            events.note("password_unblocked", whose=found.staff)
         case "withdraw", "invited" | "run_out":
             operations.withdraw(found.email, by=request.session_secret, at=now)
             events.note("invitation_withdrawn", whose=found.staff)

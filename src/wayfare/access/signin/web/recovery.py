@@ -1,4 +1,4 @@
-"""Being let in again by two colleagues: asking, confirming, and setting a new passkey."""
+"""Account recovery: asking for it, approving or stopping it, and making a new passkey."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from django.utils import timezone, translation
 from django.views.decorators.http import require_http_methods, require_POST
 
 from wayfare.access import events
+from wayfare.access.duties import OBSTACLES
+from wayfare.access.operations import acting
 from wayfare.access.rules import Forbidden
 from wayfare.access.signin import operations, passkeys, queries
 from wayfare.access.signin.rules import NotProved
@@ -28,7 +30,7 @@ def recover(request: HttpRequest) -> HttpResponse:
     email = request.POST.get("email", "")
     if "@" not in email:
         return render(request, "access/recover.html", {"email": email, "missing": True}, status=422)
-    if seconds := doors.wait_seconds(request, email):
+    if seconds := doors.wait_seconds(request, "recovery", email):
         return doors.too_many(request, seconds)
     secret = operations.ask_recovery(email, at=timezone.now())
     events.note("recovery_asked", account=queries.staff_of(email))
@@ -38,15 +40,21 @@ def recover(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @doors.private
 def recovering(request: HttpRequest, secret: str) -> HttpResponse:
-    """Show the asker how it stands; once two colleagues have confirmed, let them set a new passkey."""
+    """Show the asker how it stands; once it is approved and the waiting time over, let them make a new passkey."""
     found = queries.recovery(secret, at=timezone.now())
     if found is None:
         return doors.closed(request)
-    context = {"code": found.code, "ready": found.ready}
-    context["until"] = moment(found.ends_at, translation.get_language() or "en")
+    language = translation.get_language() or "en"
+    context = {
+        "code": found.code,
+        "approved": found.usable_at is not None,
+        "usable": found.usable_at and moment(found.usable_at, language),
+        "ready": found.usable_at is not None and found.usable_at <= timezone.now(),
+        "until": moment(found.ends_at, language),
+    }
     if request.method != "POST":
         return render(request, "access/recovering.html", context)
-    if seconds := doors.wait_seconds(request):
+    if seconds := doors.wait_seconds(request, "link"):
         return doors.too_many(request, seconds)
     try:
         state = doors.finish_ceremony(request, doors.about_link("recover", secret))
@@ -61,7 +69,7 @@ def recovering(request: HttpRequest, secret: str) -> HttpResponse:
 @doors.private
 def recovering_options(request: HttpRequest, secret: str) -> HttpResponse:
     """Return what the browser asks a new passkey for."""
-    if seconds := doors.wait_seconds(request):
+    if seconds := doors.wait_seconds(request, "link"):
         return doors.too_many(request, seconds)
     found = operations.recovering(secret, at=timezone.now())
     if found is None:
@@ -73,39 +81,48 @@ def recovering_options(request: HttpRequest, secret: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @doors.signed_in
 def recoveries(request: StaffRequest) -> HttpResponse:
-    """Show the colleagues who wait for a word; with POST, give it or say that it was not them."""
-    now, language = timezone.now(), translation.get_language() or "en"
-    if request.method == "POST":
-        return _answered(request)
+    """List the open requests of colleagues; with POST, approve or stop one."""
+    if request.method != "POST":
+        return _listed(request)
+    obstacle = _answered(request)
+    return _listed(request, obstacle) if obstacle else HttpResponseRedirect(reverse("staff-recoveries"))
+
+
+def _listed(request: StaffRequest, obstacle: str = "") -> HttpResponse:
+    language = translation.get_language() or "en"
+    with acting(request.session_secret):
+        found = queries.recoveries(request.actor.staff)
     waiting = [
         {
-            "id": one.id,
-            "name": one.name,
-            "email": one.email,
-            "office": one.office,
-            "code": one.code,
+            **one._asdict(),
             "asked": moment(one.asked_at, language),
             "until": moment(one.expires_at, language),
-            "voices": len(one.voices),
-            "mine": request.actor.staff in one.voices,
+            "usable": one.usable_at and moment(one.usable_at, language),
+            "obstacle": OBSTACLES.get(one.obstacle or "", ""),
         }
-        for one in queries.recoveries(request.actor, at=now)
+        for one in found
     ]
-    fresh = doors.is_fresh(request)
-    return render(request, "access/recoveries.html", {"waiting": waiting, "fresh": fresh})
+    context = {"waiting": waiting, "fresh": doors.is_fresh(request), "wrong": OBSTACLES.get(obstacle, "")}
+    return render(request, "access/recoveries.html", context, status=403 if obstacle else 200)
 
 
-def _answered(request: StaffRequest) -> HttpResponse:
-    now = timezone.now()
+def _answered(request: StaffRequest) -> str:
+    """Do what a form asks; return the code of what stands in the way of the actor's approval, if that is all."""
     try:
         recovery = UUID(request.POST.get("recovery", ""))
-        if request.POST.get("do") == "refuse":
-            operations.refuse_recovery(recovery, request.actor, at=now)
-            events.note("recovery_refused", recovery=recovery)
-        elif doors.is_fresh(request):
-            enough = operations.confirm_recovery(recovery, request.actor, at=now)
-            events.note("recovery_confirmed", recovery=recovery, enough=enough)
-    except (ValueError, Forbidden) as problem:
-        events.note("refused", why=getattr(problem, "code", "recovery"))
+        with acting(request.session_secret):
+            if request.POST.get("do") == "stop":
+                operations.stop_recovery(recovery)
+                events.note("recovery_stopped", recovery=recovery)
+            else:
+                enough = operations.approve_recovery(recovery)
+                events.note("recovery_approved", recovery=recovery, enough=enough)
+    except ValueError:
         raise Http404 from None
-    return HttpResponseRedirect(reverse("staff-recoveries"))
+    except Forbidden as problem:
+        if problem.code == "not_fresh":
+            return ""
+        if problem.code not in OBSTACLES:
+            raise Http404 from None
+        return problem.code
+    return ""

@@ -24,7 +24,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
         return render(request, "access/sign_in.html")
     email = None if request.POST.get("credential") else request.POST.get("email", "")
-    if seconds := doors.wait_seconds(request, email):
+    if seconds := doors.wait_seconds(request, "passkey" if email is None else "password", email):
         return doors.too_many(request, seconds)
     try:
         return doors.let_in(request, _proved(request), doors.way_on(request))
@@ -41,14 +41,15 @@ def _proved(request: HttpRequest) -> str:
         proof = passkeys.proved(doors.site_of(request), state, answer, queries.passkey)
         return operations.sign_in_with_passkey(proof, at=now)
     email, password, code = (request.POST.get(name, "") for name in ("email", "password", "code"))
-    return operations.sign_in_with_code(email, password, code, at=now)
+    device = doors.known_device(request, email)
+    return operations.sign_in_with_code(email, password, code, at=now, device=device)
 
 
 @require_POST
 @doors.private
 def sign_in_options(request: HttpRequest) -> HttpResponse:
     """Return what the browser asks a passkey for: the same for everybody."""
-    if seconds := doors.wait_seconds(request):
+    if seconds := doors.wait_seconds(request, "passkey"):
         return doors.too_many(request, seconds)
     options, state = passkeys.asked_to_prove(doors.site_of(request))
     return doors.begin_ceremony(ABOUT, options, state)

@@ -27,7 +27,7 @@ def sign_up(request: HttpRequest, secret: str) -> HttpResponse:
         return doors.closed(request)
     if request.method != "POST":
         return _shown(request, found)
-    if seconds := doors.wait_seconds(request):
+    if seconds := doors.wait_seconds(request, "link"):
         return doors.too_many(request, seconds)
     try:
         return doors.let_in(request, _accepted(request, found, secret), reverse("staff-me"))
@@ -70,7 +70,7 @@ def _shown(
 @doors.private
 def sign_up_options(request: HttpRequest, secret: str) -> HttpResponse:
     """Return what the browser asks a new passkey for."""
-    if seconds := doors.wait_seconds(request):
+    if seconds := doors.wait_seconds(request, "link"):
         return doors.too_many(request, seconds)
     found = queries.invitation(secret, at=timezone.now())
     if found is None:

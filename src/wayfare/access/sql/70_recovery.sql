@@ -1,0 +1,149 @@
+-- Account recovery: who lost every way to sign in is let in again by two independent colleagues, after a waiting time.
+-- Each step is a line of the access record, and the data-protection officers get a notice.
+-- Each function runs as the owner of the tables (security definer), whoever calls it.
+
+create function access_note_recovery(kind text, actor uuid, colleague uuid, more jsonb default '{}') returns void
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+begin
+  perform access_write(kind, actor, null, '{}', null, more || jsonb_build_object('about', colleague));
+  insert into access_notice (at, reader, about, staff)
+    values (clock_timestamp(), 'data_protection_officer', kind, colleague);
+end $$;
+
+-- For an address that nobody has a request is kept as well, about nobody, so that its page looks the same.
+create function access_ask_recovery(its_id uuid, its_hash bytea, its_email text, its_code text, at timestamptz,
+  until timestamptz) returns void language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+declare
+  colleague uuid := (select id from access_staff where lower(email) = lower(its_email) and left_at is null);
+begin
+  if not access_door_open() then perform access_refuse('no_door'); end if;
+  insert into access_recovery (id, hash, staff, code, asked_at, expires_at)
+    values (its_id, its_hash, colleague, its_code, at, until);
+  if colleague is not null then perform access_note_recovery('recovery_asked', null, colleague); end if;
+end $$;
+
+-- By a command on the machine: approved at once, and usable at once.
+create function access_recover_by_command(its_id uuid, its_hash bytea, colleague uuid, at timestamptz, until timestamptz)
+returns void language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+begin
+  if not access_door_open() or access_actor() is not null then perform access_refuse('no_door'); end if;
+  insert into access_recovery (id, hash, staff, code, asked_at, expires_at, confirmed_at, usable_at, link_ends_at, by_command)
+    values (its_id, its_hash, colleague, '', at, until, at, at, until, true);
+  perform access_note_recovery('recovery_approved', null, colleague);
+end $$;
+
+create function access_knows(colleague uuid) returns boolean language sql stable security definer
+set search_path = pg_catalog, public, pg_temp as $$
+  select coalesce(colleague <> access_actor() and exists (select from access_role where staff = access_actor()) and (
+    access_has_role('supervisor', 'data_protection_officer', 'administrator')
+    or access_own_office() = (select office from access_staff where id = colleague)), false)
+$$;
+
+create function access_recovery_is_open(one access_recovery) returns boolean language sql stable
+set search_path = pg_catalog, public, pg_temp as $$
+  select one.staff is not null and one.used_at is null and one.stopped_at is null
+    and coalesce(one.link_ends_at, one.expires_at) > clock_timestamp()
+$$;
+
+-- The open requests that the actor may approve or stop, and those in their own name.
+create function access_recoveries() returns table (id uuid, staff uuid, name text, email text, office text, code text,
+  asked_at timestamptz, expires_at timestamptz, usable_at timestamptz, approvals int, mine boolean, obstacle text)
+language sql stable security definer set search_path = pg_catalog, public, pg_temp as $$
+  select r.id, s.id, s.name, s.email, s.office, r.code, r.asked_at, r.expires_at, r.usable_at,
+    (select count(*)::int from access_recovery_approval a where a.recovery = r.id),
+    exists (select from access_recovery_approval a where a.recovery = r.id and a.staff = access_actor()),
+    access_approval_obstacle(access_actor(), null, array[r.staff])
+  from access_recovery r join access_staff s on s.id = r.staff
+  where access_recovery_is_open(r) and s.left_at is null and (s.id = access_actor() or access_knows(s.id))
+  order by r.asked_at, r.id
+$$;
+
+-- Two approvals are enough if each counts beside the other, one is of a senior role, and no third colleague who approved
+-- invited both.
+create function access_recovery_is_approved(wanted uuid) returns boolean language sql stable security definer
+set search_path = pg_catalog, public, pg_temp as $$
+  select exists (
+    select from access_recovery_approval a join access_recovery_approval b using (recovery, subject)
+    where recovery = wanted and a.staff <> b.staff
+      and access_may_approve(a.staff, array['supervisor', 'data_protection_officer', 'administrator'],
+        array[subject, b.staff])
+      and access_may_approve(b.staff, null, array[subject, a.staff])
+      and not exists (select from access_recovery_approval c where c.recovery = wanted
+        and c.staff = access_invited_by(a.staff) and c.staff = access_invited_by(b.staff)))
+$$;
+
+create function access_approve_recovery(wanted uuid) returns boolean language plpgsql security definer
+set search_path = pg_catalog, public, pg_temp as $$
+declare
+  actor uuid := access_actor();
+  request access_recovery;
+  usable timestamptz;
+begin
+  select * into request from access_recovery where id = wanted and confirmed_at is null for update;
+  if request.id is null or not access_recovery_is_open(request) or not access_knows(request.staff)
+      or not exists (select from access_staff where id = request.staff and left_at is null) then
+    perform access_refuse('not_yours');
+  end if;
+  if not exists (select from access_session where staff = actor and began_at > clock_timestamp() - interval '15 minutes'
+      and hash = sha256(convert_to(current_setting('app.session', true), 'UTF8'))) then
+    perform access_refuse('not_fresh');
+  end if;
+  perform access_check_approval(null, array[request.staff]);
+  insert into access_recovery_approval values (wanted, request.staff, actor, clock_timestamp()) on conflict do nothing;
+  if not found then return false; end if;
+  if access_recovery_is_approved(wanted) then
+    usable := clock_timestamp() + (select make_interval(hours => recovery_wait_hours) from access_limits);
+    update access_recovery set confirmed_at = clock_timestamp(), usable_at = usable,
+      link_ends_at = usable + interval '24 hours' where id = wanted;
+  end if;
+  perform access_note_recovery('recovery_approved', actor, request.staff, jsonb_build_object('usable_from',
+    to_char(usable at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')));
+  return usable is not null;
+end $$;
+
+-- By the colleague in whose name it was asked, by one who may approve it, or by a command on the machine; until it is used.
+create function access_stop_recovery(wanted uuid) returns void language plpgsql security definer
+set search_path = pg_catalog, public, pg_temp as $$
+declare
+  actor uuid := access_actor();
+  request access_recovery;
+begin
+  select * into request from access_recovery where id = wanted for update;
+  if request.id is null or not access_recovery_is_open(request)
+      or actor is null and not access_door_open()
+      or actor is not null and actor <> request.staff and not access_knows(request.staff) then
+    perform access_refuse('not_yours');
+  end if;
+  update access_recovery set stopped_at = clock_timestamp(), stopped_by = actor where id = wanted;
+  perform access_note_recovery('recovery_stopped', actor, request.staff);
+end $$;
+
+-- Everything that opened the account before opens nothing any more. Whether the approvals still count is asked again.
+create function access_use_recovery(its_hash bytea, at timestamptz) returns uuid language plpgsql security definer
+set search_path = pg_catalog, public, pg_temp as $$
+declare
+  request access_recovery;
+begin
+  if not access_door_open() then perform access_refuse('no_door'); end if;
+  select * into request from access_recovery where hash = its_hash and used_at is null and stopped_at is null
+    and usable_at <= at and link_ends_at > at for update;
+  if request.id is null or not exists (select from access_staff where id = request.staff and left_at is null)
+      or not request.by_command and not access_recovery_is_approved(request.id) then
+    return null;
+  end if;
+  update access_recovery set used_at = at where id = request.id;
+  update access_recovery set stopped_at = at where staff = request.staff and used_at is null and stopped_at is null;
+  update access_session set ended_at = at where staff = request.staff and ended_at is null;
+  delete from access_passkey where staff = request.staff;
+  delete from access_password where staff = request.staff;
+  delete from access_totp where staff = request.staff;
+  delete from access_password_tries where staff = request.staff;
+  delete from access_device where staff = request.staff;
+  perform access_note_recovery('recovery_used', request.staff, request.staff);
+  return request.staff;
+end $$;
+
+revoke execute on function access_note_recovery(text, uuid, uuid, jsonb) from public;
+revoke execute on function access_knows(uuid) from public;
+revoke execute on function access_recovery_is_open(access_recovery) from public;
+revoke execute on function access_recovery_is_approved(uuid) from public;
