@@ -97,6 +97,24 @@ def test_an_address_that_is_too_long_is_named_with_its_limit(client):
     assert client.get("/", {"q" * 101: "a"}).status_code == 422
 
 
+@pytest.mark.parametrize("page", ["work", "team"])
+def test_a_nul_is_refused_by_the_name_of_its_field(client, counsellor, page, settings):
+    person = counsellor.enrols("Maryam Karimi").person
+    given = {"purpose": "break_glass", "asked": "yes", "reason": "she asked us by telephone\0to read it to her"}
+    answer = client.post(f"/files/{person}/{page}", given)
+    assert answer.status_code == 422
+    assert "Reason" in answer.content.decode()
+    assert "NUL, U+0000" in answer.content.decode()
+    answer = client.get("/api/v1/ledger/entries", {"after": "1\0"})
+    assert (answer.status_code, answer.json()["detail"]) == (
+        422,
+        "`after` holds a NUL character (U+0000); leave it out.",
+    )
+    settings.MIDDLEWARE = [one for one in settings.MIDDLEWARE if not one.endswith("FieldLimits")]
+    client.handler.load_middleware()
+    assert client.post(f"/files/{person}/{page}", given).status_code == 500, "the control"
+
+
 def test_without_the_limits_the_page_sees_it_all(client, settings):
     """The control: the middleware is what answers."""
     settings.MIDDLEWARE = [one for one in settings.MIDDLEWARE if not one.endswith("FieldLimits")]

@@ -68,6 +68,16 @@ def sql(query: str, *parameters: object) -> list[tuple[Any, ...]]:
     return list(meanwhile(work))
 
 
+def owner(statement: str, *parameters: object) -> None:
+    """Run a statement as the owner of the tables."""
+
+    def work() -> None:
+        with connections["owner"].cursor() as cursor:
+            cursor.execute(statement, parameters)
+
+    meanwhile(work)
+
+
 class Person:
     """Somebody with a browser of their own and an authenticator in it."""
 
@@ -294,9 +304,15 @@ def test_two_colleagues_let_somebody_in_again(person, server, browser):
         other.page.get_by_role("button", name="I spoke with them").click()
         other.page.wait_for_load_state()
     lost.page.reload()
+    assert "Approved: wait" in lost.page.content()
+    assert lost.page.get_by_role("button", name="Make a new passkey").count() == 0
+    person.go("/staff/me")
+    assert "That was not me: stop it" in person.page.content()
+    owner("update access_recovery set usable_at = now()")  # as if the waiting time were over
+    lost.page.reload()
     lost.page.get_by_role("button", name="Make a new passkey").click()
     lost.page.wait_for_url("**/staff/me")
-    assert "Confirmed by: Bo · Cy" in lost.page.content()
+    assert "Approved by: Bo · Cy" in lost.page.content()
     person.go("/staff/me")
     assert urlsplit(person.page.url).path == "/staff/sign-in"
     person.signs_in()
@@ -315,6 +331,18 @@ def test_axe_finds_nothing_and_nothing_overflows(person, server, browser):
     other = Person(browser, server)
     other.signs_up(invited("Cy", "cy@example.org", ("supervisor",)))
     waits = meanwhile(lambda: operations.ask_recovery("cy@example.org", at=datetime.now(UTC)))
+    invented = Person(browser, server)
+    invented.signs_up(invited("Eve", "eve@example.org", ("counsellor",)))
+    owner("update access_invitation set invited_by = %s where email = 'eve@example.org'", staff)
+    for email in ("bo@example.org", "eve@example.org"):
+        if email.startswith("bo"):
+            Person(browser, server).signs_up(invited("Bo", email, ("counsellor",)))
+        meanwhile(lambda email=email: operations.ask_recovery(email, at=datetime.now(UTC)))
+    now = "confirmed_at = now(), usable_at = now() + interval '1 day', link_ends_at = now() + interval '2 days'"
+    owner(
+        f"update access_recovery set {now} where staff in (select id from access_staff where name in ('Ada Okoye', 'Bo'))"
+    )
+    owner("insert into access_password_tries values (%s, 61, now())", staff)
     state = person.context.storage_state()
     paths = [
         "/staff/me",

@@ -94,8 +94,14 @@ def too_long(page: str, given: QueryDict | Mapping[str, str]) -> TooLong | None:
     return None
 
 
+def with_nul(given: QueryDict | Mapping[str, str]) -> str | None:
+    """Return the first field of a form or address that holds a NUL, which no text of the database can hold."""
+    lists = given.lists() if isinstance(given, QueryDict) else ((name, [value]) for name, value in given.items())
+    return next((name for name, values in lists if "\0" in name or any("\0" in value for value in values)), None)
+
+
 class FieldLimits:
-    """Answers in the page's place when a field holds more than its limit."""
+    """Answers in the page's place when a field holds more than its limit, or a NUL."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -105,13 +111,14 @@ class FieldLimits:
         return self.get_response(request)
 
     def process_view(self, request: HttpRequest, *_: object) -> HttpResponse | None:
-        """Return the answer that names the field and its limit, if one is too long."""
+        """Return the answer that names the field and what is wrong, if one is too long or holds a NUL."""
         page = request.resolver_match.url_name or "" if request.resolver_match else ""
         api = request.path.startswith("/api/")
         form = {} if api or page in _WHOLE else request.POST
         found = too_long(page, request.GET) or too_long(page, form)
         if found is None:
-            return None
+            nul = with_nul(request.GET) or with_nul(form)
+            return None if nul is None else _not_text(request, nul.replace("\0", ""), api=api)
         if api:
             said = f"`{found.field}` has {found.length} characters; {found.limit} at most."
             return Problem("invalid", said).response()
@@ -124,3 +131,11 @@ class FieldLimits:
         response = render(request, "wayfare/too_long.html", context, status=422)
         response.headers["Cache-Control"] = "no-store"
         return response
+
+
+def _not_text(request: HttpRequest, field: str, *, api: bool) -> HttpResponse:
+    if api:
+        return Problem("invalid", f"`{field}` holds a NUL character (U+0000); leave it out.").response()
+    response = render(request, "wayfare/not_text.html", {"label": str(_LABELS.get(field, field))}, status=422)
+    response.headers["Cache-Control"] = "no-store"
+    return response

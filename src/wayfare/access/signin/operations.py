@@ -26,6 +26,8 @@ from wayfare.ledger.rules import Refused
 
 _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]+\.[^@\s.]+")
 _NO_PASSWORD = "!"  # noqa: S105 - Django's mark of a password that none matches
+_WEIGHED = 72
+"""So many characters of a password zxcvbn looks at; its time grows with the square."""
 _FORGET_CHALLENGES = timedelta(hours=1)
 
 
@@ -140,11 +142,19 @@ def check_password(password: str, *, email: str, name: str) -> None:
     common = password_validation.CommonPasswordValidator(), password_validation.NumericPasswordValidator()
     try:
         password_validation.validate_password(password, None, common)
-        guessed = rules.is_made_of(password, email, name, "wayfare")
+        guessed = rules.is_made_of(password, email, name, "wayfare") or _is_easy(password, email, name)
     except ValidationError:
         guessed = True
     if guessed:
         raise Refused("password", "is one of the first that anybody would try; use a sentence of your own")
+
+
+def _is_easy(password: str, *known: str) -> bool:
+    """Tell whether a password is guessed soon by whoever tries common words, years, keys in a row and repetitions."""
+    from zxcvbn import zxcvbn  # its lists of words take time to read, and hardly any command needs them
+
+    words = [word for text in (*known, "wayfare") for word in re.findall(r"\w{3,}", text)]
+    return bool(zxcvbn(password[:_WEIGHED], user_inputs=words)["guesses"] < rules.PASSWORD_GUESSES)
 
 
 # Coming in

@@ -19,6 +19,8 @@ FRESH = timedelta(minutes=15)
 """So long after a sign-in one may change how one signs in."""
 PASSWORD_LEAST, PASSWORD_MOST = 12, 256
 """Characters. A password is never the only proof, so that NIST SP 800-63B would be content with eight."""
+PASSWORD_GUESSES = 10**9
+"""So many guesses an attacker needs at least who tries words, dates, keys in a row and repetitions first (zxcvbn)."""
 _LEFT = 6
 """Letters that a password has besides what is known of its owner."""
 TOTP_STEP_SECONDS = 30

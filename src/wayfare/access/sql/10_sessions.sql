@@ -10,6 +10,8 @@ create function access_actor() returns uuid language sql stable security definer
 as $$
   select s.staff from access_session s join access_staff p on p.id = s.staff
   where s.hash = sha256(convert_to(current_setting('app.session', true), 'UTF8')) and s.ended_at is null
+    -- another level would go on seeing, to its end, a session that ended meanwhile
+    and current_setting('transaction_isolation') = 'read committed'
     and s.ends_at > now() and s.used_at > now() - interval '30 minutes' and p.left_at is null
 $$;
 

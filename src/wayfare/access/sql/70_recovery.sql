@@ -6,6 +6,9 @@ create function access_note_recovery(kind text, actor uuid, colleague uuid, more
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 begin
   perform access_write(kind, actor, null, '{}', null, more || jsonb_build_object('about', colleague));
+  -- a stranger who asks again and again does not drown what officers are told
+  if kind = 'recovery_asked' and exists (select from access_notice where about = kind and staff = colleague
+      and seen_at is null) then return; end if;
   insert into access_notice (at, reader, about, staff)
     values (clock_timestamp(), 'data_protection_officer', kind, colleague);
 end $$;

@@ -507,3 +507,36 @@ def test_every_kind_of_line_has_a_sentence(fresh_database, language):
 def test_a_session_is_begun_with_the_door_alone(db):
     with pytest.raises(ProgrammingError), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("select access_begin_session(%s, %s, 'passkey', now(), now())", [secret_hash("mine"), uuid4()])
+
+
+def test_a_transaction_that_goes_on_seeing_the_past_is_nobody_s(fresh_database):
+    """A thief with the application's password begins one while a session is alive, and looks once it has ended."""
+    office()
+    ada = Colleague("paris", "counsellor")
+    person = file_of(ada)
+    with acting(ada.secret):
+        operations.join_team(person, ada.id)
+        task = take_up(ada.id, person, "case_work", at=NOW)
+    looks = "select place from access_look(%s, '{names}', 'page')"
+
+    def after_its_end(level):
+        secret = operations.begin_session(ada.id, "passkey", at=NOW)
+        with psycopg.connect(fresh_database("wayfare_app")) as thief:
+            thief.execute(f"set transaction isolation level {level}")
+            thief.execute("select set_config('app.session', %s, true)", [secret])
+            thief.execute("select from access_task")
+            operations.end_session(secret, at=NOW)
+            try:
+                return thief.execute(looks, [task]).fetchone() is not None
+            except psycopg.errors.InsufficientPrivilege:
+                return False
+            finally:
+                thief.rollback()
+
+    assert not any(after_its_end(level) for level in ("read committed", "repeatable read", "serializable"))
+    with connections["owner"].cursor() as owner:  # the control
+        owner.execute("select pg_get_functiondef('access_actor'::regproc)")
+        text = owner.fetchone()[0]
+        owner.execute(text.replace("current_setting('transaction_isolation') = 'read committed'", "true"))
+    assert after_its_end("repeatable read")
+    assert not after_its_end("read committed")

@@ -307,13 +307,46 @@ def test_of_many_with_the_same_code_at_once_one_comes_in(fresh_database):
 
 
 @pytest.mark.parametrize(
-    "password", ["short", "x" * 257, "password1234", "adaokoye2026", "ada@example.org", "123456789012"]
+    "password",
+    [
+        "short",
+        "x" * 257,
+        "password1234",
+        "adaokoye2026",
+        "ada@example.org",
+        "123456789012",
+        "aaaaaaaaaaaa",
+        "Summer2026!!",
+        "Passw0rd2026!",
+        "qwertyuiop12",
+        "abcdefghijkl",
+        "letmein letmein",
+        "P@ssword12345",
+        "a" * 256,
+        "Ada.Okoye.1990",
+        "wayfarewayfare1",
+    ],
 )
 def test_a_password_that_is_tried_first_is_refused(office, password):
     secret = invite()
     with pytest.raises(Refused, match="password"):
         operations.accept_with_password(secret, password, GENERATOR, code(), at=NOW)
     assert queries.invitation(secret, at=NOW) is not None
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        PASSWORD,
+        "un vélo jaune dehors",
+        "مفتاح الباب الأزرق",
+        "9f3kd02mslqp",
+        "kitchen table under rain",
+        "zq" + "é" * 5 + "kv7!" * 60,
+    ],
+)
+def test_a_sentence_or_what_a_password_manager_makes_is_taken(password):
+    operations.check_password(password, email="ada@example.org", name="Ada Okoye")
 
 
 def test_what_is_stored_says_neither_password_nor_generator(office):

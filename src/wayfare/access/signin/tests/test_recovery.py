@@ -34,7 +34,7 @@ def passkey():
     return NewPasskey(uuid4().bytes, b"public", 0)
 
 
-class Cast(dict):
+class Cast(dict[str, Colleague]):
     """Colleagues by name, whom commands made: Ada has lost every way to sign in."""
 
     __getattr__ = dict.__getitem__
@@ -114,7 +114,8 @@ def test_every_step_is_recorded_and_the_officers_are_told(lost):
         lines = [one for one in staff_queries.newest_staff_matters() if one.kind.startswith("recovery")]
     kinds = ["recovery_asked", "recovery_approved", "recovery_approved", "recovery_used", "recovery_asked",
              "recovery_stopped"]  # fmt: skip
-    assert told == [(kind, lost.ada.id) for kind in kinds]
+    first_of_each = [kind for n, kind in enumerate(kinds) if kind != "recovery_asked" or n == 0]
+    assert told == [(kind, lost.ada.id) for kind in first_of_each], "asking again is told once"
     assert [line.kind for line in reversed(lines)] == kinds
     assert [line.staff for line in reversed(lines)] == [None, lost.bo.id, lost.cy.id, lost.ada.id, None, lost.bo.id]
     assert {line.body["about"] for line in lines} == {str(lost.ada.id)}
@@ -229,7 +230,7 @@ def becomes(request, victim, *accomplices):
 def does_not(word, request, *accomplices):
     with pytest.raises((Forbidden, NotProved)) as refused:
         attack(request, *accomplices)
-    assert refused.value.code == word
+    assert getattr(refused.value, "code", None) == word
 
 
 @pytest.fixture

@@ -25,7 +25,8 @@ def refusal(field: str) -> str:
         "language": _("Choose one of the languages."),
         "roles": _("Choose at least one role. The last administrator has to stay one."),
         "password": _(
-            "Use at least 12 characters, such as a sentence of your own, without your name and no common one."
+            "Use at least 12 characters that are hard to guess, such as a sentence of your own: no name, no season with"
+            " a year, no keys in a row, no repetition."
         ),
         "old": _("This is not your password. Nothing was changed."),
         "code": _("This is not the code that the phone shows now. Wait for the next one, and write that."),
