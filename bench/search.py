@@ -215,14 +215,12 @@ def asks(records: Sequence[Record], way: Callable[[Record], tuple[str, Day | Non
 
 
 def ours(secret: str, who: dict[uuid.UUID, str], asked: Sequence[tuple[Record, str, Any]]) -> Tally:
-    from wayfare.access import operations as access
     from wayfare.people import queries
     from wayfare.people.births import Told
 
     tally = Tally()
     for one, text, born in asked:
-        with access.acting(secret):
-            found = queries.search(text, Told("gregorian", *born) if born else None).found
+        found = queries.search(secret, text, Told("gregorian", *born) if born else None).found
         tally.add(f"{text} {born or ''}".strip(), {one.who}, [who[result.person] for result in found])
     return tally
 

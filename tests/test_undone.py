@@ -12,6 +12,8 @@ from wayfare.access import operations, queries
 from wayfare.access.operations import acting
 from wayfare.access.rules import Forbidden
 from wayfare.access.tests.cast import Colleague, file_of
+from wayfare.people import queries as people
+from wayfare.people.tests import cast
 from wayfare.site import embedded
 
 
@@ -45,3 +47,108 @@ def test_a_look_that_is_undone_leaves_a_gap_and_a_line_in_the_server_s_journal(f
     for who in (ada, Colleague("paris", "supervisor")):
         with pytest.raises(Forbidden), acting(who.secret):
             queries.undone()
+
+
+STEPS = ("select * from people_found_by(%s, array[%s]::uuid[])", "select people_show(%s, array[%s]::uuid[])")
+COMMITTED_FIRST = (
+    "line.tx is not distinct from pg_current_xact_id_if_assigned() or",
+    "or line.shown_tx is not distinct from pg_current_xact_id_if_assigned()",
+)
+
+
+class Thief:
+    """Whoever has the application's password and a session's secret."""
+
+    def __init__(self, conninfo, secret):
+        self.link, self.secret = psycopg.connect(conninfo), secret
+
+    def begins(self):
+        self.link.rollback()
+        self.link.execute("select set_config('app.session', %s, true)", [self.secret])
+
+    def tries(self, statement, *values):
+        """Return how many rows a statement gives; what is refused gives none."""
+        try:
+            with self.link.transaction():
+                return len(self.link.execute(statement, values).fetchall())
+        except psycopg.errors.InsufficientPrivilege:
+            return 0
+
+    def searches_and_rolls_back(self, person):
+        """Search, show, read the sealed initials, and undo it all; return how many initials were read."""
+        self.begins()
+        ((search,),) = self.link.execute("select people_search()").fetchall()
+        for step in STEPS:
+            self.tries(step, search, person)
+        return self.tries("select mark from people_shown(%s)", search)
+
+
+@pytest.fixture
+def counsellor(fresh_database, monkeypatch, tmp_path):
+    monkeypatch.setattr(settings, "PEOPLE_KEYS", tmp_path / "people")
+    return cast.Colleague("paris", "counsellor")
+
+
+def steps_undone(watcher):
+    with acting(watcher.secret):
+        return people.undone()
+
+
+def test_forty_searches_that_are_rolled_back_read_nothing_and_are_counted(fresh_database, counsellor):
+    person, watcher = counsellor.enrols("Maryam Karimi").person, Colleague("paris", "auditor")
+    thief = Thief(fresh_database("wayfare_app"), counsellor.secret)
+    assert [thief.searches_and_rolls_back(person) for _ in range(40)] == [0] * 40
+    thief.link.rollback()
+    assert steps_undone(watcher) == (0, 40)
+    said = embedded.Home(settings.WAYFARE_HOME).log.read_text()
+    assert said.count(f"of {counsellor.id} begins") >= 40
+    assert len(people.search(counsellor.secret, "Karimi").found) == 1
+    assert steps_undone(watcher) == (3, 40)
+    with psycopg.connect(fresh_database("wayfare_owner")) as owner:  # the control: as it was
+        for name in ("people_searching(bigint)", "people_shown(bigint)"):
+            ((text,),) = owner.execute("select pg_get_functiondef(%s::regprocedure)", [name]).fetchall()
+            for guard in COMMITTED_FIRST:
+                text = text.replace(guard, "")
+            owner.execute(text)
+    assert [thief.searches_and_rolls_back(person) for _ in range(40)] == [1] * 40
+    thief.link.close()
+
+
+def test_a_committed_search_is_asked_a_few_times_and_no_more_though_each_is_undone(fresh_database, counsellor):
+    person, watcher = counsellor.enrols("Maryam Karimi").person, Colleague("paris", "auditor")
+    thief = Thief(fresh_database("wayfare_app"), counsellor.secret)
+    thief.begins()
+    ((search,),) = thief.link.execute("select people_search()").fetchall()
+    thief.link.commit()
+    answers = []
+    for _ in range(40):
+        thief.begins()
+        answers.append(thief.tries(STEPS[0], search, person))
+    assert answers == [1] * 16 + [0] * 24
+    thief.link.close()
+    steps, undone = steps_undone(watcher)
+    assert (steps, undone >= 16) == (1, True)
+
+
+def test_what_was_shown_and_undone_is_not_read(fresh_database, counsellor):
+    person = counsellor.enrols("Maryam Karimi").person
+    thief = Thief(fresh_database("wayfare_app"), counsellor.secret)
+    thief.begins()
+    ((search,),) = thief.link.execute("select people_search()").fetchall()
+    thief.link.commit()
+    thief.begins()
+    assert thief.tries(STEPS[1], search, person) == 1
+    thief.begins()
+    assert thief.tries("select * from people_shown(%s)", search) == 0
+    assert thief.tries(STEPS[1], search, person) == 1
+    thief.link.commit()
+    thief.begins()
+    assert thief.tries("select * from people_shown(%s)", search) == 1, "the control"
+    thief.link.close()
+    with psycopg.connect(fresh_database("wayfare_owner")) as owner:
+        assert owner.execute("select shown from people_search_log").fetchall() == [([person],)]
+
+
+def test_a_search_within_a_longer_transaction_is_refused(db):
+    with pytest.raises(RuntimeError, match="commits its line"):
+        people.search("", "Karimi")

@@ -48,8 +48,7 @@ def lived(vault, keys_folder):
     """Somebody who was enrolled, found, opened, corrected, moved to a new epoch; gives their id."""
     colleague = Colleague("paris", "counsellor", "supervisor")
     enrolled = colleague.enrols(SECRETS[0], note="Lives with her cousin Barnabus.")
-    with colleague.acting():
-        assert queries.search("Quillfeather").found
+    assert queries.search(colleague.secret, "Quillfeather").found
     with colleague.looks(enrolled.person, "names", "notes", "documents") as opened:
         assert "Barnabus" in str(opened.groups)
     task = colleague.task(enrolled.person)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from itertools import islice
 from typing import NamedTuple, cast
 from uuid import UUID
@@ -11,6 +12,7 @@ from uuid import UUID
 from django.db import connection
 
 from wayfare.access.door import door
+from wayfare.access.operations import acting
 from wayfare.ledger import arrays
 from wayfare.ledger.arrays import UUIDS
 from wayfare.ledger.rules import TooLong
@@ -56,59 +58,82 @@ class Results(NamedTuple):
     more: bool
 
 
-def search(text: str, born: Told | None = None, *, limit: int = AT_MOST) -> Results:
-    """Search the actor's own office for a name, a birth or a case number; each search is logged. Within `acting`.
+def search(secret: str, text: str, born: Told | None = None, *, limit: int = AT_MOST) -> Results:
+    """Search the office of whom a session belongs to for a name, a birth or a case number.
 
-    Raises: TooLong for a text of more than `SEARCH_LIMIT` characters; Forbidden, also for searching too often;
-    MasterKeyProblem.
+    As `_searched`. Raises also: TooLong for a text of more than `SEARCH_LIMIT` characters.
     """
     if len(text) > SEARCH_LIMIT:
         raise TooLong("text", len(text), SEARCH_LIMIT)
-    held_keys()
-    ((named,),) = called("select people_search(%s)", [case_number_in(text)])
-    asked = tokens.asked(text, born)
-    hits, more = _hits([asked])
-    found = [tokens.Found(named, 1.0)] if named else []
-    found += [one for one in tokens.ranked(asked, hits, limit + 1 + len(found)) if one.person != named]
-    return Results(_shown(found[:limit]), more or len(found) > limit)
+
+    def found(line: int) -> tuple[list[tokens.Found], bool]:
+        asked, number = tokens.asked(text, born), case_number_in(text)
+        hits, more = _hits(line, [asked])
+        ((named,),) = called("select people_numbered(%s, %s)", [line, number]) if number else ((None,),)
+        found = [tokens.Found(named, 1.0)] if named else []
+        found += [one for one in tokens.ranked(asked, hits, limit + 1 + len(found)) if one.person != named]
+        return found[:limit], more or len(found) > limit
+
+    return _searched(secret, found)
 
 
-def perhaps_same(names: Names, birth: Birth) -> list[Result]:
+def perhaps_same(secret: str, names: Names, birth: Birth) -> list[Result]:
     """Return who in the actor's own office may be a person who is to be registered, the likeliest first.
 
-    One search, logged and limited as each is. Within `acting`. Raises: Forbidden, also for searching too often;
-    MasterKeyProblem.
+    One search, as `_searched`.
     """
-    held_keys()
-    called("select people_search(null)", [])
     written = dict.fromkeys(one.text() for name in names.names for one in name.written)
     forms = [tokens.asked_again(text, birth) for text in islice(written, FORMS)]
-    hits, _ = _hits(forms)
-    found: dict[UUID, tokens.Found] = {}
-    for form in forms:
-        for person, one in tokens.perhaps_same(form, hits).items():
-            found[person] = max(one, found.get(person, one), key=lambda some: some.score)
-    best = sorted(found.values(), key=lambda one: (-one.score, one.person.int))
-    return _shown(best[:SAME_AT_MOST])
+
+    def found(line: int) -> tuple[list[tokens.Found], bool]:
+        hits, more = _hits(line, forms)
+        found: dict[UUID, tokens.Found] = {}
+        for form in forms:
+            for person, one in tokens.perhaps_same(form, hits).items():
+                found[person] = max(one, found.get(person, one), key=lambda some: some.score)
+        best = sorted(found.values(), key=lambda one: (-one.score, one.person.int))
+        return best[:SAME_AT_MOST], more
+
+    return _searched(secret, found).found
 
 
-def _hits(asked: Sequence[Asked]) -> tuple[Mapping[UUID, set[str]], bool]:
+def _searched(secret: str, find: Callable[[int], tuple[list[tokens.Found], bool]]) -> Results:
+    """Search as whom a session belongs to, in three transactions: the search's line, what is found, the initials.
+
+    The database gives nothing for a line that is not committed, and no initials but of whom a committed line shows.
+    `find`: returns by the line's id who is meant and whether there are more. Raises: Forbidden, also for searching too
+    often; MasterKeyProblem.
+    """
+    if connection.in_atomic_block:
+        raise RuntimeError("a transaction is under way: a search commits its line before anything is found")
+    with acting(secret):
+        held_keys()
+        run("set local synchronous_commit = off")  # the next transaction's commit waits for this one too
+        ((line,),) = called("select people_search()", [])
+    with acting(secret):
+        found, more = find(line)
+        called("select people_show(%s, %s)", [line, [one.person for one in found]])
+    with acting(secret):
+        return Results(_shown(line, found), more)
+
+
+def _hits(line: int, asked: Sequence[Asked]) -> tuple[Mapping[UUID, set[str]], bool]:
     """Return who may be meant and by which texts, and whether a text was too common to look at everybody who has it."""
     office, epochs = _office_and_epochs()
     with refusals():
         texts = islice(dict.fromkeys(text for one in asked for text in one.texts()), TEXTS_LIMIT)
-        reading = Reading({epoch: keyed(epoch, office) for epoch in epochs}, texts, _found)
+        reading = Reading({epoch: keyed(epoch, office) for epoch in epochs}, texts, partial(_stored, line))
         common = reading.read(LEVELS)
         each = BEST // len(asked)
         best = dict.fromkeys(person for one in asked for person in tokens.best(one, reading.hits, each))
         if not common:
             return {person: reading.hits[person] for person in best}, False
         ids = arrays.array(UUIDS, [person.bytes for person in best])
-        return reading.texts_of(run("select epoch, person, tokens from people_found_by(%s)", [ids])), True
+        return reading.texts_of(run("select epoch, person, tokens from people_found_by(%s, %s)", [line, ids])), True
 
 
-def _found(tokens: Sequence[bytes]) -> Iterable[tuple[int, UUID | None]]:
-    rows = run("select n - 1, person from people_found(%s)", [arrays.array(UUIDS, tokens)])
+def _stored(line: int, tokens: Sequence[bytes]) -> Iterable[tuple[int, UUID | None]]:
+    rows = run("select n - 1, person from people_found(%s, %s)", [line, arrays.array(UUIDS, tokens)])
     return cast(list[tuple[int, UUID | None]], rows)
 
 
@@ -119,12 +144,10 @@ def _office_and_epochs() -> tuple[str, list[int]]:
     return office, [epoch for epoch in master_keys().epochs() if epoch in (noted or [])]
 
 
-def _shown(found: list[tokens.Found]) -> list[Result]:
-    if not found:
-        return []
+def _shown(line: int, found: list[tokens.Found]) -> list[Result]:
     rows = {
         person: (number, epoch, bytes(mark))
-        for person, number, epoch, mark in called("select * from people_shown(%s)", [[one.person for one in found]])
+        for person, number, epoch, mark in called("select * from people_shown(%s)", [line])
     }
     results = []
     for person, score, match in found:
@@ -135,6 +158,16 @@ def _shown(found: list[tokens.Found]) -> list[Result]:
         initials = sealing.unseal(key, Place(person, MARK, 1, epoch), mark).decode()
         results.append(Result(person, number, initials, score, match))
     return results
+
+
+def undone(days: int = 30) -> tuple[int, int]:
+    """Return how many steps searches took, and how many were undone with their transaction.
+
+    A search begins, asks and shows: each takes a number that no rollback gives back. Within `acting`, by who watches.
+    Raises: Forbidden.
+    """
+    ((steps, gone),) = called("select numbers, undone from people_undone(%s)", [days])
+    return int(steps), int(gone)
 
 
 def case_numbers(people: list[UUID]) -> dict[UUID, str]:

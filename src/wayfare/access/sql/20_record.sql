@@ -55,16 +55,17 @@ end $$;
 create function access_undone(days int, out looks bigint, out undone bigint) language plpgsql stable security definer
 set search_path = pg_catalog, public, pg_temp as $$
 declare
-  first bigint;
+  since timestamptz := now() - make_interval(days => days);
+  before bigint;
   last bigint;
 begin
   if not access_has_role('administrator', 'auditor', 'data_protection_officer') then
     perform access_refuse('not_yours');
   end if;
-  select count(*), min(try) into looks, first from access_log
-    where at > now() - make_interval(days => days) and try is not null;
+  select count(*) into looks from access_log where at > since and try is not null;
+  select try into before from access_log where at <= since and try is not null order by position desc limit 1;
   select case when is_called then last_value else 0 end into last from access_try;
-  undone := case when looks = 0 then last - coalesce((select max(try) from access_log), 0) else last - first + 1 - looks end;
+  undone := last - coalesce(before, 0) - looks;
 end $$;
 
 create trigger access_log_stays before update or delete on access_log for each row

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_safe
 
 from wayfare.access import operations, words
 from wayfare.access.purposes import WATCHERS
-from wayfare.access.queries import log_extent, undone
+from wayfare.access.queries import OTHERS_UNDONE, log_extent, undone
 from wayfare.access.rules import Actor
 from wayfare.access.signin.web import StaffRequest, needs
 from wayfare.access.source import ACCESS
@@ -41,10 +41,14 @@ def logs(request: StaffRequest) -> HttpResponse:
         with operations.acting(request.session_secret):
             extent = health.ledger_extent(size) if log == LEDGER.log else log_extent(size)
             gone = undone() if log == ACCESS.log else None
+            others = [other() for other in OTHERS_UNDONE] if log == ACCESS.log else []
         rows = _rows(extent, signed, request.actor, now, language)
         if gone is not None:
             of = ngettext("of %(n)s look", "of %(n)s looks", gone.looks) % {"n": number(gone.looks, language)}
             rows.append((_("Looks of 30 days that left no line"), number(gone.undone, language), of))
+        for steps, lost in others:
+            of = ngettext("of %(n)s step", "of %(n)s steps", steps) % {"n": number(steps, language)}
+            rows.append((_("Steps of searches in 30 days that were undone"), number(lost, language), of))
         shown.append(
             {
                 "log": log,

@@ -28,7 +28,9 @@ create index people_token_person on people_token (person) where person is not nu
 create table people_mark (person uuid primary key, epoch int not null, sealed bytea not null);
 create table people_search_log (id bigint generated always as identity primary key, at timestamptz not null,
   staff uuid not null, office text not null, asked int not null, found int not null, shown uuid[] not null default '{}',
-  tx xid8 not null, began timestamptz not null, server timestamptz not null);
+  tx xid8 not null, shown_tx xid8, numbers bigint[] not null, calls bigint not null);
+create sequence people_try;
+do $$ begin for n in 0..63 loop execute format('create sequence people_call_%s', n); end loop; end $$;
 create index people_search_log_staff on people_search_log (staff, at);
 create table people_limits (alone boolean primary key default true check (alone), searches_a_minute int not null,
   searches_a_day int not null);

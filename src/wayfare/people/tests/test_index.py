@@ -217,8 +217,7 @@ def enrol(colleague, names):
 
 
 def found(colleague, text):
-    with colleague.acting():
-        return {one.person for one in queries.search(text, limit=50).found}
+    return {one.person for one in queries.search(colleague.secret, text, limit=50).found}
 
 
 ALIKE = ["Maryam Karimi"] * 40
@@ -365,41 +364,57 @@ def thief(vault):
         yield begin
 
 
-SEARCH = "select people_search(null)"
+@pytest.fixture
+def begun(thief):
+    """Gives for a colleague a search of theirs whose line is committed, and a transaction of theirs after that."""
+
+    def begun(colleague):
+        connection = thief(colleague)
+        ((search,),) = connection.execute("select people_search()").fetchall()
+        connection.commit()
+        return search, thief(colleague)
+
+    return begun
 
 
-def test_within_a_search_so_much_may_be_asked_and_no_more(vault, counsellor, thief):
+def test_within_a_search_so_much_may_be_asked_and_no_more(vault, counsellor, begun):
     person = counsellor.enrols("Nur").person
-    of_person = f"select * from people_found_by(array['{person}']::uuid[])"
-    many = "select * from people_found(array(select gen_random_uuid() from generate_series(1, {})))"
-    assert thief(counsellor, SEARCH).execute(of_person).fetchone()[0] == person
+    of_person = f"select * from people_found_by({{0}}, array['{person}']::uuid[])"
+    many = "select * from people_found({{0}}, array(select gen_random_uuid() from generate_series(1, {})))"
+    search, connection = begun(counsellor)
+    assert connection.execute(of_person.format(search)).fetchone()[0] == person
     for statements in (
-        [of_person],
-        [many.format(1)],
-        [SEARCH, of_person, of_person],
-        [SEARCH, "select * from people_found_by(array(select gen_random_uuid() from generate_series(1, 301)))"],
-        [SEARCH, many.format(150_000), many.format(50_001)],
-        [
-            SEARCH,
-            "select * from people_shown('{}')",
-            f"select * from people_shown(array['{person}']::uuid[])",
-            of_person,
-        ],
+        [of_person, of_person],
+        ["select * from people_found_by({0}, array(select gen_random_uuid() from generate_series(1, 301)))"],
+        [many.format(150_000), many.format(50_001)],
+        ["select people_show({0}, '{{}}')", f"select people_show({{0}}, array['{person}']::uuid[])"],
+        ["select people_show({0}, '{{}}')", of_person],
+        [f"select people_show({{0}}, array['{person}']::uuid[])", "select * from people_shown({0})"],
+        ["select * from people_shown({0})"],
     ):
-        connection = thief(counsellor, *statements[:-1])
+        search, connection = begun(counsellor)
+        for statement in statements[:-1]:
+            connection.execute(statement.format(search))
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
-            connection.execute(statements[-1])
-    assert thief(counsellor, SEARCH, many.format(150_000)).execute(many.format(50_000)).fetchall() == []
+            connection.execute(statements[-1].format(search))
+    search, connection = begun(counsellor)
+    connection.execute(many.format(150_000).format(search))
+    assert connection.execute(many.format(50_000).format(search)).fetchall() == []
 
 
-def test_of_another_office_nothing_is_found(vault, counsellor, thief):
+def test_of_another_office_nothing_is_found(vault, counsellor, begun):
     person = counsellor.enrols("Nur").person
     tokens = [token for (token,) in rows(vault, "select token from people_token where person = %s", person)]
     lyon = Colleague("lyon", "counsellor")
     for colleague, number in ((counsellor, len(tokens)), (lyon, 0)):
-        connection = thief(colleague, SEARCH)
-        assert len(connection.execute("select * from people_found(%s)", [tokens]).fetchall()) == number
-        assert len(connection.execute("select * from people_found_by(%s)", [[person]]).fetchall()) == min(number, 1)
+        search, connection = begun(colleague)
+        assert len(connection.execute("select * from people_found(%s, %s)", [search, tokens]).fetchall()) == number
+        found_by = connection.execute("select * from people_found_by(%s, %s)", [search, [person]]).fetchall()
+        assert len(found_by) == min(number, 1)
+        connection.execute("select people_show(%s, %s)", [search, [person]])
+        connection.commit()
+        connection.execute("select set_config('app.session', %s, true)", [colleague.secret])
+        assert len(connection.execute("select * from people_shown(%s)", [search]).fetchall()) == min(number, 1)
 
 
 @pytest.mark.parametrize("role", ["statistician", "auditor", "administrator", "verifier", "travel_officer"])

@@ -142,8 +142,8 @@ def test_one_form_sent_twice_at_once_makes_one_file(vault, counsellor):
 
 def asked(counsellor, text, *born):
     written = (Written("Zyyy", (Part("whole", text),)),)
-    with counsellor.acting():
-        found = queries.perhaps_same(Names((Name("used", written),)), Birth(Told(*born) if born else None))
+    birth = Birth(Told(*born) if born else None)
+    found = queries.perhaps_same(counsellor.secret, Names((Name("used", written),)), birth)
     return bool(found)
 
 

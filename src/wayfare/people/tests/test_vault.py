@@ -196,12 +196,18 @@ def test_another_transaction_s_look_is_no_look_of_mine(hostile, vault):
         "alter table people_key disable row level security",
         "select people_use_epoch(1)",
         "select people_erase('{person}', 1)",
-        "select * from people_shown(array['{person}']::uuid[])",
+        "select people_show(1, array['{person}']::uuid[])",
+        "select * from people_shown(1)",
+        "select people_call(1)",
+        "select people_number('begins', 1, null)",
+        "select nextval('people_try')",
+        "select setval('people_call_1', 1)",
         "select people_name_again('{other}', 1, '', '{{}}', '{{}}')",
         "select people_to_write(1, '{other}')",
         "select people_lock_index('paris')",
-        "select * from people_found('{{}}')",
-        "select * from people_found_by(array['{person}']::uuid[])",
+        "select * from people_found(1, '{{}}')",
+        "select * from people_found_by(1, array['{person}']::uuid[])",
+        "select people_numbered(1, 'AAAA-AAAA')",
         "select people_note_keys(decode(repeat('00', 16), 'hex'), decode(repeat('00', 16), 'hex'))",
         "set role wayfare_owner",
         "set session authorization wayfare_owner",
@@ -311,8 +317,7 @@ def test_keys_of_another_installation_are_refused_before_anything_is_sealed(vaul
 
 
 def found(colleague, text, **more):
-    with colleague.acting():
-        return [(one.person, one.initials) for one in queries.search(text, **more).found]
+    return [(one.person, one.initials) for one in queries.search(colleague.secret, text, **more).found]
 
 
 def test_a_correction_is_a_new_version_and_is_found_by_the_new_name(vault, counsellor):
@@ -355,8 +360,7 @@ def test_a_correction_is_for_who_may_open(vault, counsellor):
 def test_a_search_shows_initials_and_case_number_and_opens_nothing(vault, counsellor):
     enrolled = counsellor.enrols("Mohammed Al-Qahtani")
     counsellor.enrols("Li Wei")
-    with counsellor.acting():
-        (one,) = queries.search("محمد القحطاني").found
+    (one,) = queries.search(counsellor.secret, "محمد القحطاني").found
     assert (one.person, one.case_number, one.initials) == (enrolled.person, enrolled.case_number, "M. A. Q.")
     assert found(counsellor, enrolled.case_number.lower().replace("-", " ")) == [(enrolled.person, "M. A. Q.")]
     assert found(counsellor, "Somebody Else") == []
@@ -468,10 +472,9 @@ def test_someone_with_two_common_names_one_of_them_mistyped_is_found_among_many(
         operations.enrol_many(files, at=NOW)
         (wanted,) = operations.enrol_many([operations.file_from(file_data("Khaled Rashid"), at=NOW)], at=NOW)
     for text in ("Khaled Rashid", "Khaled Rashd", "Khaled Rasid", "Rashkid Khaled"):
-        with counsellor.acting():
-            results = queries.search(text)
-            assert results.more
-            assert results.found[0].person == wanted.person, text
+        results = queries.search(counsellor.secret, text)
+        assert results.more
+        assert results.found[0].person == wanted.person, text
 
 
 def test_a_common_name_says_so_and_two_words_together_find_one_among_many(vault, counsellor):
@@ -483,12 +486,11 @@ def test_a_common_name_says_so_and_two_words_together_find_one_among_many(vault,
         (wanted,) = operations.enrol_many(
             [operations.file_from(file_data("Maryam Sultani", born=(1971,)), at=NOW)], at=NOW
         )
-    with counsellor.acting():
-        many = queries.search("Maryam")
-        assert many.more
-        assert len(many.found) == queries.AT_MOST
-        assert queries.search("Maryam Sultani").found[0].person == wanted.person
-        assert not queries.search("Sultani").more
+    many = queries.search(counsellor.secret, "Maryam")
+    assert many.more
+    assert len(many.found) == queries.AT_MOST
+    assert queries.search(counsellor.secret, "Maryam Sultani").found[0].person == wanted.person
+    assert not queries.search(counsellor.secret, "Sultani").more
 
 
 # Erasure ----------------------------------------------------------------------------------------------------------------

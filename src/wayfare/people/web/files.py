@@ -52,8 +52,7 @@ def search(request: StaffRequest) -> HttpResponse:
         born = forms.born(request.POST, only_year=True)
         if not text and born is None:
             raise Refused("text", "is missing")
-        with access.acting(request.session_secret):
-            context["results"] = queries.search(text, born)
+        context["results"] = queries.search(request.session_secret, text, born)
     except Refused as refusal:
         context["errors"] = {refusal.field: words.refused(refusal, language)}
         return render(request, "people/search.html", context, status=422)

@@ -64,8 +64,7 @@ def register(request: StaffRequest) -> HttpResponse:
         file = operations.file_from(forms.person(given), at=at, person=person)
         made, same = _known(request, person), []
         if made is None and given.get("do") != "someone_else":
-            with access.acting(request.session_secret):  # on its own, so that the search stays on record
-                same = queries.perhaps_same(*named(file.groups))
+            same = queries.perhaps_same(request.session_secret, *named(file.groups))
         if same:
             typed = [(name, given[name]) for name in FIELDS if given.get(name)]
             return render(request, "people/same.html", {"same": same, "typed": typed})
