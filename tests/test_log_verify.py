@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import random
+from datetime import UTC, datetime
 
 import pytest
 from django.db import connections
 
 from tests.test_append import returned
+from wayfare.departures import operations as departures
 from wayfare.ledger import operations as ledger
 from wayfare.ledger.log import keys, operations
-from wayfare.ledger.log.source import LEDGER
+from wayfare.ledger.log.source import LEDGER, columns_differ
 from wayfare.ledger.log.verify import verified
+from wayfare.ledger.models import LedgerEntry
+from wayfare.statistics.tests.histories import PROGRAMMES, history
+from wayfare.statistics.verify import differences
 
 SIZE = 700
 
@@ -73,6 +78,55 @@ def test_each_change_is_named(logged, change, said):
     assert any(said in line for line in found), found
     restore(logged)
     assert verified(LEDGER).differences == []
+
+
+COLUMNS = {
+    "entry_id": "entry_id = gen_random_uuid()",
+    "kind": "kind = 'enrolled'",
+    "occurred_at": "occurred_at = occurred_at - interval '2 years'",
+    "source": "source = 'elsewhere'",
+    "subject or object": "subject = gen_random_uuid()",
+    "digest": "digest = sha256('')",
+}
+
+
+@pytest.mark.parametrize("column", COLUMNS)
+def test_a_column_that_is_not_what_the_committed_text_says_is_named(logged, column):
+    logged.execute(f"update ledger_entry set {COLUMNS[column]} where position in (300, 301)")
+    (said,) = verified(LEDGER).differences
+    assert column in said
+    assert "of position 300 is not what its text says, and so at 1 more positions" in said
+    assert any(column in one for one in differences()[1])
+    restore(logged)
+    assert verified(LEDGER).differences == []
+
+
+def test_every_column_but_the_instant_of_recording_is_compared():
+    covered = {name for names in COLUMNS for name in names.split(" or ")}
+    assert covered | {"position", "body", "recorded_at"} == {field.name for field in LedgerEntry._meta.get_fields()}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "object = gen_random_uuid() where kind = 'persons_linked'",
+        "subject = object, object = subject where kind = 'persons_linked'",
+        "object = gen_random_uuid() where kind = 'departure_registered'",
+        "object = subject where kind = 'returned'",
+        "subject = gen_random_uuid() where kind = 'departure_confirmed'",
+    ],
+)
+def test_references_of_every_kind_are_compared_with_the_text(fresh_database, change):
+    for p in PROGRAMMES.values():
+        departures.add_programme(p.key, p.title, p.country, p.timezone, p.counts_from)
+    departures.record(history(1, 8, 200), now=datetime(2026, 11, 24, tzinfo=UTC))
+    assert list(columns_differ()) == []
+    with connections["owner"].cursor() as owner:
+        owner.execute("alter table ledger_entry disable trigger user")
+        owner.execute(f"update ledger_entry set {change}")
+        assert owner.rowcount
+    (said,) = columns_differ()
+    assert said.startswith("subject or object of position")
 
 
 def test_a_head_that_was_signed_by_another_key_or_of_another_tree_is_told(logged, tmp_path):

@@ -9,9 +9,10 @@ from django.db import DataError, connections
 from wayfare.ledger.log.source import in_table
 
 _COLUMNS = """select position from access_log cross join lateral (select body::jsonb as b) said
-  where (kind, groups, staff::text, person::text, task::text, try::text) is distinct from
-    (b ->> 'kind', array(select jsonb_array_elements_text(b -> 'groups')), b ->> 'staff', b ->> 'person', b ->> 'task',
-     b ->> 'try')
+  where (position::text, to_char(at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), kind, groups, staff::text,
+      person::text, task::text, try::text) is distinct from
+    (b ->> 'position', b ->> 'at', b ->> 'kind', array(select jsonb_array_elements_text(b -> 'groups')), b ->> 'staff',
+     b ->> 'person', b ->> 'task', b ->> 'try')
   order by position limit 1"""
 _WORDS = """select l.position, f.field from access_log l cross join (values ('reason'), ('basis')) f (field)
   left join access_words w on w.position = l.position and w.field = f.field

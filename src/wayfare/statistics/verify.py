@@ -16,6 +16,7 @@ from django.db import connection
 
 from wayfare.departures import zones
 from wayfare.ledger import queries as ledger
+from wayfare.ledger.log.source import columns_differ
 from wayfare.statistics.queries import recounted
 from wayfare.statistics.recount import COUNTED
 
@@ -157,6 +158,7 @@ def _ledger_differences(head: int) -> Iterator[str]:
                 yield f"ledger: the digest at position {position} is not that of its entry"
             if (more := sum(bad for _, bad in kinds.values()) - NAMED) > 0:
                 yield f"ledger: the digests at {more} more positions are not those of their entries"
+        yield from (f"ledger: {one}" for one in columns_differ(head))
         tally = ledger.tally()
         for kind in sorted(tally.keys() | kinds.keys()):
             there = kinds.get(kind, (0, 0))[0]
