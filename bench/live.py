@@ -194,11 +194,29 @@ def send(port: int, token: str, entries: list[dict[str, Any]], start: float, rat
     into.send(sent)
 
 
-def watch(port: int, path: str, into: Any) -> None:
+STATISTICIAN = """
+from wayfare.site import runtime
+runtime.set_up_django()
+from wayfare.access import operations
+from wayfare.access.tests.cast import taken_on
+from wayfare.departures.operations import set_programme_office
+operations.set_office("paris", "Paris", "Europe/Paris", by=None)
+set_programme_office("fra", "paris")
+print(taken_on("Ada", "ada@example.org", "paris", ("statistician",))[1])
+"""
+
+
+def statistician() -> str:
+    """Take on somebody who may watch the page; return their session's secret."""
+    made = subprocess.run([sys.executable, "-c", STATISTICIAN], check=True, capture_output=True, text=True)
+    return made.stdout.strip()
+
+
+def watch(port: int, path: str, headers: dict[str, str], into: Any) -> None:
     """Be a connected client: note when which position was shown, until the other end of the pipe speaks."""
     seen: list[tuple[int, float]] = []
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-    connection.request("GET", path)
+    connection.request("GET", path, headers=headers)
     stream = connection.getresponse()
     assert stream.status == 200, stream.status
     into.send("connected")
@@ -246,9 +264,14 @@ def run(home: Path, port: int, token: str, arguments: argparse.Namespace) -> dic
     say(f"{number:,} departures are registered")
     context = get_context("spawn")
     watchers = {}
-    for name, path in (("api", "/api/v1/programmes/fra/live"), ("page", "/departures/fra/live?language=en")):
+    by_token = {"Authorization": f"Bearer {token}"}
+    by_session = {"Cookie": f"wayfare_session={statistician()}"}
+    for name, path, headers in (
+        ("api", "/api/v1/programmes/fra/live", by_token),
+        ("page", "/departures/fra/live?language=en", by_session),
+    ):
         ours, theirs = context.Pipe()
-        process = context.Process(target=watch, args=(port, path, theirs), daemon=True)
+        process = context.Process(target=watch, args=(port, path, headers, theirs), daemon=True)
         process.start()
         assert ours.recv() == "connected"
         watchers[name] = (process, ours)
@@ -298,7 +321,7 @@ def main() -> None:
         using = embedded.use(home)
         programme = ("--key", "fra", "--title", "France", "--country", "FRA", "--timezone", "UTC")
         subprocess.run([*WAYFARE, "programme", "add", *programme], check=True, stdout=subprocess.DEVNULL)
-        scopes = ("--scope", "read", "--scope", "write")
+        scopes = ("--scope", "ledger:write", "--scope", "ledger:own", "--scope", "statistics:exact")
         made = subprocess.run(
             [*WAYFARE, "token", "add", "--source", "office", *scopes], check=True, capture_output=True
         )

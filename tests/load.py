@@ -35,7 +35,7 @@ def command(environment, *arguments, timeout=180):
 def prepare(environment, **_):
     """Configure the programme that `batch` speaks of; return the secret of a token for its source."""
     assert command(environment, "programme", "add", *PROGRAMME)[0] == 0
-    scopes = ("--scope", "read", "--scope", "write")
+    scopes = ("--scope", "ledger:write", "--scope", "ledger:own", "--scope", "statistics:exact")
     code, out, err = command(environment, "token", "add", "--source", "office", *scopes, "--json")
     assert code == 0, err
     return json.loads(out)["token"]

@@ -26,7 +26,7 @@ runtime.bring_up()
 from wayfare.access.operations import issue_token
 from wayfare.departures.operations import add_programme
 add_programme("fra", "France", "FRA", "Europe/Paris")
-print(issue_token(source="office", scopes=["read", "write"], at=datetime.now(UTC))[1], flush=True)
+print(issue_token(source="office", scopes=["ledger:write", "ledger:read", "statistics:exact"], at=datetime.now(UTC))[1], flush=True)
 import psycopg
 from wayfare.site import embedded, settings
 with psycopg.connect(embedded.Home(settings.WAYFARE_HOME).conninfo("wayfare_owner"), autocommit=True) as owner:

@@ -42,7 +42,9 @@ def test_the_description_is_kept(db, one_connection, method, path):
     token_limiter.cache_clear()
     address_limiter.cache_clear()
     operations.add_programme("fra", "France", "FRA", "Europe/Paris")
-    _, secret = access.issue_token(source="office", scopes=["read", "write"], at=datetime.now(UTC))
+    _, secret = access.issue_token(
+        source="office", scopes=["ledger:write", "ledger:read", "statistics:exact"], at=datetime.now(UTC)
+    )
     headers = {"Host": "localhost", "Authorization": f"Bearer {secret}"}
     schema = schemathesis.openapi.from_wsgi("/api/v1/openapi.json", application, headers={"Host": "localhost"})
     schema.config.update(headers=headers)

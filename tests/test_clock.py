@@ -174,7 +174,8 @@ def test_clients_and_the_live_page_go_on_while_the_databases_clock_jumps(world):
     def watch():
         with suppress(OSError, ValueError):
             address = f"http://127.0.0.1:{installation.port}/api/v1/programmes/fra/live"
-            with urllib.request.urlopen(address, timeout=60) as stream:
+            asked = urllib.request.Request(address, headers={"Authorization": f"Bearer {world.token}"})
+            with urllib.request.urlopen(asked, timeout=60) as stream:
                 for line in stream:
                     if line.startswith(b"data: "):
                         positions.append(json.loads(line[6:])["position"])

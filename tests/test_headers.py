@@ -113,8 +113,8 @@ def test_one_address_holds_only_so_many_streams(monkeypatch, settings):
     settings.LIVE_STREAMS_EACH = 2
     opened, sent = [], []
 
-    async def stream(key, language, receive, send):
-        opened.append(key)
+    async def stream(scope, found, receive, send):
+        opened.append(found[2])
         await asyncio.sleep(0)
         await asyncio.gather(*waiting)
 

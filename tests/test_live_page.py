@@ -15,6 +15,7 @@ import urllib.request
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import product
 from pathlib import Path
@@ -26,6 +27,7 @@ from django.conf import settings
 from django.db import connections
 from django.test import Client
 
+from wayfare.access.rules import EVERYTHING
 from wayfare.departures import live, operations
 from wayfare.site import asgi
 from wayfare.site.translations import LOCALE
@@ -79,7 +81,9 @@ def depart_meanwhile(evidence: str = "pass_scanned") -> None:
 
 
 @pytest.fixture
-def programme(db) -> None:
+def programme(db, settings) -> None:
+    """Programmes of a demo, in which everybody reads exact figures; `test_exact_figures.py` has who reads them else."""
+    settings.DEMO = True
     operations.add_programme("paris", "Return, France", "FRA", "Europe/Paris")
     operations.add_programme("berlin", "Return, Germany", "DEU", "Europe/Berlin")
 
@@ -90,23 +94,23 @@ def test_cells_are_of_one_programme_or_of_all(programme):
     depart(destination="TUN", evidence="carrier_flown", now=noon)
     depart(evidence="self_reported", now=noon)
     depart("berlin", now=noon)
-    found = live.cells("paris", noon)
+    found = live.cells("paris", noon, reader=EVERYTHING)
     assert (found.today, found.month, found.year) == (2, 2, 2)
     assert found.by_destination == [("GEO", 1), ("TUN", 1)]
     assert found.by_evidence == [("pass_scanned", 1), ("carrier_flown", 1)]
     assert found.findings == {"word_only": 1}
     assert found.position == 12
-    assert live.cells(live.EVERYTHING, noon).today == 3
+    assert live.cells(live.EVERYTHING, noon, reader=EVERYTHING).today == 3
     with pytest.raises(live.NoSuchProgramme):
-        live.cells("rome", noon)
+        live.cells("rome", noon, reader=EVERYTHING)
 
 
 def test_today_is_that_of_the_programmes_zone_for_one_and_for_all(programme):
     late = NOW.replace(hour=23, minute=30) - timedelta(days=1)  # tomorrow has begun in Paris
     depart(now=late)
-    assert live.cells("paris", late).today == 1
-    assert live.cells(live.EVERYTHING, late).today == 1
-    assert live.cells(live.EVERYTHING, late + timedelta(hours=1)).today == 1
+    assert live.cells("paris", late, reader=EVERYTHING).today == 1
+    assert live.cells(live.EVERYTHING, late, reader=EVERYTHING).today == 1
+    assert live.cells(live.EVERYTHING, late + timedelta(hours=1), reader=EVERYTHING).today == 1
 
 
 @pytest.mark.parametrize(
@@ -160,8 +164,15 @@ def test_no_string_is_left_and_placeholders_match(language):
 
 @pytest.fixture
 def server(fresh_database) -> Iterator[str]:
-    """The real web process, on a database of its own, reached as the application."""
+    """The real web process of a demo, on a database of its own, reached as the application."""
     operations.add_programme("paris", "Return, France", "FRA", "Europe/Paris")
+    with serving("yes") as base:
+        yield base
+
+
+@contextmanager
+def serving(demo: str) -> Iterator[str]:
+    """Run the web process on the test's own database; `demo`: yes, for a demo, or no."""
     here = connections["default"].settings_dict
     owner = connections["owner"].settings_dict
     with socket.socket() as probe:
@@ -175,14 +186,15 @@ def server(fresh_database) -> Iterator[str]:
     door_key = Path(settings.WAYFARE_HOME) / "keys" / "staff-door"
     (home / "keys" / "staff-door").write_bytes(door_key.read_bytes())
     (home / "keys" / "staff-door").chmod(0o600)
-    environment = {**os.environ, "DATABASE_URL": url, "WAYFARE_HOME": str(home)}
+    (home / "demo-home").touch()
+    environment = {**os.environ, "DATABASE_URL": url, "WAYFARE_HOME": str(home), "WAYFARE_DEMO": demo}
     command = [sys.executable, "-m", "granian", "--interface", "asgi", "--port", str(port), "--no-ws"]
     process = subprocess.Popen([*command, "wayfare.site.asgi:application"], env=environment)
     base = f"http://127.0.0.1:{port}"
     try:
         for _ in range(200):
             try:
-                urllib.request.urlopen(f"{base}/departures/", timeout=5).close()
+                urllib.request.urlopen(f"{base}/", timeout=5).close()
                 break
             except OSError:
                 time.sleep(0.1)
@@ -237,10 +249,10 @@ def test_what_is_shown_is_made_anew_once_a_minute_so_that_today_ends(fresh_datab
 
     async def two_a_minute_apart():
         hub = asgi.Hub()
-        first, again = await hub.event("paris", None), await hub.event("paris", None)
+        first, again = await hub.event("paris", None, EVERYTHING), await hub.event("paris", None, EVERYTHING)
         later = time.time() + 61
         monkeypatch.setattr(asgi.time, "time", lambda: later)
-        return first, again, await hub.event("paris", None)
+        return first, again, await hub.event("paris", None, EVERYTHING)
 
     first, again, later = asyncio.run(two_a_minute_apart())
     today = datetime.now(ZoneInfo("Europe/Paris")).date().isoformat()

@@ -13,6 +13,7 @@ import pytest
 from django.db import connection
 from django.utils import translation
 
+from wayfare.access.rules import EVERYTHING
 from wayfare.departures import live, operations
 from wayfare.departures.web.values import values
 from wayfare.site import asgi
@@ -96,14 +97,14 @@ def by_utc(found: list[Exit], now: datetime) -> tuple[int, int, int]:
 def test_all_is_the_sum_of_the_programmes_at_every_hour_of_a_years_turn(recorded):
     differing = 0
     for now in HOURS:
-        whole = live.cells(live.EVERYTHING, now)
-        parts = {key: live.cells(key, now) for key in ZONES}
+        whole = live.cells(live.EVERYTHING, now, reader=EVERYTHING)
+        parts = {key: live.cells(key, now, reader=EVERYTHING) for key in ZONES}
         expected = {key: own(recorded, key, now) for key in ZONES}
         for key, part in parts.items():
             assert tuple(getattr(part, name) for name in SUMMED) == expected[key], (now, key)
         sums = tuple(map(sum, zip(*expected.values(), strict=True)))
         assert tuple(getattr(whole, name) for name in SUMMED) == sums, now
-        lines = live.overview(now)[1]
+        lines = live.overview(now, reader=EVERYTHING)[1]
         assert [sum(line[n] for line in lines) for n in (1, 2, 3)] == [sums[0], sums[2], sums[3]], now
         for name in ("by_destination", "by_evidence"):
             added: Counter[str] = Counter()
@@ -116,7 +117,7 @@ def test_all_is_the_sum_of_the_programmes_at_every_hour_of_a_years_turn(recorded
 
 def test_each_day_of_the_chart_is_the_day_where_each_programme_is(recorded):
     for now in HOURS:
-        whole = live.cells(live.EVERYTHING, now)
+        whole = live.cells(live.EVERYTHING, now, reader=EVERYTHING)
         first = date.fromisoformat(whole.first_day)
         begun = {key: now.astimezone(ZoneInfo(zone)).date() for key, zone in ZONES.items()}
         assert whole.own_days == Counter(day.isoformat() for day in begun.values())
@@ -129,8 +130,8 @@ def test_each_day_of_the_chart_is_the_day_where_each_programme_is(recorded):
 @pytest.mark.parametrize("month", [date(2026, 11, 1), date(2026, 12, 1), date(2027, 1, 1)])
 def test_a_month_gone_by_is_the_sum_of_the_programmes_too(recorded, month):
     for now in HOURS:
-        whole = live.cells(live.EVERYTHING, now, month)
-        months = {key: live.cells(key, now, month) for key in ZONES}
+        whole = live.cells(live.EVERYTHING, now, month, reader=EVERYTHING)
+        months = {key: live.cells(key, now, month, reader=EVERYTHING) for key in ZONES}
         assert whole.month == sum(part.month for part in months.values()), now
         assert whole.year == sum(part.year for part in months.values()), now
         if not whole.present:
@@ -140,9 +141,11 @@ def test_a_month_gone_by_is_the_sum_of_the_programmes_too(recorded, month):
 
 def test_on_31_december_the_page_says_whose_day_month_and_year_it_is(recorded):
     with translation.override("en"):
-        same = values(live.cells(live.EVERYTHING, datetime(2026, 12, 31, 10, 30, tzinfo=UTC)), "en")
-        new_year = values(live.cells(live.EVERYTHING, datetime(2026, 12, 31, 15, tzinfo=UTC)), "en")
-        december = live.cells(live.EVERYTHING, datetime(2026, 12, 31, 15, tzinfo=UTC), date(2026, 12, 1))
+        same = values(live.cells(live.EVERYTHING, datetime(2026, 12, 31, 10, 30, tzinfo=UTC), reader=EVERYTHING), "en")
+        new_year = values(live.cells(live.EVERYTHING, datetime(2026, 12, 31, 15, tzinfo=UTC), reader=EVERYTHING), "en")
+        december = live.cells(
+            live.EVERYTHING, datetime(2026, 12, 31, 15, tzinfo=UTC), date(2026, 12, 1), reader=EVERYTHING
+        )
         gone_by = values(december, "en")
     assert [figure["name"] for figure in same["figures"]] == ["Today", "December so far", "2026 so far"]
     assert "Each programme's own day" not in same["figures"][0]["note"]
@@ -161,10 +164,10 @@ def test_on_31_december_the_page_says_whose_day_month_and_year_it_is(recorded):
 
 def test_a_stream_of_all_tells_each_programmes_midnight(recorded, monkeypatch):
     """What an event depends on changes whenever a day begins in some programme, and at no other hour."""
-    whole = [live.cells(live.EVERYTHING, now) for now in HOURS]
+    whole = [live.cells(live.EVERYTHING, now, reader=EVERYTHING) for now in HOURS]
     made = iter(whole)
-    monkeypatch.setattr(live, "cells", lambda key: next(made))
+    monkeypatch.setattr(live, "cells", lambda key, reader: next(made))
     monkeypatch.setattr(connection, "close", lambda: None)  # an event of its own thread closes its connection
-    marks = [asgi._event(live.EVERYTHING, None)[1] for _ in HOURS]
+    marks = [asgi._event(live.EVERYTHING, None, EVERYTHING)[1] for _ in HOURS]
     begun = [[now.astimezone(ZoneInfo(zone)).date() for zone in ZONES.values()] for now in HOURS]
     assert [one != other for one, other in pairwise(marks)] == [one != other for one, other in pairwise(begun)]

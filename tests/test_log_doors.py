@@ -42,7 +42,7 @@ def anyone(db) -> Client:
 
 @pytest.fixture
 def reader(db) -> Client:
-    _, secret = access.issue_token(source="office", scopes=("read",), at=timezone.now())
+    _, secret = access.issue_token(source="office", scopes=("ledger:own",), at=timezone.now())
     return Client(HTTP_HOST="localhost", HTTP_AUTHORIZATION=f"Bearer {secret}")
 
 

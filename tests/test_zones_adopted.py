@@ -15,6 +15,7 @@ import pytest
 from click.testing import CliRunner
 from django.db import OperationalError, ProgrammingError, connection, connections, transaction
 
+from wayfare.access.rules import EVERYTHING
 from wayfare.departures import live, operations, rules, zones
 from wayfare.departures.zones_cli import group
 from wayfare.ledger import queries as ledger
@@ -87,11 +88,11 @@ def upgrade(db, settings, tmp_path, monkeypatch) -> Iterator[Callable[[], None]]
 
 
 def months(**more: object) -> list[tuple[object, ...]]:
-    return queries.table(programmes=["rabat"], by=["month"], **more).rows
+    return queries.table(programmes=["rabat"], by=["month"], **more, reader=EVERYTHING).rows
 
 
 def test_nothing_is_counted_until_an_operator_decides(upgrade):
-    before = queries.table(by=["programme", "day", "age"])
+    before = queries.table(by=["programme", "day", "age"], reader=EVERYTHING)
     assert ("rabat", "2026-11-01", "Y18-34", 2) in before.rows
     assert (before.zones, zones.difference()) == ("2026a", "")
     upgrade()
@@ -106,8 +107,8 @@ def test_nothing_is_counted_until_an_operator_decides(upgrade):
         with pytest.raises(Refused) as refusal:
             refused()
         assert refusal.value.field == "zones"
-    assert queries.table(by=["programme", "day", "age"])[3:] == before[3:]
-    assert live.cells("rabat", NOW).zones == "2026a"
+    assert queries.table(by=["programme", "day", "age"], reader=EVERYTHING)[3:] == before[3:]
+    assert live.cells("rabat", NOW, reader=EVERYTHING).zones == "2026a"
 
 
 def test_the_control_with_the_version_on_record_it_is_counted(upgrade):
@@ -125,14 +126,14 @@ def test_verify_names_the_version_and_every_cell_that_would_move(upgrade):
 
 def test_a_preview_lists_what_moves_and_changes_nothing(upgrade):
     upgrade()
-    before = queries.table(by=["programme", "day", "age"])
+    before = queries.table(by=["programme", "day", "age"], reader=EVERYTHING)
     change = zones.preview()
     moved = [(one.programme, one.day, one.age, one.before, one.after) for one in change.cells]
     assert moved == [
         ("rabat", "2026-10-31", "Y14-17", 0, 2),
         ("rabat", "2026-11-01", "Y18-34", 2, 0),
     ]
-    assert queries.table(by=["programme", "day", "age"]) == before
+    assert queries.table(by=["programme", "day", "age"], reader=EVERYTHING) == before
     assert [act.to_version for act in zones.history()] == [installed.INSTALLED, "2026a"]
     said = CliRunner().invoke(group, [])
     assert said.exit_code == 0
@@ -171,7 +172,7 @@ def test_a_table_as_of_an_old_position_says_which_zones_were_in_use_then(upgrade
     zones.adopt()
     record(departed("2026-11-05T12:00:00Z"))
     for position, then in ((3, "2026a"), (old, "2026a"), (ledger.head(), None)):
-        table = queries.table(by=["month"], as_of=position)
+        table = queries.table(by=["month"], as_of=position, reader=EVERYTHING)
         assert (table.zones, table.zones_then) == (installed.INSTALLED, then), position
         whole = json.loads(queries.render(table, "json"))
         assert whole["zones"] == installed.INSTALLED

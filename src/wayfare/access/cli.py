@@ -10,7 +10,7 @@ import click
 from django.utils import timezone
 
 from wayfare.access import operations, queries
-from wayfare.access.rules import SCOPES, Token, state
+from wayfare.access.rules import FORMER_SCOPES, SCOPES, Token, state
 from wayfare.ledger.rules import Refused
 
 
@@ -31,7 +31,15 @@ def _shown(token: Token, now: datetime) -> dict[str, Any]:
 
 @click.command()
 @click.option("--source", required=True, help="The only source this token may write as.")
-@click.option("--scope", "scopes", multiple=True, required=True, type=click.Choice(SCOPES))
+@click.option(
+    "--scope",
+    "scopes",
+    multiple=True,
+    required=True,
+    type=click.Choice([*SCOPES, *FORMER_SCOPES]),
+    metavar="SCOPE",
+    help="; ".join(f"{name}: {meaning}" for name, meaning in SCOPES.items()) + ". May be repeated.",
+)
 @click.option("--expires", "days", type=int, help="Days it is valid; without, until it is revoked.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on the last line.")
 def add(source: str, scopes: tuple[str, ...], days: int | None, as_json: bool) -> None:

@@ -14,7 +14,7 @@ from django.db import connection, transaction
 
 from wayfare.access.door import door
 from wayfare.access.purposes import PURPOSES, ROLES
-from wayfare.access.rules import SCOPES, Forbidden, Token, secret_hash, write_secret
+from wayfare.access.rules import SCOPES, Forbidden, Token, scopes_named, secret_hash, write_secret
 from wayfare.access.statements import bound, called, done, rows
 from wayfare.ledger import texts
 from wayfare.ledger.rules import Refused, TooLong
@@ -36,16 +36,15 @@ def issue_token(*, source: str, scopes: Collection[str], at: datetime, days: int
     """
     if not _SLUG.fullmatch(source):
         raise Refused("source", f"{source!r} is not a slug; use letters, digits, hyphen and underscore")
-    unknown = [scope for scope in scopes if scope not in SCOPES]
-    if unknown or not scopes:
-        raise Refused("scope", "is missing or unknown; one or both of " + ", ".join(SCOPES))
+    if not scopes or not all(scopes_named([scope]) for scope in scopes):
+        raise Refused("scope", "is missing or unknown; one or more of " + ", ".join(SCOPES))
     if days is not None and not 0 < days <= 36_500:
         raise Refused("expires", "is not a number of days from 1 to 36500")
     secret = secrets.token_urlsafe(32)
     token = Token(
         id=secrets.token_hex(8),
         source=source,
-        scopes=tuple(scope for scope in SCOPES if scope in scopes),
+        scopes=scopes_named(scopes),
         created_at=at,
         expires_at=None if days is None else at + timedelta(days=days),
         revoked_at=None,
@@ -85,6 +84,25 @@ def note_use(token: Token, *, at: datetime) -> None:
             " (select id from access_token where id = %s for no key update skip locked)",
             [at, token.id],
         )
+
+
+def note_ledger_read(first: int, last: int, count: int, *, token: str | None = None, by: str | None = None) -> int:
+    """Put on the access record that entries from one position to another are read; return the line's position.
+
+    It is committed when this returns, unless a transaction is under way. `token`: the id of the token that reads them;
+    `by`: the secret of an auditor's session; neither: a command on this machine does. Raises: Forbidden.
+    """
+    with transaction.atomic() if token else administering(by):
+        ((place,),) = called("select access_ledger_read(%s, %s, %s, %s)", [first, last, count, token])
+    return int(place)
+
+
+def note_programme_office(programme: str, office: str | None) -> None:
+    """Put on the access record which office's staff read a programme's exact figures from now on.
+
+    Within `administering`. Raises: Forbidden.
+    """
+    called("select access_note_programme(%s, %s)", [programme, office])
 
 
 SESSION = timedelta(hours=12)

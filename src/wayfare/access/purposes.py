@@ -64,5 +64,9 @@ APPROVERS = ("supervisor", "data_protection_officer")
 """The roles of who may be the second person."""
 CONFIRMERS = (*APPROVERS, "administrator")
 """The roles of who may confirm the roles that a colleague asked for: supervisors those of their office."""
+FIGURE_READERS = ("statistician", "supervisor", "auditor")
+"""The roles that read exact and live figures: those of the programmes of their own office."""
+ENTRY_READERS = ("auditor",)
+"""The roles that read the ledger's entries over the API; each reading is on record."""
 WATCHERS = ("administrator", "auditor", "data_protection_officer")
 """The roles that read what was done to staff, and watch whether the logs are well."""

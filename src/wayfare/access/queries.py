@@ -13,7 +13,7 @@ from uuid import UUID
 import orjson
 from django.db import connection
 
-from wayfare.access.rules import Actor, Token, read_secret, secret_hash, state
+from wayfare.access.rules import Actor, Token, read_secret, scopes_named, secret_hash, state
 from wayfare.access.statements import bound, called, rows
 from wayfare.ledger.log.health import Extent
 
@@ -27,7 +27,7 @@ _COMMITTED = re.compile(r"[0-9a-f]{64}")
 
 def _token(row: tuple[object, ...]) -> Token:
     id_, source, scopes, *times = row
-    return Token(str(id_), str(source), tuple(str(scopes).split()), *times)  # type: ignore[arg-type]
+    return Token(str(id_), str(source), scopes_named(str(scopes).split()), *times)  # type: ignore[arg-type]
 
 
 def token_presented(text: str, *, now: datetime) -> Token | None:
@@ -277,6 +277,11 @@ def team(person: UUID) -> dict[UUID, str]:
             [person],
         )
     )
+
+
+def is_office(office: object) -> bool:
+    """Tell whether there is an office with this id."""
+    return isinstance(office, str) and bool(rows("select from access_office where id = %s", [office]))
 
 
 def office_staff(office: str) -> dict[UUID, str]:

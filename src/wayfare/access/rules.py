@@ -6,14 +6,22 @@ import hashlib
 import ipaddress
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from wayfare.access.purposes import APPROVERS, CONFIRMERS, OPENERS, READERS, WATCHERS
+from wayfare.access.purposes import APPROVERS, CONFIRMERS, FIGURE_READERS, OPENERS, READERS, WATCHERS
 
-SCOPES = ("read", "write")
+SCOPES = {
+    "ledger:write": "append entries, as its own source only",
+    "ledger:own": "read the entries of its own source, and their receipts",
+    "ledger:read": "read every entry, and every receipt; each call is on the access record",
+    "statistics:exact": "read exact and live figures of every programme",
+}
+"""What a token may do: the closed list of scopes."""
+FORMER_SCOPES = {"read": "ledger:own", "write": "ledger:write"}
+"""Names that scopes had, and what they mean now: never more than they meant."""
 _PRESENTED = re.compile(r"wayfare_([0-9a-f]{16})_([A-Za-z0-9_-]{43})", re.ASCII)
 
 
@@ -42,6 +50,11 @@ class Actor(NamedTuple):
         return bool(self.roles & OPENERS)
 
     @property
+    def reads_figures(self) -> bool:
+        """Whether they read exact figures: those of their office's programmes."""
+        return not self.roles.isdisjoint(FIGURE_READERS)
+
+    @property
     def reads_looks(self) -> bool:
         """Whether there are looks for them to read."""
         return bool(self.roles & READERS)
@@ -62,6 +75,18 @@ class Actor(NamedTuple):
         return not self.roles.isdisjoint(APPROVERS)
 
 
+class Reader(NamedTuple):
+    """Whose exact figures somebody may read: those of every programme, of one office's, or, as it is, of none."""
+
+    everything: bool = False
+    office: str = ""
+
+
+EVERYTHING = Reader(everything=True)
+"""A command on this machine, a token with `statistics:exact`, and everybody in a demo."""
+NOTHING = Reader()
+
+
 class Token(NamedTuple):
     """A token as it may be shown: never with its secret."""
 
@@ -74,6 +99,17 @@ class Token(NamedTuple):
     revoked_at: datetime | None
     last_used_at: datetime | None
     """To the minute: written at most once a minute."""
+
+
+def scopes_named(names: Collection[str]) -> tuple[str, ...]:
+    """Return scopes by their names, also by those they had, in the order of the list; a name of none is left out."""
+    wanted = {FORMER_SCOPES.get(name, name) for name in names}
+    return tuple(scope for scope in SCOPES if scope in wanted)
+
+
+def reader(actor: Actor | None) -> Reader:
+    """Return what a member of staff reads of exact figures; of somebody who is not signed in, nothing."""
+    return Reader(office=actor.office) if actor is not None and actor.reads_figures else NOTHING
 
 
 def write_secret(token_id: str, secret: str) -> str:

@@ -97,6 +97,12 @@ def _of_staff(line: Logged, who: str, names: Mapping[UUID, str]) -> str:
             }
         case "withdrawn":
             return _("%(who)s withdrew the invitation of %(whom)s.") % told
+        case "ledger_read":
+            return _ledger_read(body, who)
+        case "programme" if "office" in body:
+            return _("%(who)s set the office of the programme %(programme)s: %(office)s.") % {**told, **body}
+        case "programme":
+            return _("%(who)s left the programme %(programme)s without an office.") % {**told, **body}
         case "office":
             return _("%(who)s set the office %(office)s: %(name)s, %(timezone)s.") % {**told, **body}
         case "password_blocked":
@@ -126,6 +132,18 @@ def _of_staff(line: Logged, who: str, names: Mapping[UUID, str]) -> str:
         case "refused":
             return _("%(who)s refused these roles for %(whom)s: %(roles)s.") % {**told, "roles": _roles(body["roles"])}
     return " ".join(_changes(body, told))
+
+
+def _ledger_read(body: Mapping[str, str], who: str) -> str:
+    """Return who read which entries of the ledger, or that there were none to read."""
+    if "token" in body:
+        who = _("The token %(token)s of %(source)s") % body
+    if body["count"] == "0":
+        return _("%(who)s asked for entries of the ledger from position %(from)s on; there were none.") % {
+            **body,
+            "who": who,
+        }
+    return _("%(who)s read entries of the ledger, from position %(from)s to %(to)s.") % {**body, "who": who}
 
 
 def _changes(body: Mapping[str, str], told: Mapping[str, str]) -> Iterable[str]:

@@ -182,7 +182,7 @@ def decode(body: bytes) -> list[object]:
 
 @router.post(  # the ledger's router, so that one address has both verbs
     "/entries",
-    auth=Scope("write"),
+    auth=Scope("ledger:write"),
     response=list[ResultOut],
     operation_id="append_entries",
     summary="Append one entry or a list of up to 10,000",

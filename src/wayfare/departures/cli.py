@@ -14,7 +14,7 @@ from wayfare.departures import kinds, operations, queries
 from wayfare.departures.rules import EVIDENCE
 from wayfare.ledger.rules import Refused
 
-PROGRAMME_FIELDS = {"key", "title", "country", "timezone", "counts_from"}
+PROGRAMME_FIELDS = {"key", "title", "country", "timezone", "counts_from", "office"}
 
 
 @click.command()
@@ -29,27 +29,48 @@ PROGRAMME_FIELDS = {"key", "title", "country", "timezone", "counts_from"}
     type=click.Choice(EVIDENCE),
     help="The weakest evidence that counts.",
 )
-def add(key: str, title: str, country: str, timezone: str, counts_from: str) -> None:
+@click.option("--office", help="The office whose staff read its exact figures.")
+def add(key: str, title: str, country: str, timezone: str, counts_from: str, office: str | None) -> None:
     """Configure a programme. The same again changes nothing."""
     try:
-        new = operations.add_programme(key, title, country, timezone, counts_from)
+        with transaction.atomic():
+            new = operations.add_programme(key, title, country, timezone, counts_from)
+            if office is not None:
+                operations.set_programme_office(key, office)
     except Refused as refusal:
         raise click.UsageError(str(refusal)) from None
     click.echo(f"Programme {key} {'added' if new else 'was there already; nothing changed'}.")
+
+
+@click.command()
+@click.argument("key")
+@click.argument("office")
+def office(key: str, office: str) -> None:
+    """Name the office of a programme: its statisticians, supervisors and auditors read the programme's exact figures.
+
+    With - as OFFICE, no office's staff do.
+    """
+    try:
+        operations.set_programme_office(key, None if office == "-" else office)
+    except Refused as refusal:
+        raise click.UsageError(str(refusal)) from None
+    click.echo(f"Programme {key} has {'no office' if office == '-' else f'the office {office}'} now.")
 
 
 @click.command(name="list")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on the last line.")
 def list_(as_json: bool) -> None:
     """List the configured programmes."""
-    programmes = [programme._asdict() for programme in queries.programmes().values()]
+    offices = queries.offices()
+    programmes = [one._asdict() | {"office": offices.get(key)} for key, one in queries.programmes().items()]
     if as_json:
         click.echo(json.dumps({"programmes": programmes}, ensure_ascii=False))
         return
     if not programmes:
         click.echo("There is no programme yet; add one with `wayfare programme add`.", err=True)
     for one in programmes:
-        click.echo(f"{one['key']}\t{one['country']}\t{one['timezone']}\t{one['counts_from']}\t{one['title']}")
+        place = f"{one['key']}\t{one['country']}\t{one['timezone']}\t{one['counts_from']}"
+        click.echo(f"{place}\t{one['office'] or '-'}\t{one['title']}")
 
 
 def _decoded(file: Path) -> object:
@@ -90,7 +111,12 @@ def import_(file: Path, as_json: bool) -> None:
     rows = _read_programmes(file)
     try:
         with transaction.atomic():
-            added = sum(operations.add_programme(**row) for row in rows)
+            added = 0
+            for row in rows:
+                office = row.pop("office", None)
+                added += operations.add_programme(**row)
+                if office is not None:
+                    operations.set_programme_office(row["key"], office)
     except Refused as refusal:
         raise click.UsageError(f"{file}: {refusal}") from None
     if as_json:

@@ -19,10 +19,12 @@ import psycopg
 from django.db import Error as DatabaseError
 from tqdm import tqdm
 
+from wayfare.access.operations import note_ledger_read
 from wayfare.departures import zones
 from wayfare.departures.files import ImportStopped, export_entries, import_sources, open_sources
 from wayfare.departures.reading import CHUNK
 from wayfare.departures.sources import BadFile, Source
+from wayfare.ledger import queries as stored
 from wayfare.ledger import trouble
 
 REFUSED, UNREADABLE, STOPPED = 1, 2, 3
@@ -171,8 +173,10 @@ def _format_of(file: str, wanted: str | None) -> str:
     "--format", "format_", type=click.Choice(["jsonl", "parquet"]), help="Else by the suffix: .jsonl, .parquet."
 )
 def export(file: str, first: int, last: int | None, format_: str | None) -> None:
-    """Write entries in position order to a file; - is standard output."""
+    """Write entries in position order to a file; - is standard output. It is a line of the access record."""
     chosen = _format_of(file, format_)
+    last = min(stored.head() if last is None else last, stored.head())
+    note_ledger_read(first, last, max(0, last - first + 1))
     try:
         with _target(file) as out:
             count = export_entries(out, chosen, first=first, last=last)

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from django.db import connection
 
+from wayfare.access.rules import Reader
 from wayfare.departures import queries, zones
 from wayfare.departures.rules import EVIDENCE, Programme
 from wayfare.ledger import queries as ledger
@@ -65,7 +66,7 @@ class Line(NamedTuple):
 
 
 class NoSuchProgramme(LookupError):
-    """The key is not that of a configured programme."""
+    """The key is not that of a programme that the reader may read."""
 
 
 def _day_cells(ids: list[int], first: date, last: date) -> list[tuple[date, str, str, int]]:
@@ -92,7 +93,7 @@ def _months(ids: list[int], first: date, last: date) -> Counter[date]:
 
 
 def _findings(ids: list[int], everything: bool) -> tuple[dict[str, int], str | None]:
-    """A scan that waits for its registration names no programme yet: it shows with all programmes only."""
+    """A scan that waits for its registration names no programme yet: it shows with every programme only."""
     with connection.cursor() as cursor:
         cursor.execute(
             "select kind, count(*), min(at) from departures_finding"
@@ -179,8 +180,8 @@ class _Sums:
         self.year += sum(number for start, number in per_month.items() if start.year == first.year)
 
 
-def cells(key: str, now: datetime | None = None, month: date | None = None) -> Cells:
-    """Return what stands for a programme's key, or for `all`, in one consistent look.
+def cells(key: str, now: datetime | None = None, month: date | None = None, *, reader: Reader) -> Cells:
+    """Return what stands for a programme's key, or for `all` that the reader may read, in one consistent look.
 
     Today is that of the programme's time zone; of all programmes together, that of each. `month`: the first day of
     the month to show, the present one if none is given or it is still to come.
@@ -189,7 +190,7 @@ def cells(key: str, now: datetime | None = None, month: date | None = None) -> C
     now = now or datetime.now(UTC)
     with ledger.one_look():
         position = ledger.head()
-        programmes, ids = queries.programmes_and_ids()
+        programmes, ids = queries.readable(reader)
         everything = key == EVERYTHING
         if not everything and key not in programmes:
             raise NoSuchProgramme(key)
@@ -200,7 +201,7 @@ def cells(key: str, now: datetime | None = None, month: date | None = None) -> C
         for group in groups:
             sums.add(group)
         used = zones.in_use()
-        findings, oldest = _findings([ids[one] for one in chosen], everything)
+        findings, oldest = _findings([ids[one] for one in chosen], everything and reader.everything)
     timezone = "UTC" if everything else programmes[key].timezone
     first, until = shown.first, shown.ends(groups[-1].today)
     return Cells(
@@ -226,11 +227,14 @@ def cells(key: str, now: datetime | None = None, month: date | None = None) -> C
     )
 
 
-def overview(now: datetime) -> tuple[int, list[Line]]:
-    """Return a ledger position and, as of it, what counts of each programme; each in its own time zone."""
+def overview(now: datetime, *, reader: Reader) -> tuple[int, list[Line]]:
+    """Return a ledger position and, as of it, what counts of each programme that the reader may read.
+
+    Each in its own time zone.
+    """
     with ledger.one_look():
         position = ledger.head()
-        programmes, ids = queries.programmes_and_ids()
+        programmes, ids = queries.readable(reader)
         days = [now.astimezone(ZoneInfo(programme.timezone)).date() for programme in programmes.values()]
         with connection.cursor() as cursor:
             cursor.execute(

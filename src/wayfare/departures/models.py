@@ -20,6 +20,17 @@ class ProgrammeRow(models.Model):
         db_table = "departures_programme"
 
 
+class ProgrammeOffice(models.Model):
+    """The office whose staff read a programme's exact figures. It changes nothing that is counted, and may change."""
+
+    programme = models.OneToOneField(ProgrammeRow, on_delete=models.CASCADE, primary_key=True)
+    office = models.TextField()
+    """An office's id (room `access`)."""
+
+    class Meta:
+        db_table = "departures_programme_office"
+
+
 class CountedDeparture(models.Model):
     """One counted departure as the rule has it now."""
 

@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 
 from django.db import connection, transaction
 
+from wayfare.access.operations import administering, note_programme_office
+from wayfare.access.queries import is_office
 from wayfare.departures import kinds, projection, queries
 from wayfare.departures import zones as zones_in_use
 from wayfare.departures.rules import EVIDENCE, Programme
@@ -81,6 +83,26 @@ def add_programme(key: str, title: str, country: str, timezone: str, counts_from
                 "key", f"{key!r} is configured otherwise already; a programme never changes, choose a new key"
             )
     return False
+
+
+def set_programme_office(key: str, office: str | None, *, by: str | None = None) -> None:
+    """Name the office whose staff read a programme's exact figures; None for no office's. Nothing counted changes.
+
+    Each change is a line of the access record. `by`: the secret of an administrator's session; None for a command on
+    this machine. Raises: Refused, Forbidden.
+    """
+    with administering(by), connection.cursor() as cursor:
+        programme = queries.programme_ids().get(key)
+        if programme is None:
+            raise Refused("programme", f"{key!r} is not configured here; see `wayfare programme list`")
+        if office is not None and not is_office(office):
+            raise Refused("office", f"{office!r} is no office's id; see `wayfare staff offices`")
+        if queries.offices().get(key) == office:
+            return
+        note_programme_office(key, office)
+        cursor.execute("delete from departures_programme_office where programme_id = %s", [programme])
+        if office is not None:
+            cursor.execute("insert into departures_programme_office values (%s, %s)", [programme, office])
 
 
 def rebuild() -> int:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from django.db import connection
 
+from wayfare.access.rules import Reader
 from wayfare.departures.rules import ANOMALIES, Programme
 from wayfare.ledger import queries as ledger
 from wayfare.ledger.statements import run
@@ -81,6 +82,26 @@ def _apart(rows: Mapping[str, tuple[int, Programme]]) -> tuple[dict[str, Program
 def programmes_and_ids() -> tuple[dict[str, Programme], dict[str, int]]:
     """Return the configured programmes, and their row ids, by key."""
     return _apart(_load())
+
+
+def readable(reader: Reader) -> tuple[dict[str, Programme], dict[str, int]]:
+    """Return the programmes whose exact figures somebody may read, and their row ids, by key."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select p.id, key, title, country, timezone, counts_from from departures_programme p"
+            " left join departures_programme_office o on o.programme_id = p.id where %s or o.office = %s order by key",
+            [reader.everything, reader.office],
+        )
+        return _apart(_by_key(cursor.fetchall()))
+
+
+def offices() -> dict[str, str]:
+    """Return the office of each programme that has one, by the programme's key."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select key, office from departures_programme_office o join departures_programme p on p.id = o.programme_id"
+        )
+        return dict(cursor.fetchall())
 
 
 def programmes() -> dict[str, Programme]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
 import orjson
 from django.http import Http404, HttpRequest, HttpResponse
@@ -18,6 +18,20 @@ from wayfare.ledger.queries import StoredEntry
 
 router = Router(tags=["ledger"])
 PAGE_MAX = 10_000
+POSITION_MAX = 2**63 - 1
+SPAN = 100_000
+"""Positions that one call looks through for the entries of one source."""
+
+
+class EntryReader(Protocol):
+    """Who reads entries, as `request.auth` of this router's calls."""
+
+    @property
+    def source(self) -> str | None:
+        """The only source whose entries they read; None for every entry."""
+
+    def record(self, first: int, last: int, count: int) -> None:
+        """Put the reading on record, committed before anything is told; of one's own entries nothing is put there."""
 
 
 class EntryOut(Schema, extra="allow"):
@@ -67,18 +81,33 @@ def shown(entry: StoredEntry) -> dict[str, Any]:
     }
 
 
+def _page(after: int, limit: int, source: str | None) -> tuple[list[StoredEntry], int | None]:
+    """Return the entries of a page, and what to ask for next; of one source only so far as one call looks."""
+    upto = None if source is None else min(after + SPAN, POSITION_MAX)
+    found = queries.entries(after, limit + 1, upto, source)
+    if len(found) > limit:
+        return found[:limit], found[limit - 1].position
+    return found, upto if upto is not None and queries.head() > upto else None
+
+
 @router.get("/entries", response=EntriesOut, operation_id="list_entries", summary="Entries, in position order")
 def list_entries(
     request: HttpRequest,
-    after: Annotated[int, Query(ge=0, le=2**63 - 1, description="The last position you have.")] = 0,
+    after: Annotated[int, Query(ge=0, le=POSITION_MAX, description="The last position you have.")] = 0,
     limit: Annotated[int, Query(ge=1, le=PAGE_MAX, description="At most so many entries.")] = 1_000,
 ) -> HttpResponse:
-    """Return the entries after a position. What was sent in is what comes out, its instants in UTC."""
+    """Return the entries after a position. What was sent in is what comes out, its instants in UTC.
+
+    With `ledger:own`, those of the token's source: a page may then hold few or none while `next` says that there may be
+    more. With `ledger:read`, or as an auditor who is signed in, all; each call is a line of the access record.
+    """
     known_parameters(request, "after", "limit")
-    found = queries.entries(after, limit + 1)
-    more = len(found) > limit
-    page = [shown(entry) for entry in found[:limit]]
-    body = {"entries": page, "next": page[-1]["position"] if more else None}
+    reader: EntryReader = request.auth  # type: ignore[attr-defined]
+    found, following = _page(after, limit, reader.source)
+    page = [shown(entry) for entry in found]
+    first, last = (found[0].position, found[-1].position) if found else (min(after + 1, POSITION_MAX), after)
+    reader.record(first, last, len(found))
+    body = {"entries": page, "next": following}
     return HttpResponse(orjson.dumps(body), content_type="application/json")
 
 
@@ -94,19 +123,21 @@ def list_entries(
 )
 def get_receipt(
     request: HttpRequest,
-    position: Annotated[int, Path(ge=1, le=2**63 - 1, description="The entry's position in the ledger.")],
+    position: Annotated[int, Path(ge=1, le=POSITION_MAX, description="The entry's position in the ledger.")],
 ) -> HttpResponse:
     """Return the receipt of an entry. Whoever holds it can check without us that the entry is in the log.
 
     It holds the whole entry and what hides it in the log. Until a checkpoint covers the entry, there is none.
     """
     known_parameters(request)
-    entry = next(iter(queries.entries(position - 1, 1, upto=position)), None)
+    reader: EntryReader = request.auth  # type: ignore[attr-defined]
+    entry = next(iter(queries.entries(position - 1, 1, position, reader.source)), None)
     if entry is None:
         raise Http404
     try:
         proof = log.receipt(LEDGER.log, position - 1, entry.body.encode())
     except log.NotPublished:
         raise Http404 from None
+    reader.record(position, position, 1)
     name = f'attachment; filename="wayfare-entry-{position}.tlog-proof"'
     return HttpResponse(str(proof), content_type="text/plain; charset=utf-8", headers={"Content-Disposition": name})

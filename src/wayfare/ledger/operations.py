@@ -11,6 +11,7 @@ from datetime import datetime
 from itertools import compress
 from typing import TYPE_CHECKING
 
+import orjson
 from django.db import connection, transaction
 
 from wayfare.ledger import registry, reserve, rows, trouble
@@ -75,9 +76,16 @@ def _sort(
         elif same_content(stored[1], entry.body):
             results.append(Result(entry_id, "duplicate", stored[0]))
         else:
-            reason = f"is in the ledger at position {stored[0]} with other content; send a new entry_id"
-            results.append(Result(entry_id, "conflict", stored[0], "entry_id", reason))
+            results.append(_conflict(entry, *stored))
     return fresh, results
+
+
+def _conflict(entry: Entry, position: int, body: bytes) -> Result:
+    """Refuse an entry whose id is taken; where, is told only to the source that took it."""
+    if orjson.loads(body)["source"] == entry.source:
+        reason = f"is in the ledger at position {position} with other content; send a new entry_id"
+        return Result(entry.entry_id, "conflict", position, "entry_id", reason)
+    return Result(entry.entry_id, "conflict", None, "entry_id", "is taken already; send a new entry_id")
 
 
 def _write_few(fresh: Sequence[tuple[int, Entry]], recorded_us: int) -> None:

@@ -70,13 +70,14 @@ def tally() -> dict[str, int]:
         return dict(cursor.fetchall())
 
 
-def entries(after: int = 0, limit: int = 1000, upto: int | None = None) -> list[StoredEntry]:
-    """Return up to `limit` entries with `after` < position (≤ `upto`), in position order."""
+def entries(after: int = 0, limit: int = 1000, upto: int | None = None, source: str | None = None) -> list[StoredEntry]:
+    """Return up to `limit` entries with `after` < position (≤ `upto`), in position order; of one source, if named."""
     with connection.cursor() as cursor:
         cursor.execute(
             f"select {_COLUMNS} from ledger_entry where position > %s"  # noqa: S608 - fixed column list
-            " and position <= coalesce(%s, 9223372036854775807) order by position limit %s",
-            [after, upto, limit],
+            " and position <= coalesce(%s, 9223372036854775807) and (%s::text is null or source = %s)"
+            " order by position limit %s",
+            [after, upto, source, source, limit],
         )
         return [StoredEntry(*row) for row in cursor.fetchall()]
 

@@ -15,7 +15,7 @@ from ninja import NinjaAPI, Router
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from wayfare import __version__
-from wayfare.access.api import Scope, anyone
+from wayfare.access.api import Entries, ExactFigures, anyone
 from wayfare.access.problems import MEDIA_TYPE, REFUSALS, Problem
 from wayfare.departures import api as departures
 from wayfare.ledger import trouble
@@ -61,15 +61,17 @@ _REFUSED = {
 _LIVE = {
     "operationId": "live",
     "summary": "The live cells as they change",
-    "description": "Server-sent events: first the cells as they stand, then each change, with its ledger position.",
+    "description": "Server-sent events: first the cells as they stand, then each change, with its ledger position."
+    " Needs the scope `statistics:exact`, or a session of staff who read the programme's exact figures.",
     "tags": ["statistics"],
     "parameters": [
         {"in": "path", "name": "key", "required": True, "schema": {"type": "string"}, "description": "The programme."}
     ],
     "responses": {
         "200": {"description": "OK", "content": {"text/event-stream": {"schema": {"type": "string"}}}},
-        "404": {"$ref": "#/components/responses/Problem"},
+        **{str(status): {"$ref": "#/components/responses/Problem"} for status in (401, 403, 404, 429, 503)},
     },
+    "security": [{"ExactFigures": []}],
 }
 
 
@@ -107,8 +109,9 @@ api = Api(
     docs_url=None,
     urls_namespace="api",
 )
-api.add_router("/ledger", departures.router, auth=Scope("read"))  # the ledger's own, with the writing verb put on it
-api.add_router("/programmes", statistics, auth=Scope("read"))
+# The ledger's own router, with the writing verb put on it.
+api.add_router("/ledger", departures.router, auth=Entries())
+api.add_router("/programmes", statistics, auth=ExactFigures())
 open_router = Router(tags=["service"])
 
 

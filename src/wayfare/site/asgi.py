@@ -11,14 +11,18 @@ from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from io import BytesIO
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
 import orjson
 import psycopg
 from a2wsgi.wsgi import build_environ
 
-from wayfare.site import wsgi
+from wayfare.site import wsgi  # first: it sets Django up
+
+if TYPE_CHECKING:
+    from django.http import HttpResponse
+from wayfare.access.rules import NOTHING, Reader
 from wayfare.site.headers import safety
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -28,6 +32,8 @@ LIVE = re.compile(r"/(api/v1/programmes|departures)/([A-Za-z0-9_-]{1,100})/live"
 GATHER_SECONDS = 0.15
 """News within this time is told at once, together."""
 HEARTBEAT_SECONDS = 15.0
+ASK_AGAIN_SECONDS = 5.0
+"""Whoever holds a stream is asked again whether they may read it, at the first news or heartbeat after so long."""
 CHANNEL = "wayfare_ledger"
 log = logging.getLogger(__name__)
 BODY_MAX = 32 << 20
@@ -53,7 +59,7 @@ class Hub:
     def __init__(self) -> None:
         self.news = asyncio.Condition()
         self.count = 0
-        self.made: dict[tuple[str, str | None], tuple[tuple[int, int], bytes, str]] = {}
+        self.made: dict[tuple[str, str | None, Reader], tuple[tuple[int, int], bytes, str]] = {}
         self.listening: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -85,28 +91,28 @@ class Hub:
                 log.warning("live updates wait for the database: %s", problem)
                 await asyncio.sleep(0.5)
 
-    async def event(self, key: str, language: str | None) -> tuple[bytes, str]:
+    async def event(self, key: str, language: str | None, reading: Reader) -> tuple[bytes, str]:
         """Return the event for a programme (JSON, or a page's pieces in a language), and what it depends on.
 
         It is made anew after news, and once a minute: at a programme's midnight "today" is another day without news.
         """
         state = self.count, int(time.time() // 60)
-        made = self.made.get((key, language))
+        made = self.made.get((key, language, reading))
         if made is None or made[0] != state:
-            event, mark = await asyncio.get_running_loop().run_in_executor(reader, _event, key, language)
+            event, mark = await asyncio.get_running_loop().run_in_executor(reader, _event, key, language, reading)
             made = (state, event, mark)
-            self.made[(key, language)] = made
+            self.made[(key, language, reading)] = made
         return made[1], made[2]
 
 
-def _event(key: str, language: str | None) -> tuple[bytes, str]:
+def _event(key: str, language: str | None, reading: Reader) -> tuple[bytes, str]:
     from django.db import connection
 
     from wayfare.departures import live
     from wayfare.departures.web import pieces
 
     try:
-        found = live.cells(key)
+        found = live.cells(key, reader=reading)
         if language is None:
             name, lines = b"cells", [orjson.dumps(live.as_json(found))]
         else:
@@ -141,21 +147,65 @@ async def _watched(scope: dict[str, Any], found: re.Match[str], receive: Receive
         return
     watching[address] += 1
     try:
-        await _stream(found[2], _language(scope) if found[1] == "departures" else None, receive, send)
+        await _stream(scope, found, receive, send)
     finally:
         watching[address] -= 1
         if not watching[address]:
             del watching[address]
 
 
-async def _stream(key: str, language: str | None, receive: Receive, send: Send) -> None:
+def _reading(scope: dict[str, Any], api: bool) -> Reader:
+    """Return what a request for a stream may read. Raises: Problem, as the table over the API does.
+
+    A page's stream is refused to whoever may not read it as one of a programme that there is not.
+    """
+    from django.core.handlers.asgi import ASGIRequest
+    from django.db import connection
+
+    from wayfare.access.api import ExactFigures
+    from wayfare.access.readers import reader_of
+
+    try:
+        request = ASGIRequest(scope, BytesIO())
+        return ExactFigures()(request) if api else reader_of(request)
+    finally:
+        connection.close()
+
+
+async def _may_read_on(scope: dict[str, Any], api: bool, reading: Reader) -> bool:
+    """Tell whether who holds a stream may still read what it tells: a session ends, a token is revoked."""
+    from wayfare.access.problems import Problem
+
+    try:
+        return await asyncio.get_running_loop().run_in_executor(reader, _reading, scope, api) == reading
+    except Problem as problem:
+        return problem.code == "too_many_requests"  # of the same token's calls; asked again soon
+
+
+async def _refuse(send: Send, response: HttpResponse) -> None:
+    """Answer with what Django's own answers are made of."""
+    headers = [(name.lower().encode(), value.encode()) for name, value in response.headers.items()]
+    await send({"type": "http.response.start", "status": response.status_code, "headers": headers})
+    await send({"type": "http.response.body", "body": response.content})
+
+
+async def _stream(scope: dict[str, Any], found: re.Match[str], receive: Receive, send: Send) -> None:
+    from wayfare.access.problems import Problem
     from wayfare.departures.live import NoSuchProgramme
 
+    key, api = found[2], found[1] != "departures"
+    language = None if api else _language(scope)
     global hub  # one hub a process, made inside its event loop
     hub = hub or Hub()
     hub.start()
     try:
-        event, mark = await hub.event(key, language)
+        reading = await asyncio.get_running_loop().run_in_executor(reader, _reading, scope, api)
+        if reading == NOTHING:
+            raise NoSuchProgramme(key)
+        event, mark = await hub.event(key, language, reading)
+    except Problem as problem:
+        await _refuse(send, problem.response())
+        return
     except NoSuchProgramme:
         await _answer(send, 404, "not_found", "Nothing is here, or nothing for this token.")
         return
@@ -164,14 +214,19 @@ async def _stream(key: str, language: str | None, receive: Receive, send: Send) 
         await _answer(send, 503, "unavailable", "Ask again later.")
         return
     headers = [(b"content-type", b"text/event-stream"), (b"cache-control", b"no-store"), (b"x-accel-buffering", b"no")]
+    headers.append((b"vary", b"Authorization, Cookie"))
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     gone = asyncio.create_task(_disconnected(receive))
-    sent = ""
+    sent, asked = "", time.monotonic()
     try:
         await send({"type": "http.response.body", "body": b"retry: 1000\n\n", "more_body": True})
         while not gone.done():
             count = hub.count
-            event, mark = await hub.event(key, language)
+            if time.monotonic() - asked > ASK_AGAIN_SECONDS:
+                if not await _may_read_on(scope, api, reading):
+                    break
+                asked = time.monotonic()
+            event, mark = await hub.event(key, language, reading)
             body = event if mark != sent else b": still here\n\n"
             await send({"type": "http.response.body", "body": body, "more_body": True})
             sent = mark

@@ -47,6 +47,7 @@ COMMANDS: dict[str, dict[str, Entry]] = {
     "programme": {
         "add": Entry("wayfare.departures.cli:add", "Configure a programme.", Use.MAKES),
         "list": Entry("wayfare.departures.cli:list_", "List the configured programmes."),
+        "office": Entry("wayfare.departures.cli:office", "Name the office whose staff read its exact figures."),
         "import": Entry("wayfare.departures.cli:import_", "Configure the programmes of a JSON list.", Use.MAKES),
     },
     "ledger": {

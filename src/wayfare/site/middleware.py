@@ -8,6 +8,7 @@ from collections.abc import Callable
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.cache import patch_vary_headers
 
 from wayfare.access import events
 from wayfare.access.callers import address_of
@@ -29,6 +30,18 @@ def safety_headers(get_response: Callable[[HttpRequest], HttpResponse]) -> Calla
         response = get_response(request)
         for name, value in safety(settings.HTTPS).items():
             response.headers.setdefault(name, value)
+        return response
+
+    return respond
+
+
+def varies_by_cookie(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
+    """Say of each page that it depends on cookies: the one of the language, and the one of who is signed in."""
+
+    def respond(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
+        if response.headers.get("Content-Type", "").startswith("text/html") or response.has_header("Location"):
+            patch_vary_headers(response, ("Cookie",))
         return response
 
     return respond

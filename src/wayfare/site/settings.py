@@ -10,6 +10,7 @@ Reading them makes nothing: a home is made by `wayfare.site.homes`, for the comm
 | `WAYFARE_ALLOWED_HOSTS` | `localhost,127.0.0.1,[::1]` | host names this installation answers to |
 | `WAYFARE_HTTPS` | `no` | `yes`: a proxy with TLS is in front and sends `X-Forwarded-Proto` and `X-Real-IP` |
 | `WAYFARE_DEBUG` | `no` | pages with tracebacks, for development only |
+| `WAYFARE_DEMO` | `no` | set by `wayfare demo` alone: exact figures, of invented people, for everybody |
 | `WAYFARE_PORT` | `8000` | where `up` and `demo` listen |
 | `WAYFARE_TOKEN_RATE` | `500` | API requests a second that one token may make of one web worker; 5 s of them at once |
 | `WAYFARE_OPEN_RATE` | `50` | the same for one address without a valid token; 10 s of them at once |
@@ -47,6 +48,19 @@ def _flag(name: str, default: bool = False) -> bool:
     if value not in ("yes", "no"):
         raise SettingError(f"{name}={value!r} is neither yes nor no; write one of them")
     return value == "yes"
+
+
+DEMO_MARK = "demo-home"
+"""A file that `wayfare demo` leaves in the homes that it makes: what they hold is invented."""
+
+
+def _demo(home: Path) -> bool:
+    """Return whether this is a demo, in which everybody reads exact figures. Never so in a home of real people."""
+    if not _flag("WAYFARE_DEMO"):
+        return False
+    if not (home / DEMO_MARK).exists():
+        raise SettingError(f"WAYFARE_DEMO=yes, but {home} was not made by `wayfare demo`; leave WAYFARE_DEMO out")
+    return True
 
 
 def _number(name: str, default: int, low: int, high: int) -> int:
@@ -189,6 +203,7 @@ DISK_RESERVE = (WAYFARE_HOME / "database" / "data", _bytes("WAYFARE_DISK_RESERVE
 """Where, and how many bytes (`wayfare.ledger.reserve`)."""
 
 DEBUG = _flag("WAYFARE_DEBUG")
+DEMO = _demo(WAYFARE_HOME)
 SECRET_KEY = _secret_key(WAYFARE_HOME)
 ALLOWED_HOSTS = [
     host.strip() for host in os.environ.get("WAYFARE_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]").split(",")
@@ -209,6 +224,7 @@ MIDDLEWARE = [
     "wayfare.site.middleware.problems",
     "wayfare.site.middleware.SecurityEvents",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "wayfare.site.middleware.varies_by_cookie",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",

@@ -194,6 +194,7 @@ def up(port: int | None, host: str) -> None:
     port = port or settings.WAYFARE_PORT
     free(port, host)
     _master_keys_can_be_used()
+    os.environ["WAYFARE_DEMO"] = "no"  # whatever was set: only `wayfare demo` shows exact figures to everybody
     _zones_agree()
     lines = [f"Wayfare is up at {address(host, port)}"]
     supervise([web(port, host), LOG], _wait_and_tell(port, host, lines), _tend_database)
@@ -218,6 +219,23 @@ def _histories(history: Path, programmes: Path) -> None:
     with history.open("w", encoding="ascii") as file:
         file.writelines(simulation.lines(figures, figures.corridors, 0.5, 1))
         file.writelines(simulation.this_year_so_far(figures, datetime.now(UTC), 0.5, 2))
+
+
+def _make_demo_home(home: Path) -> None:
+    """Make a home for the example, or go on with one. Raises: click.UsageError for any other installation.
+
+    In a demo everybody reads exact figures: of a home of real people none is ever made.
+    """
+    mark = home / "demo-home"
+    if "DATABASE_URL" in os.environ:
+        raise click.UsageError("DATABASE_URL is set, and the example needs a database of its own; unset it")
+    ours = mark.exists() or (home / "demo-is-filled").exists()
+    if not ours and home.exists() and any(home.iterdir()):
+        raise click.UsageError(
+            f"WAYFARE_HOME={home} is not a home of `wayfare demo`; name an empty folder, or unset it"
+        )
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    mark.touch()
 
 
 def _demo_programme(home: Path) -> None:
@@ -248,6 +266,8 @@ def demo(port: int | None) -> None:
     home = Path(os.environ.setdefault("WAYFARE_HOME", ".wayfare-demo")).absolute()
     os.environ["WAYFARE_HOME"] = str(home)
     port = free_for_demo(port)
+    _make_demo_home(home)
+    os.environ["WAYFARE_DEMO"] = "yes"
     _demo_programme(home)
     _zones_agree()
     feed = Part("feed", (sys.executable, "-m", "wayfare.departures.feed"))

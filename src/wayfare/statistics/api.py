@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Path, Query, Router
 
 from wayfare.access.problems import Problem
+from wayfare.access.rules import Reader
 from wayfare.ledger.api import known_parameters
 from wayfare.ledger.rules import Refused
 
@@ -106,21 +107,25 @@ def get_table(
     measure: Literal["departures", "persons"] = "departures",
     as_of: Annotated[int | None, Query(ge=0, le=2**63 - 1, description=_AS_OF)] = None,
 ) -> HttpResponse:
-    """Count departures, or the distinct persons within each cell, by dimensions; JSON, CSV or SDMX-CSV by `Accept`."""
+    """Count departures, or the distinct persons within each cell, by dimensions; JSON, CSV or SDMX-CSV by `Accept`.
+
+    Needs the scope `statistics:exact`, or a session of staff who read the programme's exact figures.
+    """
     known_parameters(request, "by", "measure", "as_of")
     kind = negotiate(request.headers.get("Accept", "*/*"))
     names = [name.strip() for name in by.split(",")] if by.strip() else []
     from wayfare.statistics import queries  # Ibis takes a second to load; only tables need it
 
+    reader: Reader = request.auth  # type: ignore[attr-defined]
     try:
-        table = queries.table(programmes=[key], by=names, measure=measure, as_of=as_of, engine="live")
+        table = queries.table(programmes=[key], by=names, measure=measure, as_of=as_of, engine="live", reader=reader)
     except Refused as refusal:
         if refusal.field == "programme":
             raise Problem("not_found", "Nothing is here, or nothing for this token.") from None
         error = {"field": refusal.field, "reason": refusal.reason[:500]}
         raise Problem("invalid", f"{refusal.field}: {error['reason']}.", errors=[error]) from None
     response = HttpResponse(queries.render(table, kind), content_type=_SENT_AS[kind])
-    response.headers["Vary"] = "Accept, Authorization"
+    response.headers["Vary"] = "Accept, Authorization, Cookie"
     response.headers[ZONES] = table.zones
     if table.zones_then:
         response.headers[ZONES_THEN] = table.zones_then

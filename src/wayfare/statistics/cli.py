@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from wayfare.access.rules import EVERYTHING
 from wayfare.ledger.log import notes, witnesses
 from wayfare.ledger.log.refusals import LogRefusal
 from wayfare.ledger.log.source import LEDGER
@@ -56,7 +57,9 @@ def table(
             raise Refused("format", f"{form!r} is not a format; one of " + ", ".join(queries.FORMATS))
         if form == "parquet" and _is_here(output) and sys.stdout.isatty():
             raise Refused("format", "parquet is not for a terminal; add --output FILE, or send it on with > or |")
-        found = queries.table(programmes=programmes, by=names, measure=measure, as_of=as_of, engine=engine)
+        found = queries.table(
+            programmes=programmes, by=names, measure=measure, as_of=as_of, engine=engine, reader=EVERYTHING
+        )
         content = queries.render(found, form)
     except Refused as refusal:
         raise click.UsageError(str(refusal)) from None

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from itertools import zip_longest
 from typing import NamedTuple
 
+from wayfare.access.rules import EVERYTHING
 from wayfare.departures import zones
 from wayfare.ledger.log import merkle, notes
 from wayfare.ledger.log import queries as log
@@ -50,7 +51,7 @@ def publish(note: Note | None, programmes: Sequence[str], by: Sequence[str], mea
             "log", "has no checkpoint that enough witnesses signed; keep `wayfare up` running (docs/witness.md)"
         )
     position = notes.parse_checkpoint(note.text).size
-    found = queries.table(programmes=programmes or None, by=by, measure=measure, as_of=position)
+    found = queries.table(programmes=programmes or None, by=by, measure=measure, as_of=position, reader=EVERYTHING)
     return Published(tuple(programmes), tuple(by), measure, position, found.zones, note, queries.render(found, "csv"))
 
 
@@ -110,7 +111,12 @@ def verify(found: Published, known: Sequence[Verifier] | None = None) -> Checkpo
     if log.root_at(LEDGER.log, checkpoint.size) != checkpoint.root:
         raise merkle.Unproven("root_differs", "the log here is not the one that the table's checkpoint was made from")
     table = queries.table(
-        programmes=found.programmes or None, by=found.by, measure=found.measure, as_of=found.position, engine="duckdb"
+        programmes=found.programmes or None,
+        by=found.by,
+        measure=found.measure,
+        as_of=found.position,
+        engine="duckdb",
+        reader=EVERYTHING,
     )
     rows = queries.render(table, "csv")
     if rows != found.rows:

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from django.conf import settings
 from django.db import connection
 
+from wayfare.access.rules import Reader
 from wayfare.departures import queries as departures
 from wayfare.departures import zones
 from wayfare.departures.rules import Programme
@@ -49,7 +50,9 @@ class Table(NamedTuple):
     zones_then: str | None = None
 
 
-def _checked(programmes: Sequence[str] | None, by: Sequence[str], measure: str, engine: str) -> dict[str, Programme]:
+def _checked(
+    programmes: Sequence[str] | None, by: Sequence[str], measure: str, engine: str, reader: Reader
+) -> dict[str, Programme]:
     for name in by:
         if name not in DIMENSIONS:
             raise Refused("by", f"{name!r} is not a dimension; any of " + ", ".join(DIMENSIONS))
@@ -59,7 +62,7 @@ def _checked(programmes: Sequence[str] | None, by: Sequence[str], measure: str, 
         raise Refused("measure", f"{measure!r} is not a measure; departures or persons")
     if engine not in ENGINES:
         raise Refused("engine", f"{engine!r} is not an engine; one of " + ", ".join(ENGINES))
-    configured = departures.programmes()
+    configured, _ids = departures.readable(reader)
     for key in programmes or ():
         if key not in configured:
             raise Refused("programme", f"{key!r} is not configured here; see `wayfare programme list`")
@@ -173,13 +176,16 @@ def table(
     measure: str = "departures",
     as_of: int | None = None,
     engine: str = "live",
+    reader: Reader,
 ) -> Table:
     """Return a table of the counted departures of some programmes (None: all) as of a ledger position (None: now).
+
+    Of the programmes that the reader may read: another is refused as one that there is not.
 
     The live engine stands at the head; for an earlier position the columnar engine answers in its place.
     Raises: Refused, naming the argument. Source: `docs/counting.md`.
     """
-    chosen = _checked(programmes, by, measure, engine)
+    chosen = _checked(programmes, by, measure, engine, reader)
     with ledger.one_look():
         position = _at(as_of)
         live = engine == "live" and position == ledger.head()

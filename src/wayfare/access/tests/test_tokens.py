@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from django.db import Error, connection, transaction
 
 from wayfare.access import cli, operations, queries
-from wayfare.access.rules import write_secret
+from wayfare.access.rules import SCOPES, write_secret
 from wayfare.ledger.rules import Refused
 
 pytestmark = pytest.mark.django_db
@@ -85,7 +85,7 @@ def test_use_is_noted_to_the_minute():
     "statement",
     [
         "update access_token set source = 'other'",
-        "update access_token set scopes = 'read write'",
+        "update access_token set scopes = 'ledger:own ledger:read'",
         "update access_token set expires_at = null",
         "delete from access_token",
     ],
@@ -104,7 +104,7 @@ def test_commands():
     added = run(cli.add, "--source", "scanner-1", "--scope", "write", "--scope", "read", "--expires", "30", "--json")
     assert added.exit_code == 0
     told = json.loads(added.stdout.splitlines()[-1])
-    assert told["scopes"] == ["read", "write"]
+    assert told["scopes"] == ["ledger:write", "ledger:own"], "names that scopes had mean what they mean now"
     assert told["source"] == "scanner-1"
     found = queries.token_presented(told["token"], now=datetime.now(UTC))
     assert found is not None
@@ -116,4 +116,21 @@ def test_commands():
     assert "revoked" in run(cli.list_).stdout
     assert run(cli.revoke, "0" * 16).exit_code == 2
     assert run(cli.add, "--source", "a b", "--scope", "read").exit_code == 2
-    assert run(cli.add, "--source", "plain", "--scope", "read").stdout.startswith("wayfare_")
+    assert run(cli.add, "--source", "plain", "--scope", "statistics:exact").stdout.startswith("wayfare_")
+
+
+def test_the_database_holds_the_same_closed_list_of_scopes():
+    """Each scope is taken, alone and with all others; one more is not, nor none."""
+    for scopes in (*((scope,) for scope in SCOPES), tuple(SCOPES)):
+        token, secret = issue(scopes=scopes)
+        assert queries.token_presented(secret, now=NOW) == token
+    for wrong in ("ledger:all", "", "read", "ledger:own ledger:all"):
+        with pytest.raises(Error, match="access_token_scopes"), transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("insert into access_token (id, secret_hash, source, scopes, created_at)"
+                           " values (%s, sha256(''), 'x', %s, now())", ["0" * 16, wrong])  # fmt: skip
+
+
+@pytest.mark.parametrize("scopes", [(), ("",), ("ledger:all",), ("write", "ledger:all"), ("ledger:read ledger:own",)])
+def test_an_unknown_scope_is_refused_by_name(scopes):
+    with pytest.raises(Refused, match="one or more of ledger:write"):
+        issue(scopes=scopes)

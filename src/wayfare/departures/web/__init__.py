@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime
+from typing import Any
 from urllib.parse import urlencode
 
 from django.conf import settings
@@ -16,7 +17,11 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
-from wayfare.departures import live, queries
+from wayfare.access.purposes import FIGURE_READERS
+from wayfare.access.readers import actor_of
+from wayfare.access.rules import EVERYTHING, NOTHING, Reader, reader
+from wayfare.access.signin.web import StaffRequest, needs
+from wayfare.departures import live, public, queries
 from wayfare.departures.rules import Programme
 from wayfare.departures.web import words
 from wayfare.departures.web.values import values
@@ -48,17 +53,34 @@ def _month(request: HttpRequest) -> date | None:
 
 @require_safe
 def page(request: HttpRequest, key: str = live.EVERYTHING) -> HttpResponse:
-    """Show the departures of one programme, or of all; now, or of a month gone by."""
+    """Show the departures of one programme, or of all; now, or of a month gone by.
+
+    To staff who read exact figures those of their office's programmes; in a demo all to everybody.
+    """
+    response = _page(request, key, EVERYTHING) if settings.DEMO else _staff_page(request, key)
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+@needs(*FIGURE_READERS)
+def _staff_page(request: StaffRequest, key: str) -> HttpResponse:
+    return _page(request, key, reader(request.actor))
+
+
+def _page(request: HttpRequest, key: str, reading: Reader) -> HttpResponse:
     try:
-        found = live.cells(key, month=_month(request))
+        found = live.cells(key, month=_month(request), reader=reading)
     except live.NoSuchProgramme:
         raise Http404 from None
-    programmes = queries.programmes()
+    programmes, _ids = queries.readable(reading)
     language = _language()
     context = {
         **values(found, language),
         "key": key,
         "title": programmes[key].title if key in programmes else "",
+        "demo": settings.DEMO,
+        "everything": reading.everything,
+        "none_configured": not (programmes or queries.programmes()),
         "choices": [
             {"title": one.title, "country": words.country_name(one.country, language)} for one in programmes.values()
         ],
@@ -77,7 +99,8 @@ def choose(request: HttpRequest) -> HttpResponse:
     """Go to the programme that the form names; to the list of those that it may mean, if that is not plain."""
     wanted = request.GET.get("programme", "")[:100]
     text, language = words.folded(wanted), _language()
-    named = {key: _names(programme, language) for key, programme in queries.programmes().items()}
+    reading = EVERYTHING if settings.DEMO else reader(actor_of(request))
+    named = {key: _names(programme, language) for key, programme in queries.readable(reading)[0].items()}
     exact = [key for key, names in named.items() if text in names]
     found = exact if len(exact) == 1 else [key for key, names in named.items() if any(text in name for name in names)]
     if text and len(found) == 1:
@@ -87,29 +110,68 @@ def choose(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
-    """Show what this is, and the programmes: all, or those that a search means."""
+    """Show what this is, and the programmes: all, or those that a search means.
+
+    Everybody sees protected figures of closed periods. Staff who read exact figures see those of their own programmes
+    too; in a demo everybody sees the exact ones alone.
+    """
     language = _language()
     wanted = request.GET.get("q", "")[:100]
     text = words.folded(wanted)
-    position, lines = live.overview(datetime.now(UTC))
-    shown = [line for line in lines if any(text in name for name in _names(line.programme, language))]
-    rows = [
-        {
-            "key": line.programme.key,
-            "title": line.programme.title,
-            "country": words.country_name(line.programme.country, language),
-            "numbers": [words.number(number, language) for number in (line.today, line.month, line.year)],
-        }
-        for line in shown
-    ]
+    actor = None if settings.DEMO else actor_of(request)
+    reading = EVERYTHING if settings.DEMO else reader(actor)
+    exact = [_exact_row(line, language) for line in _exact_lines(reading) if _is_meant(line.programme, text, language)]
+    shown = [] if settings.DEMO else public.closed(datetime.now(UTC))
+    rows = [_public_row(line, language) for line in shown if _is_meant(line.programme, text, language)]
+    number = len(exact if settings.DEMO else rows)
     context = {
+        "actor": actor,
+        "demo": settings.DEMO,
+        "exact": exact,
         "rows": rows,
         "wanted": wanted,
-        "found": ngettext("%(n)s programme", "%(n)s programmes", len(rows)) % {"n": words.number(len(rows), language)},
-        "empty": not lines,
-        "position": words.number(position, language),
+        "found": ngettext("%(n)s programme", "%(n)s programmes", number) % {"n": words.number(number, language)},
+        "empty": not queries.programmes(),
+        "reads": reading != NOTHING,
+        "smallest": words.number(public.SMALLEST, language),
+        "step": words.number(public.STEP, language),
+        "days": words.number(public.MONTH_WAITS.days, language),
+        "months": words.number(public.YEAR_WAITS_MONTHS, language),
     }
-    return render(request, "departures/home.html", context)
+    response = render(request, "departures/home.html", context)
+    response.headers["Cache-Control"] = "private, no-cache" if reading == NOTHING else "no-store"
+    return response
+
+
+def _is_meant(programme: Programme, text: str, language: str) -> bool:
+    return any(text in name for name in _names(programme, language))
+
+
+def _exact_lines(reading: Reader) -> list[live.Line]:
+    return [] if reading == NOTHING else live.overview(datetime.now(UTC), reader=reading)[1]
+
+
+def _row(programme: Programme, language: str) -> dict[str, str]:
+    country = words.country_name(programme.country, language)
+    return {"key": programme.key, "title": programme.title, "country": country}
+
+
+def _exact_row(line: live.Line, language: str) -> dict[str, Any]:
+    numbers = [words.number(number, language) for number in (line.today, line.month, line.year)]
+    return _row(line.programme, language) | {"numbers": numbers}
+
+
+def _public_row(line: public.PublicLine, language: str) -> dict[str, Any]:
+    periods = (
+        (words.month_and_year(line.month.first, language), line.month.figure),
+        (str(line.year.first.year), line.year.figure),
+    )
+    return _row(line.programme, language) | {
+        "periods": [
+            {"name": name, "figure": None if figure is None else words.number(figure, language)}
+            for name, figure in periods
+        ]
+    }
 
 
 @require_safe

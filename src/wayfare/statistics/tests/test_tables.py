@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from wayfare.access.rules import EVERYTHING
 from wayfare.departures import operations
 from wayfare.ledger import queries as ledger
 from wayfare.ledger.rules import Refused
@@ -35,7 +36,7 @@ def test_every_pair_of_dimensions_is_live_what_the_recount_says(filled):
     for number in range(3):
         for by, measure in itertools.product(itertools.combinations(queries.DIMENSIONS, number), queries.MEASURES):
             rows = sorted(queries.tabulate(counted, list(PROGRAMMES), by, measure))
-            assert queries.table(by=by, measure=measure).rows == rows, (by, measure)
+            assert queries.table(by=by, measure=measure, reader=EVERYTHING).rows == rows, (by, measure)
 
 
 @pytest.mark.parametrize("measure", queries.MEASURES)
@@ -50,20 +51,22 @@ def test_a_day_with_every_other_dimension_is_what_the_naive_reading_says(filled,
             (*(str(one[name]) for name in by), one["person" if measure == "persons" else "departure"]) for one in found
         }
         expected = sorted((*cell, n) for cell, n in Counter(cell[:-1] for cell in cells).items())
-        assert queries.table(by=by, measure=measure).rows == expected, by
+        assert queries.table(by=by, measure=measure, reader=EVERYTHING).rows == expected, by
 
 
 def test_somebody_left_twice_so_that_the_measures_differ(filled):
     """The control: in these histories persons are fewer than departures, in a year and in a day."""
     for by in ([], ["year"], ["programme", "year"]):
-        departures, persons = (queries.table(by=by, measure=measure).rows for measure in queries.MEASURES)
+        departures, persons = (
+            queries.table(by=by, measure=measure, reader=EVERYTHING).rows for measure in queries.MEASURES
+        )
         assert sum(row[-1] for row in persons) < sum(row[-1] for row in departures)
 
 
 @pytest.mark.parametrize("engine", ["live", "duckdb"])
 def test_one_programme_alone_is_part_of_all(filled, engine):
-    whole = queries.table(by=["programme", "year"], engine=engine).rows
-    paris = queries.table(programmes=["paris"], by=["year"], engine=engine).rows
+    whole = queries.table(by=["programme", "year"], engine=engine, reader=EVERYTHING).rows
+    paris = queries.table(programmes=["paris"], by=["year"], engine=engine, reader=EVERYTHING).rows
     assert paris == [row[1:] for row in whole if row[0] == "paris"]
 
 
@@ -71,7 +74,7 @@ def test_one_programme_alone_is_part_of_all(filled, engine):
 @pytest.mark.parametrize("by", [[], ["year", "age", "programme"], ["day", "sex", "assistance"]])
 @pytest.mark.parametrize("engine", ["live", "duckdb", pytest.param("spark", marks=pytest.mark.spark)])
 def test_before_the_first_entry_a_table_is_empty(filled, engine, by, measure):
-    found = queries.table(by=by, measure=measure, as_of=0, engine=engine)
+    found = queries.table(by=by, measure=measure, as_of=0, engine=engine, reader=EVERYTHING)
     assert (found.position, found.rows) == (0, [])
     assert queries.render(found, "csv") == ",".join([*by, measure]).encode() + b"\n"
 
@@ -80,7 +83,7 @@ def test_an_empty_ledger_agrees_with_itself(db, settings, tmp_path):
     settings.WAYFARE_HOME = tmp_path
     assert differences() == (0, [])
     for engine in ("live", "duckdb"):
-        assert queries.table(by=["month"], engine=engine).rows == []
+        assert queries.table(by=["month"], engine=engine, reader=EVERYTHING).rows == []
 
 
 @pytest.mark.parametrize(
@@ -89,5 +92,5 @@ def test_an_empty_ledger_agrees_with_itself(db, settings, tmp_path):
 )
 def test_what_cannot_be_asked_is_refused_by_name(filled, argument, value):
     with pytest.raises(Refused) as refusal:
-        queries.table(**{argument: value})
+        queries.table(**{argument: value}, reader=EVERYTHING)
     assert refusal.value.field == argument
