@@ -93,7 +93,7 @@ def test_an_address_that_is_too_long_is_named_with_its_limit(client):
     assert "300" in client.get("/", {"q": "a" * (limits.ANY + 1)}).content.decode()
     answer = client.get("/api/v1/ledger/entries", {"after": "9" * (limits.ANY + 1)})
     assert answer.status_code == 422
-    assert answer.json()["detail"] == "`after` has 301 characters; 300 at most."
+    assert answer.json()["detail"] == "after: has 301 characters; 300 at most."
     assert client.get("/", {"q" * 101: "a"}).status_code == 422
 
 

@@ -60,9 +60,9 @@ def known_parameters(request: HttpRequest, *names: str) -> None:
     errors: list[dict[str, Any]] = []
     for name, values in request.GET.lists():
         if name not in names:
-            errors.append({"loc": ("query", name), "msg": "is not a parameter of this call"})
+            errors.append({"loc": ("query", name), "type": "unknown_parameter", "ctx": {"names": ", ".join(names)}})
         elif len(values) > 1:
-            errors.append({"loc": ("query", name), "msg": "stands twice; send it once"})
+            errors.append({"loc": ("query", name), "type": "named_twice"})
     if errors:
         raise ValidationError(errors)
 

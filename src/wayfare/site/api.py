@@ -20,6 +20,7 @@ from wayfare.access.problems import MEDIA_TYPE, REFUSALS, Problem
 from wayfare.departures import api as departures
 from wayfare.ledger import trouble
 from wayfare.ledger.api import known_parameters
+from wayfare.site import invalid
 from wayfare.statistics.api import router as statistics
 
 log = logging.getLogger("wayfare.api")
@@ -176,7 +177,10 @@ def _refused(request: HttpRequest, problem: Problem) -> HttpResponse:
 
 @api.exception_handler(ValidationError)
 def _invalid(request: HttpRequest, problem: ValidationError) -> HttpResponse:
-    errors = [{"field": ".".join(map(str, error["loc"][1:]))[:100], "reason": error["msg"]} for error in problem.errors]
+    errors = [
+        {"field": ".".join(map(str, error["loc"][1:]))[:100], "reason": invalid.reason(error)}
+        for error in problem.errors
+    ]
     if all(error["loc"][0] == "path" for error in problem.errors):
         return Problem("not_found", "Nothing is here, or nothing for this token.").response()
     detail = "; ".join(f"{error['field']}: {error['reason']}" for error in errors)

@@ -120,8 +120,9 @@ class FieldLimits:
             nul = with_nul(request.GET) or with_nul(form)
             return None if nul is None else _not_text(request, nul.replace("\0", ""), api=api)
         if api:
-            said = f"`{found.field}` has {found.length} characters; {found.limit} at most."
-            return Problem("invalid", said).response()
+            reason = f"has {found.length} characters; {found.limit} at most"
+            errors = [{"field": found.field, "reason": reason}]
+            return Problem("invalid", f"{found.field}: {reason}.", errors=errors).response()
         language = translation.get_language() or "en"
         context = {
             "label": found.label,

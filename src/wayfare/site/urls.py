@@ -10,6 +10,7 @@ from wayfare.access.web import looks as access
 from wayfare.departures import web
 from wayfare.ledger import web as log
 from wayfare.people.web import correct, erasing, files, register, shown, team
+from wayfare.site import reference
 from wayfare.site.api import api
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -60,5 +61,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("files/erasure/<uuid:erasure>", erasing.erasure, name="file-erasure"),
     path("files/work/<uuid:task>/correct/<str:group>", correct.correct, name="file-correct"),
     path("files/work/<uuid:task>/seal", files.seal, name="file-seal"),
+    path("api/", reference.guide, name="api-guide"),
+    path("api/v1/docs", reference.reference, name="api-reference"),
     path("api/v1/", api.urls),
 ]
