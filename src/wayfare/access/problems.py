@@ -10,6 +10,7 @@
 | `not_found` | 404 | nothing is here, or nothing for you |
 | `method_not_allowed` | 405 | the address is right, the verb is not; `Allow` names those that are |
 | `not_acceptable` | 406 | none of the types in `Accept` can be made |
+| `request_timeout` | 408 | the body took too long to arrive |
 | `body_too_large` | 413 | more bytes than the limit |
 | `too_many_entries` | 413 | more entries in one request than the limit |
 | `media_type_unsupported` | 415 | the body is not sent as plain JSON |
@@ -47,6 +48,7 @@ REFUSALS: dict[str, Refusal] = {
     "not_found": Refusal(404, "Nothing is here"),
     "method_not_allowed": Refusal(405, "That is not done here"),
     "not_acceptable": Refusal(406, "No such representation"),
+    "request_timeout": Refusal(408, "The body took too long"),
     "body_too_large": Refusal(413, "The body is too large"),
     "too_many_entries": Refusal(413, "Too many entries in one request"),
     "media_type_unsupported": Refusal(415, "The body must be JSON"),

@@ -36,9 +36,6 @@ ASK_AGAIN_SECONDS = 5.0
 """Whoever holds a stream is asked again whether they may read it, at the first news or heartbeat after so long."""
 CHANNEL = "wayfare_ledger"
 log = logging.getLogger(__name__)
-BODY_MAX = 32 << 20
-"""Bytes of a body that are kept; each door has its own lower limit."""
-DRAIN_MAX = 256 << 20
 reading = ThreadPoolExecutor(4, "reading")
 staff = ThreadPoolExecutor(4, "staff")
 writing = ThreadPoolExecutor(6, "writing")
@@ -47,8 +44,11 @@ reader = ThreadPoolExecutor(1, "live")
 
 
 def threads_for(method: str, path: str) -> ThreadPoolExecutor:
-    """Return the threads that answer a request: staff's pages write the access record, everybody's only read."""
-    if path.startswith("/staff/"):
+    """Return the threads that answer a request: staff's pages write the access record, everybody's only read.
+
+    Whoever reads the ledger writes the access record, too.
+    """
+    if path.startswith("/staff/") or (path.startswith("/api/v1/ledger/") and method != "POST"):
         return staff
     return reading if method in ("GET", "HEAD", "OPTIONS") else writing
 
@@ -262,27 +262,6 @@ async def _answer(send: Send, status: int, code: str, detail: str, more: Sequenc
     await send({"type": "http.response.body", "body": body})
 
 
-async def _body(receive: Receive) -> bytes | None:
-    """Return a request's body, of one that is too long only so much that Django refuses it; None if it broke off.
-
-    What is too long is read on and thrown away: a client that still sends when it is refused never hears why.
-    """
-    parts: list[bytes] = []
-    kept = read = 0
-    while read <= DRAIN_MAX:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            return None
-        part = bytes(message.get("body", b""))
-        read += len(part)
-        if kept <= BODY_MAX:
-            parts.append(part)
-            kept += len(part)
-        if not message.get("more_body", False):
-            break
-    return b"".join(parts)
-
-
 def _page(environ: Any) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
     """Let Django answer a WSGI request; return status, headers and body."""
     status, headers = 0, list[tuple[bytes, bytes]]()
@@ -300,14 +279,59 @@ def _page(environ: Any) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
         answer.close()
 
 
+_CUT = {
+    "request_timeout": "The body took too long to arrive. Send it again, in smaller parts or by a faster connection.",
+    "too_many_requests": "Too much is being sent from this address at once. Send it again in a moment, less at a time.",
+    "unavailable": "Too much is being sent here at once. Send the same again in a moment.",
+}
+"""Why a body is not waited for any longer, for other systems; pages say it in their reader's language."""
+
+
+def _cut(scope: dict[str, Any], code: str) -> HttpResponse:
+    """Return the answer to a body that is not waited for any longer: a problem for the API, else a page."""
+    from django.core.handlers.wsgi import WSGIRequest
+
+    from wayfare.access.problems import Problem
+    from wayfare.site.bodies import RETRY_SECONDS
+    from wayfare.site.middleware import cut_page
+
+    headers = {"Retry-After": str(RETRY_SECONDS), "Connection": "close"}
+    if scope["path"].startswith("/api/"):
+        return Problem(code, _CUT[code], headers=headers).response()
+    environ: Any = build_environ(scope, BytesIO())  # type: ignore[arg-type]  # any file will do
+    response = cut_page(WSGIRequest(environ), code)
+    for name, value in headers.items():
+        response.headers[name] = value
+    return response
+
+
 async def _django(scope: dict[str, Any], receive: Receive, send: Send) -> None:
-    """Hand a request to Django whole and take its answer whole: no thread waits for this loop, or could not end."""
-    body = await _body(receive)
-    if body is None:
+    """Hand a request to Django whole and take its answer whole: no thread waits for this loop, or could not end.
+
+    Its body is counted as held until Django has answered.
+    """
+    from wayfare.site import bodies
+
+    code = ""
+    with bodies.held.of(_address(scope)) as take:
+        try:
+            arrived = await bodies.arrived(receive, bodies.limit(scope["path"]), take)
+        except bodies.Cut as cut:
+            code = cut.code
+        else:
+            if arrived is None:
+                return
+            body, length = arrived
+            environ = build_environ(scope, body)  # type: ignore[arg-type]  # any file will do
+            environ["CONTENT_LENGTH"] = str(length)
+            threads = threads_for(scope["method"], scope["path"])
+            status, headers, content = await asyncio.get_running_loop().run_in_executor(threads, _page, environ)
+    if code:
+        log.warning("a body was cut: %s", code)
+        if code != "request_timeout":
+            await bodies.drain(receive)
+        await _refuse(send, await asyncio.get_running_loop().run_in_executor(reader, _cut, scope, code))
         return
-    threads = threads_for(scope["method"], scope["path"])
-    environ = build_environ(scope, BytesIO(body))  # type: ignore[arg-type]  # any file will do
-    status, headers, content = await asyncio.get_running_loop().run_in_executor(threads, _page, environ)
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": content, "more_body": False})
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils import translation
 from django.utils.cache import patch_vary_headers
 
 from wayfare.access import events
@@ -17,6 +18,7 @@ from wayfare.access.problems import MEDIA_TYPE, Problem
 from wayfare.ledger import trouble
 from wayfare.people.masterkeys import MasterKeyProblem
 from wayfare.people.sealing import SealRefusal
+from wayfare.site import bodies
 from wayfare.site.headers import safety
 
 log = logging.getLogger("wayfare.pages")
@@ -69,6 +71,33 @@ def _told(request: HttpRequest, template: str, status: int, **facts: str) -> Htt
     if status == 503:
         response.headers["Retry-After"] = "5"
     return response
+
+
+_CUT = {"request_timeout": 408, "body_too_large": 413, "too_many_requests": 429, "unavailable": 503}
+"""Why a form was not taken, and its status."""
+
+
+def cut_page(request: HttpRequest, code: str) -> HttpResponse:
+    """Return the page that says why a form was not taken, in the visitor's language."""
+    with translation.override(translation.get_language_from_request(request)):
+        response = render(request, "cut.html", {"code": code}, status=_CUT[code])
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+class FormLimit:
+    """Refuses a form that is longer than forms are, before anything of it is read. The API refuses by itself."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Hand on what is not too long."""
+        length = request.META.get("CONTENT_LENGTH") or "0"
+        own = request.path.startswith("/api/") or request.path == "/log/"  # they say it in their own words
+        if not own and (not length.isdecimal() or int(length) > bodies.limit(request.path)):
+            return cut_page(request, "body_too_large")
+        return self.get_response(request)
 
 
 class Trouble:

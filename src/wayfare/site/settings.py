@@ -14,6 +14,8 @@ Reading them makes nothing: a home is made by `wayfare.site.homes`, for the comm
 | `WAYFARE_PORT` | `8000` | where `up` and `demo` listen |
 | `WAYFARE_TOKEN_RATE` | `500` | API requests a second that one token may make of one web worker; 5 s of them at once |
 | `WAYFARE_OPEN_RATE` | `50` | the same for one address without a valid token; 10 s of them at once |
+| `WAYFARE_BODY_SECONDS` | `60` | how long the body of a request may take to arrive |
+| `WAYFARE_BODY_MEMORY` | `128` | MiB of bodies that one web worker holds at once; of one address, half of it |
 | `WAYFARE_LIVE_STREAMS` | `200` | live pages that one address may hold open in one web worker |
 | `WAYFARE_LOG_NAME` | `wayfare.invalid/ledger` | the log's name, such as `return.example.org/log`; read at first |
 | `WAYFARE_ACCESS_LOG_NAME` | `wayfare.invalid/access` | the name of the log of looks; read at first |
@@ -179,6 +181,8 @@ WAYFARE_HOME = Path(os.environ.get("WAYFARE_HOME", ".wayfare")).absolute()
 WAYFARE_PORT = _number("WAYFARE_PORT", 8000, 1, 65535)
 TOKEN_REQUESTS_PER_SECOND = _number("WAYFARE_TOKEN_RATE", 500, 1, 1_000_000)
 OPEN_REQUESTS_PER_SECOND = _number("WAYFARE_OPEN_RATE", 50, 1, 1_000_000)
+BODY_SECONDS = _number("WAYFARE_BODY_SECONDS", 60, 1, 3600)
+BODY_MEMORY_BYTES = _number("WAYFARE_BODY_MEMORY", 128, 64, 65_536) << 20
 LIVE_STREAMS_EACH = _number("WAYFARE_LIVE_STREAMS", 200, 1, 1_000_000)
 LOG_NAMES = {
     "ledger": _text("WAYFARE_LOG_NAME", "wayfare.invalid/ledger", r"[^\s+]+", "a name without spaces and plus signs"),
@@ -226,6 +230,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "wayfare.site.middleware.varies_by_cookie",
     "django.middleware.locale.LocaleMiddleware",
+    "wayfare.site.middleware.FormLimit",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "wayfare.site.limits.FieldLimits",
