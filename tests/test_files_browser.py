@@ -96,6 +96,10 @@ def world(server, settings):
             "matters": (officer, "/staff/matters"),
             "files": (counsellor, "/files/"),
             "new": (counsellor, "/files/new"),
+            "wrong": (counsellor, "/files/new", {"name": "Nobody", "phone": "abc"}),
+            "same": (counsellor, "/files/new", {"name": "Karimi Mariam"}),
+            "unopened": (counsellor, f"/files/{made.person}"),
+            "sure": (counsellor, f"/files/{made.person}/team", {"leave": ""}),
             "file": (counsellor, f"/files/work/{task}", {"also": ("contact", "documents")}),
             "looks": (supervisor, "/staff/looks"),
             "waits": (supervisor, f"/files/work/{waits}"),
@@ -124,7 +128,16 @@ def shown(browser, server, page, *, language="en", width=1280, script=True, sche
     )
     context.add_cookies([{"name": "wayfare_session", "value": colleague.secret, "url": server}])
     found = context.new_page()
-    found.goto(server + (path if not form or path == "/files/" or "also" in form[0] else "/files/"))
+    found.goto(
+        server
+        + (path if not form or path in ("/files/", "/files/new") or {"also", "leave"} & form[0].keys() else "/files/")
+    )
+    if form and path == "/files/new":
+        for name, text in form[0].items():
+            found.fill(f"#{name}", text)
+        found.click("form[method=post] button.wf-button:not([name])")
+    if form and "leave" in form[0]:
+        found.click("button[name=staff]")
     for group in form[0].get("also", ()) if form else ():
         found.click(f"button[name=also][value={group}]")
         found.wait_for_selector(f"#{group}")
@@ -142,7 +155,7 @@ def shown(browser, server, page, *, language="en", width=1280, script=True, sche
 def test_axe_finds_nothing_and_nothing_is_cut_off(world, browser, server, language, width, scheme):  # noqa: F811
     from axe_playwright_python.sync_playwright import Axe
 
-    for name in (*PAGES, "found"):
+    for name in (*PAGES, "found", "wrong", "same", "unopened", "sure"):
         page = shown(browser, server, world[name], language=language, width=width, scheme=scheme)
         if SHOTS:
             page.screenshot(path=Path(SHOTS) / f"{name}-{language}-{width}-{scheme}.png", full_page=True)

@@ -194,7 +194,7 @@ def test_one_s_own_sessions_are_ended_after_a_fresh_sign_in_alone(committed):
     old = access.begin_session(id_, "passkey", at=test_staff_doors.NOW - timedelta(minutes=16))
     owner("update access_session set used_at = %s where hash = %s", [test_staff_doors.NOW, secret_hash(old)])
     client.cookies["wayfare_session"] = old
-    for form in ({"do": "end-others"}, {"do": "end", "session": secret_hash(fresh).hex()}):
+    for form in ({"do": "end-others", "sure": "yes"}, {"do": "end", "session": secret_hash(fresh).hex()}):
         assert client.post("/staff/me", form).status_code == 403
     assert alive(id_) == 2
     client.cookies["wayfare_session"] = fresh
@@ -205,7 +205,7 @@ def test_one_s_own_sessions_are_ended_after_a_fresh_sign_in_alone(committed):
 def test_an_administrator_ends_a_colleague_s_sessions_and_nothing_else_of_theirs(staff):
     _, administrator = staff["administrator"]
     id_, client = staff["counsellor"]
-    assert administrator.post(f"/staff/people/{id_}", {"do": "end"}).status_code == 302
+    assert administrator.post(f"/staff/people/{id_}", {"do": "end", "sure": "yes"}).status_code == 302
     assert client.get("/staff/me").status_code == 302
     assert staff["auditor"][1].get("/staff/me").status_code == 200, "nor of anybody else"
     assert queries.colleague(id_, at=test_staff_doors.NOW).state == "active"
@@ -215,7 +215,7 @@ def test_an_administrator_ends_a_colleague_s_sessions_and_nothing_else_of_theirs
 def test_an_administrator_ends_everybody_s_sessions_but_their_own(staff):
     assert staff["auditor"][1].post("/staff/people").status_code == 404
     assert staff["counsellor"][1].get("/staff/me").status_code == 200, "nobody else can"
-    assert staff["administrator"][1].post("/staff/people").status_code == 302
+    assert staff["administrator"][1].post("/staff/people", {"sure": "yes"}).status_code == 302
     for role, (_, client) in staff.items():
         assert client.get("/staff/me").status_code == (200 if role == "administrator" else 302), role
 
@@ -237,5 +237,5 @@ def test_a_removed_way_in_is_not_the_password_by_accident(ada):
     """With a password the last passkey may go."""
     id_, _, client = ada
     operations.add_passkey(id_, NewPasskey(b"only", b"", 0), "", at=test_staff_doors.NOW)
-    assert client.post("/staff/me", {"do": "remove", "passkey": b"only".hex()}).status_code == 302
+    assert client.post("/staff/me", {"do": "remove", "sure": "yes", "passkey": b"only".hex()}).status_code == 302
     assert queries.passkeys(id_) == []

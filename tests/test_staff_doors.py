@@ -157,16 +157,16 @@ def test_every_form_is_refused_without_its_token(staff):
         "/staff/sign-out": {},
         f"/staff/sign-up/{secret}": {},
         f"/staff/sign-up/{secret}/options": {},
-        "/staff/me": {"do": "end-others"},
+        "/staff/me": {"do": "end-others", "sure": "yes"},
         "/staff/me/options": {},
         "/staff/me/password": {"do": "password"},
-        "/staff/people": {},
+        "/staff/people": {"sure": "yes"},
         "/staff/recover": {"email": "ada@example.org"},
         f"/staff/recover/{secret}": {},
         f"/staff/recover/{secret}/options": {},
         "/staff/recoveries": {},
         "/staff/people/invite": {"name": "X", "email": "x@example.org", "office": "paris", "roles": "auditor"},
-        f"/staff/people/{somebody}": {"do": "leave"},
+        f"/staff/people/{somebody}": {"do": "leave", "sure": "yes"},
         "/staff/offices": {"id": "rome", "name": "Rome", "timezone": "Europe/Rome"},
     }
     found = {f"/{one}" for one in patterns()}
@@ -224,7 +224,10 @@ def owner(query, parameters):
 
 def test_a_session_ends_at_leaving_at_another_role_and_at_sign_out(staff):
     _, administrator = staff["administrator"]
-    for role, form in (("counsellor", {"do": "leave"}), ("auditor", {"do": "roles", "roles": ["verifier"]})):
+    for role, form in (
+        ("counsellor", {"do": "leave", "sure": "yes"}),
+        ("auditor", {"do": "roles", "roles": ["verifier"]}),
+    ):
         id_, client = staff[role]
         assert client.get("/staff/me").status_code == 200
         assert administrator.post(f"/staff/people/{id_}", form).status_code == 302
@@ -273,7 +276,7 @@ def test_what_changes_how_one_comes_in_asks_for_a_fresh_sign_in(committed):
     old = access.begin_session(id_, "passkey", at=NOW - timedelta(minutes=16))
     owner("update access_session set used_at = %s where hash = %s", [NOW, secret_hash(old)])
     fresh = client.cookies["wayfare_session"].value
-    form = {"do": "remove", "passkey": b"second".hex()}
+    form = {"do": "remove", "sure": "yes", "passkey": b"second".hex()}
     client.cookies["wayfare_session"] = old
     assert "Sign in again" in client.get("/staff/me").content.decode()
     assert client.post("/staff/me", form).status_code == 403

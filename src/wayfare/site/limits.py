@@ -39,6 +39,7 @@ FIELDS: dict[tuple[str, str], int] = {
     ("staff-requests", "why"): WORDS_LIMIT,
     ("", "credential"): ANSWER_MAX,
     ("", "password"): 4 * PASSWORD_MOST,
+    ("", "old"): 4 * PASSWORD_MOST,
     ("", "csrfmiddlewaretoken"): 100,
     ("", "next"): 2_000,
     ("", "back"): 2_000,

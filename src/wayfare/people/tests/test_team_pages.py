@@ -34,8 +34,8 @@ def test_a_colleague_joins_in_words_and_what_was_typed_stays(counsellor, case):
     assert on_it(bo, case.person) == {counsellor.id}
     assert browser(bo).post(door, {"reason": WORDS}).status_code == 302
     assert on_it(bo, case.person) == {counsellor.id, bo.id}
-    assert browser(bo).post(door, {"do": "leave", "staff": str(counsellor.id)}).status_code == 404
-    assert browser(bo).post(door, {"do": "leave"}).status_code == 302
+    assert browser(bo).post(door, {"sure": "yes", "do": "leave", "staff": str(counsellor.id)}).status_code == 404
+    assert browser(bo).post(door, {"sure": "yes", "do": "leave"}).status_code == 302
     assert on_it(bo, case.person) == {counsellor.id}
 
 
@@ -46,7 +46,7 @@ def test_a_supervisor_puts_colleagues_of_the_office_on_it_and_takes_them_off(cou
     assert str(officer.id) in page
     assert str(elsewhere.id) not in page
     assert boss.post(door, {"staff": str(officer.id)}).status_code == 302
-    assert boss.post(door, {"do": "leave", "staff": str(counsellor.id)}).status_code == 302
+    assert boss.post(door, {"sure": "yes", "do": "leave", "staff": str(counsellor.id)}).status_code == 302
     assert on_it(supervisor, case.person) == {officer.id}
     for wrong in ("nobody", str(uuid4())):
         assert boss.post(door, {"staff": wrong}).status_code == 404, wrong

@@ -10,6 +10,7 @@ from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone, translation
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from wayfare.access import naming
@@ -20,6 +21,7 @@ from wayfare.access.purposes import ENROLLERS, OPENERS, PURPOSES
 from wayfare.access.queries import Task, Told
 from wayfare.access.rules import Actor, Forbidden
 from wayfare.access.signin.web import StaffRequest, from_our_pages, needs
+from wayfare.access.signin.web.sure import ask_once_more
 from wayfare.ledger.rules import Refused
 from wayfare.people import operations, queries
 from wayfare.people.web import forms, words
@@ -195,7 +197,12 @@ def _waits(request: StaffRequest, task: UUID) -> HttpResponse:
 @require_POST
 @needs(*OPENERS)
 def seal(request: StaffRequest, task: UUID) -> HttpResponse:
-    """Seal a file again: the task ends."""
+    """Seal a file again: the task ends. Who withdraws a request that waits for approval is asked once more."""
+    if request.POST.get("do") == "withdraw":
+        says = _("Nobody can approve it any more. To open the file you have to ask again, with a new reason.")
+        back = reverse("file-work", args=[task])
+        if page := ask_once_more(request, _("Withdraw this request?"), says, _("Withdraw request"), back):
+            return page
     with access.acting(request.session_secret):
         access.close_task(task, at=timezone.now())
     return HttpResponseRedirect(reverse("files"))

@@ -17,6 +17,7 @@ from wayfare.access import queries as staff
 from wayfare.access.purposes import ENROLLERS
 from wayfare.access.rules import Forbidden
 from wayfare.access.signin.web import StaffRequest, needs
+from wayfare.access.signin.web.sure import ask_once_more
 from wayfare.ledger.rules import Refused
 from wayfare.people import queries
 from wayfare.people.web import words
@@ -29,6 +30,8 @@ def team(request: StaffRequest, person: UUID) -> HttpResponse:
     context = _shown(request, person)
     if request.method != "POST":
         return render(request, "people/team.html", context)
+    if request.POST.get("do") == "leave" and (page := _asked_once_more(request, context)):
+        return page
     try:
         with access.acting(request.session_secret):
             _changed(request, person)
@@ -42,6 +45,16 @@ def team(request: StaffRequest, person: UUID) -> HttpResponse:
     except Forbidden:
         raise Http404 from None
     return HttpResponseRedirect(reverse("file-team", args=[person]))
+
+
+def _asked_once_more(request: StaffRequest, context: dict[str, Any]) -> HttpResponse | None:
+    whom = request.POST.get("staff") or str(request.actor.staff)
+    name = next((one["name"] for one in context["team"] if str(one["id"]) == whom and one["may_go"]), None)
+    if name is None:  # refused as it always is
+        return None
+    question = _("Take %(name)s off the case team?") % {"name": name}
+    says = _("They can no longer open this file for case work. A supervisor can put them back.")
+    return ask_once_more(request, question, says, _("Take off the team"))
 
 
 def _shown(request: StaffRequest, person: UUID) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone, translation
 from django.utils.html import format_html
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from wayfare.access import events
@@ -18,6 +19,7 @@ from wayfare.access.signin import operations, own, passkeys, queries, tries
 from wayfare.access.signin.rules import NotProved
 from wayfare.access.signin.web import doors, words
 from wayfare.access.signin.web.doors import StaffRequest
+from wayfare.access.signin.web.sure import ask_once_more
 from wayfare.access.words import role as role_name
 from wayfare.ledger.rules import Refused
 from wayfare.ledger.web.words import moment
@@ -33,6 +35,8 @@ def me(request: StaffRequest) -> HttpResponse:
     """Show one's own account; with POST, change it."""
     if request.method != "POST":
         return _shown(request)
+    if doors.is_fresh(request) and (page := _asked_once_more(request)):
+        return page
     try:
         _changed(request)
     except Refused as refusal:
@@ -41,6 +45,20 @@ def me(request: StaffRequest) -> HttpResponse:
         events.note("not_changed", why=problem.code)
         return _shown(request, failed=True, status=403)
     return HttpResponseRedirect(reverse("staff-me"))
+
+
+def _asked_once_more(request: StaffRequest) -> HttpResponse | None:
+    """Return the page that asks once more before a way in or a session is gone; None where there is nothing to ask."""
+    match request.POST.get("do"):
+        case "remove":
+            question = _("Remove this passkey?")
+            says = _("It signs you in no more, on any device. To use it again you have to add it anew.")
+            return ask_once_more(request, question, says, _("Remove passkey"))
+        case "end-others":
+            question = _("End all your other sessions?")
+            says = _("You are signed out everywhere but here. What you typed there and did not save is lost.")
+            return ask_once_more(request, question, says, _("End all others"))
+    return None
 
 
 _FRESH = frozenset({"end", "end-others", "remove", "add", "unblock"})

@@ -10,6 +10,7 @@ from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone, translation
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from wayfare.access import events
@@ -19,6 +20,7 @@ from wayfare.access.signin import operations, queries, tries
 from wayfare.access.signin.queries import Colleague
 from wayfare.access.signin.web import doors, words
 from wayfare.access.signin.web.doors import StaffRequest
+from wayfare.access.signin.web.sure import ask_once_more
 from wayfare.access.words import role as role_name
 from wayfare.ledger.rules import Refused
 from wayfare.ledger.web.words import moment
@@ -39,6 +41,13 @@ def _roles(chosen: tuple[str, ...] | list[str]) -> list[tuple[str, str, bool]]:
 def people(request: StaffRequest) -> HttpResponse:
     """List the staff and the open invitations; with POST, end the sessions of all but the one who asks."""
     if request.method == "POST":
+        if page := ask_once_more(
+            request,
+            _("End all sessions?"),
+            _("Everybody but you is signed out at once, in all offices. What they typed and did not save is lost."),
+            _("End all sessions"),
+        ):
+            return page
         ended = access.end_sessions(None, by=request.session_secret, at=timezone.now())
         events.note("sessions_ended", whose="everybody", count=ended)
         return HttpResponseRedirect(reverse("staff-people"))
@@ -57,6 +66,8 @@ def colleague(request: StaffRequest, staff: UUID) -> HttpResponse:
     context["blocked"] = tries.blocked_at(found.staff) is not None
     if request.method != "POST":
         return render(request, "access/colleague.html", context)
+    if page := _asked_once_more(request, found):
+        return page
     try:
         _changed(request, found)
     except Refused as refusal:
@@ -64,6 +75,25 @@ def colleague(request: StaffRequest, staff: UUID) -> HttpResponse:
         context["roles"] = _roles(request.POST.getlist("roles") or list(found.roles))
         return render(request, "access/colleague.html", context, status=422)
     return HttpResponseRedirect(reverse("staff-people"))
+
+
+def _asked_once_more(request: StaffRequest, found: Colleague) -> HttpResponse | None:
+    """Return the page that asks once more before a colleague loses something; None where there is nothing to ask."""
+    name = {"name": found.name}
+    match request.POST.get("do"), found.state:
+        case "leave", "active":
+            question = _("Remove the access of %(name)s?") % name
+            says = _("From their next request on they open nothing. To come back they need a new invitation.")
+            return ask_once_more(request, question, says, _("Remove access"))
+        case "end", "active":
+            question = _("End all sessions of %(name)s?") % name
+            says = _("They are signed out everywhere at once. What they typed and did not save is lost.")
+            return ask_once_more(request, question, says, _("End all their sessions"))
+        case "withdraw", "invited" | "run_out":
+            question = _("Withdraw the invitation of %(name)s?") % name
+            says = _("The link that they were given opens nothing from now on. They need a new invitation.")
+            return ask_once_more(request, question, says, _("Withdraw the invitation"))
+    return None
 
 
 def _changed(request: StaffRequest, found: Colleague) -> None:
