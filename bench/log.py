@@ -25,7 +25,8 @@ from home import installation
 FILL = """
 insert into ledger_entry (position, entry_id, kind, occurred_at, recorded_at, source, subject, body, digest)
 select n, id, 'departure_confirmed', '2026-07-01T10:00:00+02:00', now(), 'bench', departure, body, sha256(body::bytea)
-from generate_series(1, %s) n, lateral (select gen_random_uuid() as id, gen_random_uuid() as departure offset n * 0) one,
+from generate_series(1, %s) n,
+  lateral (select gen_random_uuid() as id, gen_random_uuid() as departure offset n * 0) one,
   lateral (select '{"departure":"' || departure || '","entry_id":"' || id || '","evidence":"pass_scanned","kind":'
   || '"departure_confirmed","occurred_at":"2026-07-01T10:00:00+02:00","place":"CDG","source":"bench"}' as body) two
 """

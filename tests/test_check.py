@@ -18,6 +18,7 @@ import psycopg
 import pytest
 from click.testing import CliRunner
 from django.conf import settings
+from django.db import connections
 
 from tests.test_api_race import batch
 from wayfare.access import door, keyfiles
@@ -277,10 +278,24 @@ def test_a_lost_key_of_sign_in_is_made_anew_on_purpose_alone(database, name):
         path.write_bytes(before)
 
 
+@pytest.mark.parametrize("name", ["log_parameter_max_length", "log_parameter_max_length_on_error"])
+def test_the_server_s_log_would_show_values(database, name):
+    assert problems() == {}
+    role = "alter role wayfare_app"
+    with as_superuser(f"{role} set {name} = 100", undo=[f"{role} reset {name}"]):
+        connections["default"].close()
+        connections["default"].close_pool()
+        assert f"set {name} = 0" in problems()["logging"]
+    connections["default"].close()
+    connections["default"].close_pool()
+    assert problems() == {}
+
+
 def test_each_problem_has_a_test():
     """What is looked at and what is made wrong above are the same."""
     text = Path(__file__).read_text()
-    looked_at = {"database", "migrations", "roles", "keys", "vault", "sign-in", "clock", "disk", "projections", "log"}
+    looked_at = {"database", "logging", "migrations", "roles", "keys", "vault", "sign-in", "clock", "disk", "log"}
+    looked_at |= {"projections"}
     assert set(check.CHECKS) == looked_at
     assert all(f'["{name}"]' in text or f'get("{name}"' in text for name in looked_at)
 

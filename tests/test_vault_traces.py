@@ -10,7 +10,7 @@ from uuid import UUID
 import psycopg
 import pytest
 from django.conf import settings
-from django.db import connection
+from django.db import IntegrityError, connection, connections
 
 from wayfare.access import operations as access
 from wayfare.people import epochs, operations, queries
@@ -124,6 +124,64 @@ def test_no_plaintext_is_in_temporary_files(lived):
                 assert list(Path(folder).iterdir()) == []
         finally:
             tempfile.tempdir = before
+
+
+WORDS = "Quillfeather telephoned about the flat in Rue Ermintrude"
+
+
+@pytest.fixture
+def every_statement_is_logged(vault):
+    """The server logs each statement of the test's own database, however short."""
+    name = vault("wayfare_owner").split("dbname=")[1].split()[0]
+    home = embedded.Home(settings.WAYFARE_HOME)
+    with psycopg.connect(home.conninfo("postgres", "postgres"), autocommit=True) as superuser:
+        superuser.execute(f"alter database {name} set log_min_duration_statement = 0")
+    for alias in ("default", "owner"):
+        connections[alias].close()
+        connections[alias].close_pool()
+    return home
+
+
+def said_in_logs(home):
+    return "".join(path.read_text(errors="replace") for path in home.folder.glob("postgresql.log*"))
+
+
+def test_words_are_in_no_log_though_every_statement_is_logged(vault, keys_folder, every_statement_is_logged, caplog):
+    home = every_statement_is_logged
+    colleague = Colleague("paris", "counsellor", "supervisor")
+    person = colleague.enrols(SECRETS[0]).person
+    with colleague.acting():
+        task = access.take_up(colleague.id, person, "support_at_request", reason=WORDS, at=NOW)
+        operations.opened(task, ["names"])
+    assert queries.search(colleague.secret, "Quillfeather").found
+    with pytest.raises(IntegrityError), colleague.acting(), connection.cursor() as cursor:
+        cursor.execute(
+            "insert into access_task (id, purpose, person, staff, opened_at, ends_at, basis, reason)"
+            " values (gen_random_uuid(), 'case_work', %s, %s, now(), now() - interval '1 hour', '', %s)",
+            [person, colleague.id, WORDS],
+        )
+    said = said_in_logs(home)
+    assert "insert into access_task" in said, "the control: the statements are there"
+    assert "Quillfeather" not in said
+    assert "Quillfeather" not in caplog.text
+    with psycopg.connect(vault("wayfare_app"), cursor_factory=psycopg.ClientCursor) as old:  # as it was bound before
+        old.execute("select %s", ["Barnabus of the old way"])
+    assert "Barnabus of the old way" in said_in_logs(home)
+
+
+def test_what_keeps_words_after_an_erasure(vault, keys_folder):
+    """docs/vault.md, What logs and backups keep: words are gone from the tables, and stay in the journal for a time."""
+    colleague = Colleague("paris", "counsellor", "supervisor")
+    person = colleague.enrols(SECRETS[0]).person
+    with colleague.acting():
+        access.take_up(colleague.id, person, "support_at_request", reason=WORDS, at=NOW)
+    dump = [str(embedded.binaries() / "pg_dump"), "--data-only", vault("wayfare_owner")]
+    assert WORDS.encode() in subprocess.run(dump, capture_output=True, check=True).stdout, "the control"
+    erased(person, Colleague("paris", "supervisor"))
+    assert WORDS.encode() not in subprocess.run(dump, capture_output=True, check=True).stdout
+    home = flush()
+    assert files_with({WORDS.encode()}, home.data / "pg_wal") == {WORDS.encode()}
+    assert files_with({WORDS.encode()}, home.data / "base" / "pgsql_tmp", home.data / "pg_stat_tmp") == set()
 
 
 def test_statements_that_fail_tell_no_plaintext(vault, keys_folder, caplog):

@@ -47,6 +47,24 @@ def _database() -> str:
     return "" if encoding == "UTF8" else external.encoding_problem(encoding)
 
 
+def _logging() -> str:
+    """What a statement was sent with must not stand in the server's log: it may be a name."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select current_setting('log_parameter_max_length'), current_setting('log_parameter_max_length_on_error'),"
+            " current_setting('log_statement') <> 'none' or current_setting('log_min_duration_statement') <> '-1'"
+            " or current_setting('log_min_duration_sample') <> '-1'"
+        )
+        values, on_error, logged = cursor.fetchone()
+    for name, wrong in (
+        ("log_parameter_max_length", logged and values != "0"),
+        ("log_parameter_max_length_on_error", on_error != "0"),
+    ):
+        if wrong:
+            return f"the server's log shows what statements are sent with, names among it; set {name} = 0"
+    return ""
+
+
 def _migrations() -> str:
     executor = MigrationExecutor(connections["owner"])
     waiting = executor.migration_plan(executor.loader.graph.leaf_nodes())
@@ -164,6 +182,7 @@ def _log() -> str:
 
 CHECKS: dict[str, Callable[[], str]] = {
     "database": _database,
+    "logging": _logging,
     "migrations": _migrations,
     "roles": _roles,
     "keys": _keys,

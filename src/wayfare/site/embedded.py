@@ -65,8 +65,31 @@ full_page_writes = on
 synchronous_commit = on
 password_encryption = scram-sha-256
 log_min_duration_statement = 5000
-log_min_error_statement = panic
 """
+QUIET = {
+    "log_parameter_max_length": "0",
+    "log_parameter_max_length_on_error": "0",
+    "log_error_verbosity": "terse",
+    "log_min_error_statement": "panic",
+    "log_min_messages": "log",
+}
+"""Set at each start, so that no value of a statement reaches the server's log: neither a slow statement's parameters
+nor what an error repeats. An error is told to whoever caused it."""
+LOG_BYTES = 10 << 20
+"""When the server's log is put aside."""
+LOG_FILES = 5
+"""How many of those that were put aside are kept."""
+
+
+def put_aside(log: Path) -> None:
+    """Put a long log aside and go on with an empty one; the oldest goes. The server writes on: it only ever appends."""
+    if not log.exists() or log.stat().st_size <= LOG_BYTES:
+        return
+    for n in range(LOG_FILES - 1, 0, -1):
+        with suppress(FileNotFoundError):
+            os.replace(f"{log}.{n}", f"{log}.{n + 1}")
+    shutil.copy(log, f"{log}.1")
+    os.truncate(log, 0)
 
 
 class Home:
@@ -220,6 +243,28 @@ def _bootstrap(home: Home) -> None:
         connection.execute(
             sql.SQL("grant connect on database {} to wayfare_app, wayfare_reader").format(sql.Identifier(DATABASE))
         )
+    with psycopg.connect(home.conninfo("postgres", DATABASE), autocommit=True) as connection:
+        close_large_objects(connection)
+
+
+_LARGE_OBJECTS = """
+do $$
+declare
+  one text;
+begin
+  for one in select oid::regprocedure::text from pg_proc where pronamespace = 'pg_catalog'::regnamespace
+      and (proname like 'lo\\_%' or proname in ('loread', 'lowrite'))
+      and has_function_privilege('public', oid, 'execute')
+  loop
+    execute format('revoke execute on function pg_catalog.%s from public', one);
+  end loop;
+end $$
+"""
+
+
+def close_large_objects(connection: psycopg.Connection[tuple[object, ...]]) -> None:
+    """Let no role but superusers make large objects in a database: one of the application's would break its dump."""
+    connection.execute(_LARGE_OBJECTS)
 
 
 def make_roles(connection: psycopg.Connection[tuple[object, ...]], passwords: dict[str, str]) -> None:
@@ -264,7 +309,8 @@ class Server:
         program = str(accounts.binaries_for(self.account) / "postgres")
         folders = (self.home.data.resolve(), self.home.sockets)
         with self.home.log.open("ab") as log, accounts.handed_down(self.account, *folders) as (names, descriptors):
-            command = [program, "-D", names[0], "-k", names[1]]
+            quiet = [word for name, value in QUIET.items() for word in ("-c", f"{name}={value}")]
+            command = [program, "-D", names[0], "-k", names[1], *quiet]
             return accounts.start(command, self.account, signal.SIGINT, output=log, descriptors=descriptors)
 
     def _comes_up(self, until: float) -> bool:
@@ -373,6 +419,7 @@ def _keep(home: Home, mine: IO[bytes]) -> int:
     idle_since = time.monotonic()
     while not stopping:
         time.sleep(0.1)
+        put_aside(home.log)
         if server.process is None or server.process.poll() is not None:
             server.start()
         alone = _try_lock(home.users_lock, fcntl.LOCK_EX)

@@ -126,7 +126,8 @@ def _postgres(**parameters: Any) -> dict[str, Any]:
     return {
         "ENGINE": "wayfare.site.postgresql",
         "CONN_HEALTH_CHECKS": True,
-        "OPTIONS": {"pool": pool, **options},
+        # Values travel apart from their statements, so that no log of the server and no other session shows them.
+        "OPTIONS": {"pool": pool, "server_side_binding": True, **options},
         **parameters,
     }
 

@@ -249,3 +249,17 @@ def test_a_folder_for_sockets_that_others_may_write_is_refused(long_home):
     long_home.sockets.chmod(0o777)
     with pytest.raises(embedded.EmbeddedError, match="not ours alone"):
         long_home.make()
+
+
+def test_a_long_log_is_put_aside_and_the_oldest_goes(tmp_path, monkeypatch):
+    monkeypatch.setattr(embedded, "LOG_BYTES", 10)
+    log = tmp_path / "postgresql.log"
+    with log.open("ab") as written:  # by a server that knows nothing of it
+        for n in range(embedded.LOG_FILES + 3):
+            written.write(b"line of number %d\n" % n)
+            written.flush()
+            embedded.put_aside(log)
+            assert log.read_bytes() == b""
+    kept = sorted(path.name for path in tmp_path.iterdir())
+    assert kept == ["postgresql.log", *(f"postgresql.log.{n + 1}" for n in range(embedded.LOG_FILES))]
+    assert "number 7" in (tmp_path / "postgresql.log.1").read_text()

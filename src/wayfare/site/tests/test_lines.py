@@ -40,3 +40,20 @@ def test_the_settings_use_it():
     from django.conf import settings
 
     assert settings.LOGGING["formatters"]["line"]["()"] == "wayfare.site.lines.Line"
+
+
+def test_what_the_database_repeats_of_a_value_is_left_out():
+    problem = (
+        'new row for relation "access_task" violates check constraint "access_task_check"\n'
+        "DETAIL:  Failing row contains (1, Zephyrine Quillfeather rang, null)."
+    )
+    malformed = "invalid input syntax for type uuid: \"Quillfeather\"\nLINE 1: select 'Quillfeather'::uuid\n        ^"
+    for said in (problem, malformed):
+        assert "Quillfeather" in said, "the control"
+        assert "Quillfeather" not in line("failed: %s", said)
+        try:
+            raise ValueError(said)
+        except ValueError:
+            told = line("failed", exc_info=sys.exc_info())
+        assert "Quillfeather" not in told
+        assert said.partition("\n")[0].partition(': "')[0] in told, "what went wrong stays"
