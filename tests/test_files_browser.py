@@ -258,7 +258,8 @@ def test_who_looked_is_printed_without_what_is_only_for_the_screen(world, browse
     for hidden in (".wf-bar", ".wf-header nav >> nth=0", ".wf-as-link"):
         assert not page.is_visible(hidden), hidden
     assert page.is_visible("h1")
-    assert page.locator(".wf-way__item").count() == 2
+    assert page.locator(".wf-way__item").count() == 3
+    assert page.is_visible(".wf-way__item .wf-details__text >> nth=0"), "each opening is printed, folded or not"
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     if SHOTS:
         page.set_viewport_size({"width": 794, "height": 1123})
