@@ -174,9 +174,9 @@ def test_what_a_session_says_does_not_show_its_secret_to_others_of_its_role(fres
         with acting(ada.secret):
             ((said,),) = thief.execute(seen).fetchall()
             assert ada.secret not in said
-            with connection.cursor() as cursor:  # the control: a statement with its parameters inside would show it
-                cursor.execute("select set_config('app.session', %s, true)", [ada.secret])
-                ((said,),) = thief.execute(seen).fetchall()
+            inside = psycopg.ClientCursor(connection.connection)
+            inside.execute("select set_config('app.session', %s, true)", [ada.secret])
+            ((said,),) = thief.execute(seen).fetchall()  # the control: a statement with its parameters inside shows it
             assert ada.secret in said
 
 
