@@ -25,6 +25,8 @@ from wayfare.access import door, keyfiles
 from wayfare.access import operations as access
 from wayfare.access.signin import cli as signin_cli
 from wayfare.access.signin import keys as codes
+from wayfare.access.signin import operations as signin
+from wayfare.access.signin import queries as signin_queries
 from wayfare.departures import kinds
 from wayfare.departures import operations as departures
 from wayfare.ledger import jobs, operations
@@ -310,3 +312,20 @@ def test_check_works_whether_or_not_up_is_running():
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
         assert (done.returncode, json.loads(done.stdout)["problems"]) == (0, {}), done.stderr
         wait(lambda: not keeper(home), "the keeper ends by itself", 30)
+
+
+def test_an_open_recovery_is_told_with_the_command_that_stops_it(database):
+    """It is no fault of the installation: the owner decides whether somebody expected it."""
+    access.set_office("paris", "Paris", "Europe/Paris", by=None)
+    ada = Colleague("paris", "counsellor")
+    signin.ask_recovery(signin_queries.email_of(ada.id), at=datetime.now(UTC))
+
+    def notes():
+        return json.loads(CliRunner().invoke(check.check, ["--json"]).stdout.splitlines()[-1])["notes"]
+
+    (told,) = notes()
+    (found,) = signin_queries.open_recoveries(at=datetime.now(UTC))
+    assert told.endswith(f"0 approvals; to stop it: wayfare staff stop-recovery {found.id}")
+    with door.door():
+        signin.stop_recovery(found.id)
+    assert notes() == []
