@@ -6,6 +6,8 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
 
+import psycopg
+import pytest
 from django.apps import apps
 from django.core.management import call_command
 from django.db import connection
@@ -14,6 +16,8 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.state import ProjectState
 
 from wayfare.departures import operations
+from wayfare.site import runtime
+from wayfare.site.external import DatabaseUnfit
 from wayfare.statistics import verify
 from wayfare.statistics.tests.histories import PROGRAMMES, history
 
@@ -49,3 +53,16 @@ def test_the_cells_by_day_are_filled_by_the_migration_either_way(fresh_database,
     assert _rows("select * from departures_daycell") == wide
     operations.record(history(2, 8, 200), now=NOW)
     assert verify.differences()[1] == []
+
+
+def test_a_database_with_migrations_that_are_gone_is_refused_before_anything_changes(fresh_database):
+    """As one that was made before the migrations of a room became one."""
+    with psycopg.connect(fresh_database("wayfare_owner"), autocommit=True) as owner:
+        owner.execute("insert into django_migrations (app, name, applied) values ('access', '0002_staff', now())")
+        owner.execute("delete from wayfare_sql")
+        with pytest.raises(DatabaseUnfit, match=r"does not have access\.0002_staff. Nothing was changed"):
+            runtime.migrate()
+        assert owner.execute("select count(*) from wayfare_sql").fetchone() == (0,)
+        owner.execute("delete from django_migrations where name = '0002_staff'")
+        runtime.migrate()
+        assert owner.execute("select count(*) from wayfare_sql").fetchone() == (1,), "the control"

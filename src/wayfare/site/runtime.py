@@ -6,9 +6,12 @@ import importlib
 import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from wayfare.site import embedded, external, homes
+
+if TYPE_CHECKING:
+    from django.db.migrations.loader import MigrationLoader
 
 _MIGRATIONS_LOCK = 0x57415947
 _held: list[IO[bytes]] = []
@@ -39,8 +42,25 @@ def _use_external(settings: Any) -> None:
         settings.DATABASES["default"].update(login)
 
 
+def _refuse_replaced(loader: MigrationLoader) -> None:
+    """Refuse a database whose migrations this version does not have, before anything is changed. Raises: DatabaseUnfit.
+
+    Django passes over them: it would migrate the rest, and leave a database that no version can use.
+    """
+    unknown = sorted(f"{room}.{name}" for room, name in set(loader.applied_migrations) - set(loader.disk_migrations))
+    if unknown:
+        raise external.DatabaseUnfit(
+            f"the database was made by another version of Wayfare: this one does not have {', '.join(unknown)}. Nothing"
+            " was changed. Go on with the version that made it, or export its ledger with that version"
+            " (wayfare ledger export, wayfare programme list --json) and import it into a new home"
+        )
+
+
 def migrate() -> None:
-    """Bring the schema up to date, as owner, one command at a time, and hang the door; quick when nothing is to do."""
+    """Bring the schema up to date, as owner, one command at a time, and hang the door; quick when nothing is to do.
+
+    Raises: DatabaseUnfit.
+    """
     from django.core.management import call_command
     from django.db import connections, transaction
     from django.db.migrations.executor import MigrationExecutor
@@ -51,6 +71,7 @@ def migrate() -> None:
     owner = connections["owner"]
     try:
         executor = MigrationExecutor(owner)
+        _refuse_replaced(executor.loader)
         with owner.cursor() as cursor:
             if executor.migration_plan(executor.loader.graph.leaf_nodes()) or not sql.is_current(cursor):
                 cursor.execute("select pg_advisory_lock(%s)", [_MIGRATIONS_LOCK])
