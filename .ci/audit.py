@@ -46,9 +46,9 @@ def report(found: dict[str, Any] | None, name: str) -> tuple[list[str], bool]:
 
 
 def main() -> None:
-    """Audit both lock files; exit 1 if anything is known to be vulnerable."""
+    """Audit every lock file; exit 1 if anything is known to be vulnerable."""
     failed = False
-    for lock in (ROOT / "requirements.lock", ROOT / "requirements-test.lock"):
+    for lock in sorted(ROOT.glob("requirements*.lock")):
         lines, bad = report(answer(lock), lock.name)
         print("\n".join(lines), flush=True)  # noqa: T201
         failed |= bad

@@ -40,7 +40,8 @@ def read_by_the_code() -> set[str]:
     for path in [*sources, ROOT / "wayfare"]:
         names |= set(
             re.findall(
-                r'(?:environ\.(?:get|setdefault)\(|environ\[|_flag\(|_number\(|_text\()\s*"([A-Z_]+)"', path.read_text()
+                r'(?:environ\.(?:get|setdefault)\(|environ\[|_flag\(|_number\(|_text\(|_bytes\()\s*"([A-Z_]+)"',
+                path.read_text(),
             )
         )
     return {name for name in names if name.startswith("WAYFARE_") or name == "DATABASE_URL"}
@@ -105,7 +106,11 @@ def test_the_commands_of_the_readme_run(tmp_path):
     entries.write_text("".join(line.replace('"programme":"fra"', '"programme":"paris"') for line in lines))
     environment = {**os.environ, "WAYFARE_HOME": str(tmp_path / "home")}
     ran = 0
-    for words in examples(ROOT / "README.md"):
+    made = [
+        "wayfare",
+        *"programme add --key fra --title France --country FRA --timezone Europe/Paris".split(),
+    ]  # as demo
+    for words in (made, *examples(ROOT / "README.md")):
         if words[0] == "export" or words[1] in ("demo", "test", "up"):
             continue
         command = [sys.executable, "-m", "wayfare.site.cli", *words[1:]]

@@ -13,7 +13,6 @@ from wayfare.access.signin import operations as signin
 from wayfare.departures import operations as departures
 from wayfare.ledger.rules import Refused
 from wayfare.people.rules import SEARCH_LIMIT
-from wayfare.people.tests import conftest
 from wayfare.people.tests.cast import NOW, Colleague, browser
 from wayfare.site import limits
 
@@ -51,11 +50,14 @@ FORMS = {
 }
 
 
-vault, keys_folder, counsellor = conftest.vault, conftest.keys_folder, conftest.counsellor
+@pytest.fixture
+def counsellor(client):
+    return Colleague("paris", "counsellor")
 
 
 @pytest.fixture
-def client(vault):
+def client(fresh_database, tmp_path, settings):
+    settings.PEOPLE_KEYS = tmp_path / "people-keys"
     client = browser(Colleague("paris", "counsellor", "supervisor", "auditor"))
     departures.add_programme("fra", "France", "FRA", "Europe/Paris")
     client.raise_request_exception = False

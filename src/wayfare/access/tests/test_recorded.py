@@ -487,6 +487,9 @@ def test_every_kind_of_line_has_a_sentence(fresh_database, language):
     with acting(boss.secret):
         operations.refuse_emergency(refused_one, WORDS)
         operations.refuse_erasure(request, WORDS)
+    operations.note_ledger_read(1, 9, 9)
+    with operations.administering(None):
+        operations.note_programme_office("france", "paris")
     with connections["owner"].cursor() as owner:
         about = f"null, '{person}', '{{names}}', null, '{{\"ground\": \"asked\"}}'"  # as the vault's own functions do
         owner.execute(f"select access_write('correction', {about}), access_write('erasure_approved', {about})")
