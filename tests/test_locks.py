@@ -6,11 +6,13 @@ import json
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
+from uuid import uuid4
 
 import psycopg
 import pytest
 from django.db import OperationalError, connection
 from django.test import Client
+from django.urls import reverse
 
 from tests.load import command, prepare
 from tests.test_api_race import ask, batch
@@ -125,7 +127,7 @@ def test_no_function_takes_the_lock_that_anybody_could():
      (psycopg.errors.DiskFull(), "storage_full"), (OSError(28, "full"), "storage_full"),
      (psycopg.OperationalError(), "unavailable"), (ValueError(), None), (OSError(13, "no"), None)],
 )  # fmt: skip
-def test_each_trouble_has_a_name_and_a_page(db, monkeypatch, problem, code):
+def test_each_trouble_has_a_name_and_a_page(db, monkeypatch, settings, problem, code):
     assert trouble.code_of(problem) == code
     if code is None:
         return
@@ -133,6 +135,7 @@ def test_each_trouble_has_a_name_and_a_page(db, monkeypatch, problem, code):
     def fail(*_, **__):
         raise problem
 
+    settings.DEMO = True  # where everybody reads the page
     monkeypatch.setattr("wayfare.departures.live.cells", fail)
     words = {"busy": "Try again in a moment", "storage_full": "reading goes on", "unavailable": "Back in a moment"}
     page = Client(raise_request_exception=False).get("/departures/", headers={"host": "localhost"})
@@ -141,12 +144,14 @@ def test_each_trouble_has_a_name_and_a_page(db, monkeypatch, problem, code):
 
 
 def test_public_pages_staff_and_writers_have_threads_of_their_own():
-    kinds = [asgi.threads_for(*one) for one in (("GET", "/departures/"), ("GET", "/staff/files"), ("POST", ENTRIES))]
+    kinds = [asgi.threads_for(*one) for one in (("GET", "/departures/"), ("GET", "/staff/looks"), ("POST", ENTRIES))]
     assert len(set(map(id, kinds))) == 3
     assert asgi.threads_for("GET", "/api/v1/health") is kinds[0]
     assert asgi.threads_for("POST", "/staff/sign-in") is kinds[1]
+    assert asgi.threads_for("GET", reverse("file-work", args=[uuid4()])) is kinds[1], "which writes a look"
+    assert asgi.threads_for("POST", reverse("files")) is kinds[1], "which writes a search"
     pool = connection.settings_dict["OPTIONS"]["pool"]["max_size"]
-    assert sum(one._max_workers for one in (*kinds, asgi.reader)) < pool
+    assert sum(one._max_workers for one in (*kinds, asgi.LIVE_THREADS)) < pool
 
 
 @pytest.mark.slow

@@ -36,21 +36,21 @@ ASK_AGAIN_SECONDS = 5.0
 """Whoever holds a stream is asked again whether they may read it, at the first news or heartbeat after so long."""
 CHANNEL = "wayfare_ledger"
 log = logging.getLogger(__name__)
-reading = ThreadPoolExecutor(4, "reading")
-staff = ThreadPoolExecutor(4, "staff")
-writing = ThreadPoolExecutor(6, "writing")
-reader = ThreadPoolExecutor(1, "live")
+READING_THREADS = ThreadPoolExecutor(4, "reading")
+STAFF_THREADS = ThreadPoolExecutor(4, "staff")
+WRITING_THREADS = ThreadPoolExecutor(6, "writing")
+LIVE_THREADS = ThreadPoolExecutor(1, "live")
 """Apart, so that those who wait for a lock leave the others free; the pool holds a connection for each."""
 
 
 def threads_for(method: str, path: str) -> ThreadPoolExecutor:
     """Return the threads that answer a request: staff's pages write the access record, everybody's only read.
 
-    Whoever reads the ledger writes the access record, too.
+    The pages of files are staff's. Whoever reads the ledger writes the access record, too.
     """
-    if path.startswith("/staff/") or (path.startswith("/api/v1/ledger/") and method != "POST"):
-        return staff
-    return reading if method in ("GET", "HEAD", "OPTIONS") else writing
+    if path.startswith(("/staff/", "/files/")) or (path.startswith("/api/v1/ledger/") and method != "POST"):
+        return STAFF_THREADS
+    return READING_THREADS if method in ("GET", "HEAD", "OPTIONS") else WRITING_THREADS
 
 
 class Hub:
@@ -99,7 +99,7 @@ class Hub:
         state = self.count, int(time.time() // 60)
         made = self.made.get((key, language, reading))
         if made is None or made[0] != state:
-            event, mark = await asyncio.get_running_loop().run_in_executor(reader, _event, key, language, reading)
+            event, mark = await asyncio.get_running_loop().run_in_executor(LIVE_THREADS, _event, key, language, reading)
             made = (state, event, mark)
             self.made[(key, language, reading)] = made
         return made[1], made[2]
@@ -177,7 +177,7 @@ async def _may_read_on(scope: dict[str, Any], api: bool, reading: Reader) -> boo
     from wayfare.access.problems import Problem
 
     try:
-        return await asyncio.get_running_loop().run_in_executor(reader, _reading, scope, api) == reading
+        return await asyncio.get_running_loop().run_in_executor(LIVE_THREADS, _reading, scope, api) == reading
     except Problem as problem:
         return problem.code == "too_many_requests"  # of the same token's calls; asked again soon
 
@@ -199,7 +199,7 @@ async def _stream(scope: dict[str, Any], found: re.Match[str], receive: Receive,
     hub = hub or Hub()
     hub.start()
     try:
-        reading = await asyncio.get_running_loop().run_in_executor(reader, _reading, scope, api)
+        reading = await asyncio.get_running_loop().run_in_executor(LIVE_THREADS, _reading, scope, api)
         if reading == NOTHING:
             raise NoSuchProgramme(key)
         event, mark = await hub.event(key, language, reading)
@@ -330,7 +330,7 @@ async def _django(scope: dict[str, Any], receive: Receive, send: Send) -> None:
         log.warning("a body was cut: %s", code)
         if code != "request_timeout":
             await bodies.drain(receive)
-        await _refuse(send, await asyncio.get_running_loop().run_in_executor(reader, _cut, scope, code))
+        await _refuse(send, await asyncio.get_running_loop().run_in_executor(LIVE_THREADS, _cut, scope, code))
         return
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": content, "more_body": False})
