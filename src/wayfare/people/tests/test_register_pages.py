@@ -13,6 +13,7 @@ from wayfare.people import queries
 from wayfare.people.births import Birth, Told
 from wayfare.people.names import Name, Names, Part, Written
 from wayfare.people.tests.cast import Colleague, browser
+from wayfare.people.web import register
 
 SUHARTO = {"name": "Suharto", "year": "1971", "phone": "+62 21 555 0101", "speaks": "id", "address": "Pak Harto"}
 ASKED = "Possibly the same person"
@@ -87,6 +88,13 @@ def test_somebody_else_is_registered_with_all_that_was_typed(vault, counsellor):
     at = client.post(f"/files/{person[1]}/work", {"purpose": "case_work"}).headers["Location"]
     opened = client.post(at, {"also": "contact"}).content.decode()
     assert all(SUHARTO[field] in opened for field in ("name", "year", "phone", "address"))
+
+
+def test_every_field_of_the_form_is_handed_on(counsellor):
+    """One that `FIELDS` forgets would be lost between the form and the question."""
+    page = browser(counsellor).get("/files/new").content.decode()
+    names = re.findall(r'<(?:input|select|textarea)[^>]* name="([a-z_]+)"', page)
+    assert {*names} - {"csrfmiddlewaretoken"} == {*register.FIELDS}
 
 
 def test_who_goes_back_finds_the_form_as_it_was_typed(vault, counsellor):
