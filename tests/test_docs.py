@@ -108,7 +108,7 @@ def test_the_commands_of_the_readme_run(tmp_path):
     ran = 0
     made = [
         "wayfare",
-        *"programme add --key fra --title France --country FRA --timezone Europe/Paris".split(),
+        *("programme", "add", "--key", "fra", "--title", "France", "--country", "FRA", "--timezone", "Europe/Paris"),
     ]  # as demo
     for words in (made, *examples(ROOT / "README.md")):
         if words[0] == "export" or words[1] in ("demo", "test", "up"):

@@ -88,9 +88,9 @@ def test_what_an_administrator_does_is_told_with_before_and_after(staff, told):
     id_ = staff["counsellor"][0]
     told()
     client.post(f"/staff/people/{id_}", {"do": "roles", "roles": ["auditor", "verifier"]})
-    client.post(f"/staff/people/{id_}", {"do": "end"})
-    client.post(f"/staff/people/{id_}", {"do": "leave"})
-    client.post("/staff/people")
+    client.post(f"/staff/people/{id_}", {"do": "end", "sure": "yes"})
+    client.post(f"/staff/people/{id_}", {"do": "leave", "sure": "yes"})
+    client.post("/staff/people", {"sure": "yes"})
     client.post("/staff/offices", {"id": "rome", "name": "Rome", "timezone": "Europe/Rome"})
     given = {"name": "Bo", "email": "bo@example.org", "office": "rome", "language": "fr", "roles": ["auditor"]}
     client.post("/staff/people/invite", given)

@@ -1,6 +1,6 @@
 """What a file may be opened for: a closed list, each purpose with the field groups it needs and the roles it is for.
 
-Pure. The database holds the same list (migration 0002) and decides by it; a test holds the two together. A purpose is
+Pure. The database holds the same list (migration 0001) and decides by it; a test holds the two together. A purpose is
 never chosen from a box at the door: it comes from the task that a member of staff has in hand.
 """
 

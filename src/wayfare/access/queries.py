@@ -252,12 +252,6 @@ def staff_known(staff: Iterable[UUID]) -> dict[UUID, str]:
     return dict(called("select * from access_staff_known(%s)", [list({*staff})]))
 
 
-def colleague_by_email(email: str) -> UUID | None:
-    """Return which colleague has an e-mail address now, None if nobody has."""
-    found = rows("select id from access_staff where lower(email) = lower(%s) and left_at is null", [email.strip()])
-    return next((id_ for (id_,) in found), None)
-
-
 def colleagues() -> list[tuple[UUID, str]]:
     """Return id and name of everybody who is or was a member of staff, by name."""
     return rows("select id, name from access_staff order by name, id")
@@ -329,7 +323,7 @@ def waiting_for_approval() -> list[Waiting]:
 
 
 class Notice(NamedTuple):
-    """What a data-protection officer is told: `many_files`, `many_searches` or `break_glass`."""
+    """What a data-protection officer is told; `about` is a code of `web/looks.py`."""
 
     id: int
     at: datetime

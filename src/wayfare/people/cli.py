@@ -9,9 +9,9 @@ import click
 from django.urls import reverse
 
 from wayfare.access import operations as access
-from wayfare.access import queries as staff
 from wayfare.access.door import door
 from wayfare.access.rules import Forbidden
+from wayfare.access.signin import queries as staff
 from wayfare.ledger.rules import Refused
 from wayfare.people import epochs as turning
 from wayfare.people import queries
@@ -134,7 +134,7 @@ def erase(case_number: str, asked_by: str, ground: str, why: str, confirm: str |
     number = case_number_in(case_number)
     if number is None or case_number_in(again) != number:
         raise click.UsageError("the case number is not one, or not the same twice; it looks like 2TXP-AFRA")
-    person, colleague = queries.person_for_command(number), staff.colleague_by_email(asked_by)
+    person, colleague = queries.person_for_command(number), staff.staff_of(asked_by)
     if person is None:
         raise click.ClickException(f"no file has the case number {number}; it may be erased already")
     if colleague is None:

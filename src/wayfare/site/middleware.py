@@ -14,7 +14,7 @@ from django.utils.cache import patch_vary_headers
 from wayfare.access import events
 from wayfare.access.callers import address_of
 from wayfare.access.keyfiles import KeyProblem
-from wayfare.access.problems import MEDIA_TYPE, Problem
+from wayfare.access.problems import MEDIA_TYPE, REFUSALS, Problem
 from wayfare.ledger import trouble
 from wayfare.people.masterkeys import MasterKeyProblem
 from wayfare.people.sealing import SealRefusal
@@ -73,14 +73,10 @@ def _told(request: HttpRequest, template: str, status: int, **facts: str) -> Htt
     return response
 
 
-_CUT = {"request_timeout": 408, "body_too_large": 413, "too_many_requests": 429, "unavailable": 503}
-"""Why a form was not taken, and its status."""
-
-
 def cut_page(request: HttpRequest, code: str) -> HttpResponse:
-    """Return the page that says why a form was not taken, in the visitor's language."""
+    """Return the page that says why a form was not taken, in the visitor's language; `code`: of `REFUSALS`."""
     with translation.override(translation.get_language_from_request(request)):
-        response = render(request, "cut.html", {"code": code}, status=_CUT[code])
+        response = render(request, "cut.html", {"code": code}, status=REFUSALS[code].status)
     response.headers["Cache-Control"] = "no-store"
     return response
 

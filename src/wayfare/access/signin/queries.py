@@ -151,7 +151,7 @@ def session_of(secret: str) -> Begun:
 
 
 def staff_of(email: str) -> UUID | None:
-    """Return whose an e-mail address is, None if nobody's. For the record of what happened, never for an answer."""
+    """Return which colleague has an e-mail address now, None if nobody has. Never for an answer to a stranger."""
     query = "select id from access_staff where lower(email) = %s and left_at is null"
     found = statements.rows(query, [folded_email(email)])
     return found[0][0] if found else None
