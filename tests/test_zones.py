@@ -118,6 +118,46 @@ def test_with_the_reset_taken_out_the_doctored_files_show(installation, tmp_path
     assert b"counted departures: missing" in found.stdout
 
 
+def package_of(folder: Path, version: str) -> Path:
+    """Return a folder with another version of the package `tzdata`, in which Casablanca's clock is Kiritimati's."""
+    doctored_zones = doctored(folder / "tzdata" / "zoneinfo")
+    shutil.copy(str(resources.files("tzdata") / "zones"), doctored_zones.parent)
+    (doctored_zones.parent / "__init__.py").write_text(f'IANA_VERSION = "{version}"\n')
+    return folder
+
+
+@pytest.mark.slow
+def test_a_new_version_of_the_package_moves_nothing_until_it_is_adopted(installation, tmp_path):
+    """In earnest, by the commands: counted under one version of the package, with another one installed afterwards."""
+    nothing, older = tmp_path / "nothing", package_of(tmp_path / "package", "2026a")
+
+    def said(*arguments: object, code: int = 0, package: Path | None = None) -> str:
+        done = installation(nothing, *arguments, package=package)
+        assert done.returncode == code, (arguments, done.stdout, done.stderr)
+        return (done.stdout + done.stderr).decode()
+
+    table = ("stats", "table", "--by", "month")
+    problem = f"the figures stand under time zones {zones.INSTALLED}, 2026a is installed; run wayfare ledger zones"
+    assert problem in said("ledger", "import", "ENTRIES", code=2, package=older)
+    assert "0 cells by day moved" in said("ledger", "zones", "adopt", package=older)
+    said("ledger", "import", "ENTRIES", package=older)
+    assert "2026-11,1\nAs of ledger position 3. Time zones 2026a.\n" in said(*table, package=older)
+
+    problem = f"the figures stand under time zones 2026a, {zones.INSTALLED} is installed; run wayfare ledger zones"
+    assert problem in said("check", code=1)
+    assert problem in said("up", "--port", 18743, code=1)
+    assert problem in said("ledger", "rebuild", code=2)
+    assert problem in said(*table, "--as-of", 3, "--engine", "duckdb", code=2)
+    assert problem in said("ledger", "verify", code=1)
+    assert "2026-11,1\nAs of ledger position 3. Time zones 2026a.\n" in said(*table)
+    assert "Cells by day that it would move: 2." in said("ledger", "zones")
+    assert "2 cells by day moved" in said("ledger", "zones", "adopt")
+    assert "time zones 2026a were in use" in said(*table)
+    for engine in ENGINES:
+        assert installation(nothing, *table, "--engine", engine).stdout == COUNTED
+    said("ledger", "verify")
+
+
 def test_every_reading_has_the_day_of_the_lock():
     assert zones.INSTALLED >= "2026f"
     at = instant_us(EXIT)
