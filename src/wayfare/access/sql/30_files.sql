@@ -29,6 +29,7 @@ declare
   attempt bigint;
 begin
   if actor is null then perform access_refuse('no_session'); end if;
+  lock table access_gate in exclusive mode;  -- first: what was decided while this waited, such as an erasure, counts
   select * into task from access_task where id = wanted_task and staff = actor and closed_at is null
     and ends_at > now();
   if task.id is null or not access_scope_holds(actor, task.purpose, task.person) then
@@ -45,7 +46,6 @@ begin
   end if;
   if how is null or how not in ('page', 'api', 'command', 'job') then perform access_refuse('unknown_way'); end if;
   if purpose.needs = 'approval' and task.approved_by is null then perform access_refuse('not_approved'); end if;
-  lock table access_gate in exclusive mode;
   if not exists (select from access_log l where l.staff = actor and l.person = task.person and l.kind = 'look'
       and l.at > now() - interval '1 hour') then
     select * into limits from access_limits;

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
@@ -212,6 +213,31 @@ def test_a_correction_under_way_and_an_erasure_at_once_leave_nothing(vault, supe
         "select (select count(*) from people_sealed), count(*) filter (where person is not null) from people_token",
     )
     assert (left[0] == (0, 0)) is (outcome[1] == "erased"), outcome
+
+
+def test_who_waits_to_open_a_file_while_it_is_erased_opens_nothing(vault, counsellor, made):
+    task = counsellor.task(made.person)
+
+    def open_names():
+        try:
+            with counsellor.acting():
+                operations.opened(task, ("names",))
+        except Forbidden as problem:
+            return problem.code
+        finally:
+            connections.close_all()
+        return "opened"
+
+    with ThreadPoolExecutor(1) as threads, psycopg.connect(vault("wayfare_owner")) as eraser:
+        eraser.execute("lock table access_gate in exclusive mode")
+        opening = threads.submit(open_names)
+        with psycopg.connect(vault("wayfare_owner"), autocommit=True) as watcher:
+            while not watcher.execute("select from pg_locks where not granted").fetchall():
+                time.sleep(0.01)
+        eraser.execute("update access_file set erased_at = now() where person = %s", [made.person])
+        eraser.commit()
+        assert opening.result() == "not_yours"
+    assert rows(vault, "select kind from access_log order by position desc limit 1") == [("erasure",)]
 
 
 # What is gone, what stays
