@@ -159,7 +159,8 @@ def test_no_string_is_left_and_placeholders_match(language):
         wanted = set(re.findall(r"%\(\w+\)s", sources[-1]))
         for form in forms:
             assert form
-            assert set(re.findall(r"%\(\w+\)s", form)) == wanted
+            told = set(re.findall(r"%\(\w+\)s", form))
+            assert told <= wanted if len(forms) > 1 else told == wanted, "of none, one or two, a form may leave some out"
 
 
 @pytest.fixture

@@ -98,7 +98,7 @@ def test_what_each_role_sees(staff):
         for door in ADMINISTRATION:
             wanted = 200 if role == "administrator" else 404
             assert client.get("/" + door.format(somebody)).status_code == wanted, (role, door)
-            posted = client.post("/" + door.format(somebody), {"do": "leave"}).status_code
+            posted = client.post("/" + door.format(somebody), {"do": "leave", "sure": "yes"}).status_code
             assert posted in ((302, 422) if role == "administrator" else (404,)), (role, door)
             if role == "counsellor":
                 assert queries.colleague(somebody, at=NOW).state == "active"
@@ -431,13 +431,13 @@ def test_an_administrator_invites_and_the_link_is_shown_once(staff):
     assert refused.status_code == 422
     assert 'aria-invalid="true"' in refused.content.decode()
     (invited,) = (one for one in queries.colleagues(at=NOW) if one.state == "invited")
-    assert client.post(f"/staff/people/{invited.staff}", {"do": "withdraw"}).status_code == 302
+    assert client.post(f"/staff/people/{invited.staff}", {"do": "withdraw", "sure": "yes"}).status_code == 302
     assert client.get(link).status_code == 404
 
 
 def test_the_only_administrator_cannot_leave_by_a_page(staff):
     id_, client = staff["administrator"]
-    assert client.post(f"/staff/people/{id_}", {"do": "leave"}).status_code == 422
+    assert client.post(f"/staff/people/{id_}", {"do": "leave", "sure": "yes"}).status_code == 422
     assert client.get("/staff/me").status_code == 200
 
 
@@ -484,6 +484,6 @@ def test_a_role_that_is_taken_while_a_form_is_sent_answers_as_a_page_that_is_not
         return found
 
     monkeypatch.setattr(staff_queries, "actor", taken_meanwhile)
-    answer = client.post(f"/staff/people/{other}", {"do": "leave"})
+    answer = client.post(f"/staff/people/{other}", {"do": "leave", "sure": "yes"})
     assert answer.status_code == 404
     assert there(queries.colleague(other, at=NOW)).state == "active"
