@@ -160,7 +160,9 @@ def test_no_string_is_left_and_placeholders_match(language):
         for form in forms:
             assert form
             told = set(re.findall(r"%\(\w+\)s", form))
-            assert told <= wanted if len(forms) > 1 else told == wanted, "of none, one or two, a form may leave some out"
+            assert told <= wanted if len(forms) > 1 else told == wanted, (
+                "of none, one or two, a form may leave some out"
+            )
 
 
 @pytest.fixture
