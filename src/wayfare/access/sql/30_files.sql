@@ -155,6 +155,7 @@ set search_path = pg_catalog, public, pg_temp as $$
 begin
   delete from access_words where person = new.person;
   update access_task set reason = '', basis = '' where person = new.person;
+  update access_hold set basis = '' where position in (select l.position from access_log l where l.person = new.person);
   perform access_write('erasure', access_actor(), new.person, '{}', null, '{}');
   return null;
 end $$;

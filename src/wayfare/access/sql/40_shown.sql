@@ -47,11 +47,14 @@ declare
   actor uuid := access_actor();
   look access_log;
 begin
+  lock table access_gate in exclusive mode;  -- as an erasure takes it: no words come after those that it takes away
   select * into look from access_log l where l.position = wanted and l.kind = 'look';
-  if actor is null or not access_has_role('data_protection_officer') or look.position is null then
+  if actor is null or not access_has_role('data_protection_officer') or look.position is null
+      or exists (select from access_file f where f.person = look.person and f.erased_at is not null) then
     perform access_refuse('not_yours');
   end if;
-  perform access_check_approval(array['data_protection_officer'], array[look.staff]);
+  perform access_check_approval(array['data_protection_officer'],
+    array[look.staff, (select t.approved_by from access_task t where t.id = look.task)]);
   if held_until is null or held_until <= now() or held_until > now() + interval '1 year' then
     perform access_refuse('hold_too_long');
   end if;

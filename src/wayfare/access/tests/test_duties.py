@@ -228,6 +228,21 @@ def test_nobody_holds_back_an_entry_about_their_own_look(office):
         assert operations.hold_back(own, until, "art. 60-1 of the code"), "the control"
 
 
+def test_nobody_holds_back_a_look_that_they_approved(office):
+    """An officer approves an emergency, and then keeps the look from its person."""
+    officer, asker = office["admin"], Colleague("lyon", "counsellor")
+    person = file_of(office["ada"])
+    with acting(asker.secret):
+        task = take_up(asker.id, person, "break_glass", reason=WORDS, at=NOW)
+    with acting(officer.secret):
+        operations.approve(task)
+    look, until = asker.opens(person, task=task), NOW + 2 * operations.SESSION
+    with acting(officer.secret), pytest.raises(Forbidden, match="own_request"), transaction.atomic():
+        operations.hold_back(look, until, "art. 60-1 of the code")
+    with acting(Colleague("lyon", "data_protection_officer").secret):
+        assert operations.hold_back(look, until, "art. 60-1 of the code"), "the control"
+
+
 def test_the_page_says_why_an_approval_does_not_count(office):
     puppet = Puppet(office["admin"], "supervisor", second=office["boss"], days=8)
     person = file_of(office["ada"])

@@ -6,6 +6,7 @@ import json
 import re
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from uuid import uuid4
 
 import psycopg
@@ -271,6 +272,24 @@ def test_nothing_sealed_remains_and_pages_say_erased_to_who_may_know(vault, supe
 
 
 # The pages
+
+
+def test_the_basis_of_a_hold_goes_with_the_erasure_and_none_comes_after_it(
+    vault, supervisor, officer, counsellor, made
+):
+    """A legal basis is text that somebody types, and may name the person."""
+    with counsellor.looks(made.person):
+        pass
+    ((look,),) = rows(vault, f"select max(position) from access_log where kind = 'look' and person = '{made.person}'")
+    until = NOW + timedelta(days=30)
+    with officer.acting():
+        access.hold_back(look, until, "order about Maryam Karimi")
+    (kept,) = rows(vault, "select until from access_hold")
+    erased(made.person, supervisor, counsellor)
+    assert rows(vault, "select basis, until from access_hold") == [("", *kept)]
+    with officer.acting(), pytest.raises(Forbidden), transaction.atomic():
+        access.hold_back(look, until, "order about Maryam Karimi")
+    assert rows(vault, "select count(*) from access_words") == [(0,)]
 
 
 def test_from_asking_to_the_receipt_on_the_pages(vault, supervisor, counsellor, made):
