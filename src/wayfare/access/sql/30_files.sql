@@ -116,6 +116,16 @@ begin
   return place;
 end $$;
 
+-- A task that is over stays over: whoever was refused does not open it again, to ask somebody else.
+create function access_task_stays_closed() returns trigger language plpgsql as $$
+begin
+  perform access_refuse('not_yours');
+end $$;
+
+create trigger access_task_stays_closed before update on access_task for each row
+  when (old.closed_at is not null and new.closed_at is distinct from old.closed_at)
+  execute function access_task_stays_closed();
+
 create function access_join_team(wanted uuid, colleague uuid, why text) returns void language plpgsql
 security definer set search_path = pg_catalog, public, pg_temp as $$
 declare

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from uuid import uuid4
 
+import psycopg
 import pytest
 from django.db import connections, transaction
 
@@ -241,6 +242,25 @@ def test_nobody_holds_back_a_look_that_they_approved(office):
         operations.hold_back(look, until, "art. 60-1 of the code")
     with acting(Colleague("lyon", "data_protection_officer").secret):
         assert operations.hold_back(look, until, "art. 60-1 of the code"), "the control"
+
+
+def test_who_was_refused_does_not_open_the_task_again(office):
+    """With the application's password and their own session; another supervisor would not know of the refusal."""
+    asker, boss = Colleague("lyon", "counsellor"), office["boss"]
+    person = file_of(office["ada"])
+    with acting(asker.secret):
+        task = take_up(asker.id, person, "break_glass", reason=WORDS, at=NOW)
+    with acting(boss.secret):
+        operations.refuse_emergency(task, "nobody is in danger here")
+    again = "update access_task set closed_at = null where id = %s"
+    with psycopg.connect(office["conninfo"], autocommit=True) as thief:
+        thief.execute("select set_config('app.session', %s, false)", [asker.secret])
+        with pytest.raises(psycopg.errors.InsufficientPrivilege, match="not_yours"):
+            thief.execute(again, [task])
+        owner("drop trigger access_task_stays_closed on access_task")
+        assert thief.execute(again, [task]).rowcount == 1, "the control"
+    with acting(boss.secret):
+        operations.approve(task)
 
 
 def test_the_page_says_why_an_approval_does_not_count(office):
