@@ -26,6 +26,8 @@ from wayfare.access.tests.cast import Colleague, browser
 from wayfare.departures import files_cli, operations
 from wayfare.ledger import api as ledger_api
 from wayfare.ledger import queries as ledger
+from wayfare.ledger import registry
+from wayfare.ledger.cli import prove
 from wayfare.ledger.log import keys
 from wayfare.ledger.log import operations as log
 from wayfare.ledger.log.source import LEDGER
@@ -190,9 +192,19 @@ def test_an_export_that_cannot_be_put_on_record_writes_nothing(office, tmp_path,
     def fail(*_, **__):
         raise Forbidden("not_yours")
 
-    monkeypatch.setattr(files_cli, "note_ledger_read", fail)
+    monkeypatch.setattr(registry, "readings", [fail])
     assert CliRunner().invoke(files_cli.export, [str(tmp_path / "out.jsonl")]).exit_code != 0
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_receipt_by_command_is_a_reading_of_its_entry(office, tmp_path, monkeypatch):
+    """And the control: with nobody to put it on record, nothing is there."""
+    log.keep_up(LEDGER, keys.opened(tmp_path / "log", "wayfare.example/ledger"))
+    assert CliRunner().invoke(prove, ["2"]).exit_code == 0
+    assert [told(line) for line in record()] == [{"from": "2", "to": "2", "count": "1", "how": "command"}]
+    monkeypatch.setattr(registry, "readings", [])
+    assert CliRunner().invoke(prove, ["3"]).exit_code == 0
+    assert len(record()) == 1
 
 
 def test_the_line_is_committed_when_the_answer_goes_out(fresh_database):

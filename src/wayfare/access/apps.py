@@ -11,8 +11,12 @@ class AccessConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Have the looks logged beside the ledger."""
+        """Have the access record logged beside the ledger, and readings of the ledger by commands on the record."""
+        from wayfare.access.operations import note_read_by_command
         from wayfare.access.source import ACCESS
+        from wayfare.ledger import registry
         from wayfare.ledger.log.source import SOURCES
 
         SOURCES[ACCESS.log] = ACCESS
+        if note_read_by_command not in registry.readings:
+            registry.readings.append(note_read_by_command)

@@ -97,6 +97,11 @@ def note_ledger_read(first: int, last: int, count: int, *, token: str | None = N
     return int(place)
 
 
+def note_read_by_command(first: int, last: int) -> None:
+    """Put on the access record that a command on this machine shows entries of the ledger."""
+    note_ledger_read(first, last, max(0, last - first + 1))
+
+
 def note_programme_office(programme: str, office: str | None) -> None:
     """Put on the access record which office's staff read a programme's exact figures from now on.
 

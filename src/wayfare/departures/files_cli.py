@@ -19,13 +19,12 @@ import psycopg
 from django.db import Error as DatabaseError
 from tqdm import tqdm
 
-from wayfare.access.operations import note_ledger_read
 from wayfare.departures import zones
 from wayfare.departures.files import ImportStopped, export_entries, import_sources, open_sources
 from wayfare.departures.reading import CHUNK
 from wayfare.departures.sources import BadFile, Source
 from wayfare.ledger import queries as stored
-from wayfare.ledger import trouble
+from wayfare.ledger import registry, trouble
 
 REFUSED, UNREADABLE, STOPPED = 1, 2, 3
 AGAIN = "Entries of whole chunks before it are in; run the same import again and it goes on from there."
@@ -176,7 +175,7 @@ def export(file: str, first: int, last: int | None, format_: str | None) -> None
     """Write entries in position order to a file; - is standard output. It is a line of the access record."""
     chosen = _format_of(file, format_)
     last = min(stored.head() if last is None else last, stored.head())
-    note_ledger_read(first, last, max(0, last - first + 1))
+    registry.note_reading(first, last)
     try:
         with _target(file) as out:
             count = export_entries(out, chosen, first=first, last=last)

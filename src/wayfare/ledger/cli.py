@@ -13,10 +13,11 @@ from pathlib import Path
 import click
 from tqdm import tqdm
 
+from wayfare.ledger import registry
 from wayfare.ledger.log import audit as auditing
 from wayfare.ledger.log import files, notes, receipts
 from wayfare.ledger.log.refusals import LogRefusal
-from wayfare.ledger.log.source import SOURCES
+from wayfare.ledger.log.source import LEDGER, SOURCES
 
 _KEY = "A verifier key, as `wayfare log keys` and the page of the log show it; may be repeated."
 
@@ -90,7 +91,7 @@ def keys(name: str) -> None:
 def prove(position: int, output: Path | None, name: str) -> None:
     """Write the receipt of an entry: proof that it is in the log, to be checked without asking anyone.
 
-    A receipt holds the entry. Give it to those who may see it.
+    A receipt holds the entry. Give it to those who may see it. Making one of the ledger is a line of the access record.
     """
     from wayfare.ledger.log import queries
 
@@ -99,6 +100,8 @@ def prove(position: int, output: Path | None, name: str) -> None:
         if not bodies:
             raise queries.NotPublished(f"the log {name} has no position {position}")
         receipt = str(queries.receipt(name, position - 1, bodies[0]))
+    if name == LEDGER.log:
+        registry.note_reading(position, position)
     if output is None or str(output) == "-":
         click.echo(receipt, nl=False)
         return

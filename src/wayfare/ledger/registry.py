@@ -16,9 +16,19 @@ entry that references connect to those of it that are `touched`. Its statements 
 kinds: dict[str, Kind] = {}
 projectors: list[Projector] = []
 
+Reading = Callable[[int, int], None]
+"""Told of the first and last position, before a command on this machine shows whole entries of the ledger."""
+readings: list[Reading] = []
+
 
 def register(new_kinds: dict[str, Kind], projector: Projector) -> None:
     """Make kinds known to the ledger and keep a projection in step with it; twice is as once."""
     kinds.update(new_kinds)
     if projector not in projectors:
         projectors.append(projector)
+
+
+def note_reading(first: int, last: int) -> None:
+    """Have the rooms above put on record that a command reads entries, committed when this returns."""
+    for note in readings:
+        note(first, last)
