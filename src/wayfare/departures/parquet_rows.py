@@ -38,7 +38,7 @@ def open_parquet(source: Source) -> Any:
 
     open_bytes(source).close()
     try:
-        table = pq.ParquetFile(source.path, memory_map=False)
+        table = pq.ParquetFile(source.path, memory_map=False, page_checksum_verification=True)
         _ = list(_flat(table.schema_arrow))
     except Exception as problem:  # noqa: BLE001 - whatever the library says, it says of the file
         what = f"is not a Parquet file that can be read ({first_line(problem)}); write it again"

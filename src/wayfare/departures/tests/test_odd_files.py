@@ -12,7 +12,7 @@ from wayfare.departures.files import open_sources
 from wayfare.departures.reading import Outlook, chunks, read
 from wayfare.departures.rules import Programme
 from wayfare.departures.sources import BadFile
-from wayfare.departures.tests.odd_files import ALL, PARQUET, Odd
+from wayfare.departures.tests.odd_files import ALL, AT, PARQUET, Odd, returned
 from wayfare.ledger.rules import Refused, instant_us
 
 OUTLOOK = Outlook(
@@ -80,6 +80,24 @@ def test_a_damaged_file_is_read_or_refused_and_nothing_else(tmp_path, rounds):
         except Exception:  # noqa: BLE001 - that is the point
             unguarded += 1
     assert unguarded > rounds / 3
+
+
+def test_a_page_whose_checksum_is_wrong_is_not_read(tmp_path):
+    """Spark and others write a checksum for each page: what has changed since is no entry. The control reads it."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path, table = tmp_path / "a.parquet", pa.Table.from_pylist([returned(n) for n in range(5)])
+    plain = {"compression": "none", "use_dictionary": False, "write_statistics": False}
+    for checksum in (True, False):
+        pq.write_table(table, path, write_page_checksum=checksum, **plain)
+        path.write_bytes(path.read_bytes().replace(AT.encode(), b"2023" + AT[4:].encode(), 1))
+        if checksum:
+            with pytest.raises(BadFile, match="CRC checksum"), open_sources([str(path)], None):
+                pass
+        else:
+            with open_sources([str(path)], None) as (source,):
+                assert "2023" in str(next(read(source))[0].value)
 
 
 def test_the_rest_of_a_large_file_gets_in(tmp_path):
