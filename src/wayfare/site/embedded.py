@@ -224,7 +224,9 @@ def _initdb(home: Home, account: pwd.struct_passwd | None, folder: Path) -> None
     finally:
         os.close(read)
     if process.returncode != 0:
-        raise EmbeddedError(f"the database could not be made: {_last_words(said)}")
+        nameless = "could not look up effective user ID" in said
+        mend = "; give this user a line in /etc/passwd, or run Wayfare as a user who has one" if nameless else ""
+        raise EmbeddedError(f"the database could not be made: {_last_words(said)}{mend}")
 
 
 def _last_words(said: str) -> str:
@@ -353,11 +355,15 @@ class Server:
 
         Its death signal told it to end cleanly. A PostgreSQL 18 that hears that while it recovers from the death of
         a backend never ends, and refuses everybody meanwhile. In a container that was started again another process
-        may have the number that the note names.
+        may have the number that the note names, and its folder may not be shown to us: then its name tells.
         """
         pid = self._noted()
         try:
             serves = pid > 0 and os.readlink(f"/proc/{pid}/cwd") == str(self.home.data.resolve())
+        except PermissionError:
+            if Path(f"/proc/{pid}/comm").read_text().strip() == "postgres":
+                return
+            serves = False
         except OSError:
             return
         if serves:

@@ -268,3 +268,32 @@ def test_a_note_of_a_server_that_is_no_more_does_not_hinder_the_next(private):
             os.chown(home.data / "postmaster.pid", account.pw_uid, account.pw_gid)
         with embedded.use(home.home):
             assert postmaster(home) != os.getpid()
+
+
+@pytest.mark.parametrize(("shown", "removed"), [(PermissionError, True), (FileNotFoundError, False)])
+def test_a_note_of_a_process_whose_folder_is_not_shown_does_not_hinder_the_next(private, monkeypatch, shown, removed):
+    """Another group, /proc with hidepid, or root in a container without CAP_SYS_PTRACE; the control is no process."""
+
+    def hidden(_path):
+        raise shown
+
+    home = embedded.Home(private / "home")
+    home.data.mkdir(parents=True)
+    (home.data / "postmaster.pid").write_text(f"{os.getpid()}\n{home.data}\n")
+    server = embedded.Server(home)
+    monkeypatch.setattr(os, "readlink", hidden)
+    server._end_earlier()
+    assert (home.data / "postmaster.pid").exists() is not removed
+
+
+@root_only
+def test_an_account_without_a_name_is_told_the_mend(private):
+    """As `docker run --user 4242` and OpenShift have it."""
+    home = embedded.Home(private / "home")
+    home.make()
+    folder = home.data
+    folder.mkdir()
+    os.chown(folder, 4242, 4242)
+    nameless = pwd.struct_passwd(("4242", "x", 4242, 4242, "", "/", ""))
+    with pytest.raises(embedded.EmbeddedError, match="give this user a line in /etc/passwd"):
+        embedded._initdb(home, nameless, folder)
