@@ -181,6 +181,16 @@ def test_a_projection_is_out_of_step_and_the_mend_it_names_mends_it(database, da
     assert problems() == {}
 
 
+def test_recording_has_stopped_while_the_home_has_room(database, tmp_path, monkeypatch):
+    """The database's folder can be a disk of its own; the control is the reserve that is not used up."""
+    with monkeypatch.context() as there:
+        there.setattr(settings, "DISK_RESERVE", (tmp_path, 2**62))
+        assert problems()["disk"] == (
+            f"less than WAYFARE_DISK_RESERVE is free at {tmp_path}, so nothing more is recorded; make room"
+        )
+    assert "disk" not in problems()
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small file system")
 def test_little_room_is_left(database, monkeypatch):
     with tempfile.TemporaryDirectory(prefix="wf") as folder:

@@ -20,7 +20,7 @@ from wayfare.access.keyfiles import KeyProblem
 from wayfare.access.signin import keys as codes
 from wayfare.access.signin import queries as recoveries
 from wayfare.departures import zones
-from wayfare.ledger import jobs
+from wayfare.ledger import jobs, reserve
 from wayfare.ledger.log import notes
 from wayfare.ledger.log import queries as log
 from wayfare.ledger.log.source import SOURCES
@@ -132,6 +132,10 @@ def _clock() -> str:
 
 
 def _disk() -> str:
+    try:
+        reserve.check()
+    except OSError as problem:
+        return f"less than WAYFARE_DISK_RESERVE is free at {problem.filename}, so nothing more is recorded; make room"
     free = shutil.disk_usage(Path(settings.WAYFARE_HOME)).free
     return "" if free > FREE_BYTES else f"only {free / 1e9:.1f} GB are free at {settings.WAYFARE_HOME}; make room"
 
