@@ -74,7 +74,11 @@ def signed_in(view: View) -> View:
         access.note_session_use(secret)
         known = cast(StaffRequest, request)
         known.actor, known.session_secret = actor, secret
-        return view(known, *args, **kwargs)
+        try:
+            return view(known, *args, **kwargs)
+        except Http404:
+            del known.actor  # so that the page says the same as at an address that does not exist
+            raise
 
     return guarded
 
