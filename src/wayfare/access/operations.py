@@ -382,8 +382,8 @@ GROUNDS = ("asked", "no_longer_needed", "consent_withdrawn", "unlawful", "legal_
 def ask_erasure(person: UUID, ground: str, why: str, *, asked_for: UUID | None = None) -> UUID:
     """Ask that a person is erased; return the request's id. A second colleague decides it, within 14 days.
 
-    `asked_for`: the colleague for whom a command asks, with the door open; else within `acting`. Raises: Refused,
-    Forbidden, with `asked_already` if a request waits.
+    `asked_for`: the colleague for whom a command asks, with the door open; nobody can approve it before they
+    confirm it. Else within `acting`. Raises: Refused, Forbidden, with `asked_already` if a request waits.
     """
     if ground not in GROUNDS:
         raise Refused("ground", f"{ground!r} is none; one of " + ", ".join(GROUNDS))
@@ -391,6 +391,11 @@ def ask_erasure(person: UUID, ground: str, why: str, *, asked_for: UUID | None =
     with _words_asked("why", "is missing; say in a sentence why the person is erased, without naming them"):
         ((request,),) = called("select access_ask_erasure(%s, %s, %s, %s)", [person, ground, why, asked_for])
     return UUID(str(request))
+
+
+def confirm_erasure(request: UUID) -> None:
+    """Confirm that one asked for what a command asked in one's name. Within `acting`. Raises: Forbidden."""
+    called("select access_confirm_erasure(%s)", [request])
 
 
 def refuse_erasure(request: UUID, why: str) -> None:

@@ -342,16 +342,18 @@ def notices() -> list[Notice]:
 
 
 class Told(NamedTuple):
-    """What the actor is told about a request of their own."""
+    """What the actor is told about a request of their own, or one that a command made in their name."""
 
     id: int
     at: datetime
     about: str
     person: UUID
-    who: str
-    """Who decided."""
+    who: str | None
+    """Who decided; None for a command."""
     words: str
     """Why it was refused; empty if it was not, or once the words went with an erasure."""
+    erasure: UUID | None
+    """The request for an erasure that it is about."""
 
 
 def own_notices() -> list[Told]:
@@ -389,6 +391,8 @@ class Erasure(NamedTuple):
     corrections: int
     decision: int | None
     """The entry of the access record that decided it."""
+    confirmed_at: datetime | None
+    """When the asker asked or confirmed it, signed in; None while a command asked in their name and they did not."""
 
 
 def may_ask_erasure(person: UUID) -> bool:

@@ -71,6 +71,8 @@ def _of_erasure(line: Logged, who: str, names: Mapping[UUID, str]) -> str:
             return _("A command on the machine asked for %(whom)s that the person is erased (%(ground)s).") % told
         case "erasure_asked":
             return _("%(who)s asked that the person is erased (%(ground)s).") % told
+        case "erasure_confirmed":
+            return _("%(who)s confirmed the request that the person is erased (%(ground)s).") % told
         case "erasure_approved":
             return _("%(who)s approved that the person is erased, as %(whom)s asked (%(ground)s).") % told
         case "erasure_refused":

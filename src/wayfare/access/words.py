@@ -69,6 +69,7 @@ _GROUNDS = {
     "legal_duty": gettext_lazy("Another law obliges us to erase"),
 }
 _STATES = {
+    "unconfirmed": gettext_lazy("Waiting for the colleague named to confirm it"),
     "waits": gettext_lazy("Waiting for a second person"),
     "erased": gettext_lazy("Erased"),
     "refused": gettext_lazy("Refused"),
@@ -80,6 +81,9 @@ _TOLD = {
         "%(who)s approved your emergency access to %(file)s. You can open the file now."
     ),
     "emergency_refused": gettext_lazy("%(who)s refused your emergency access to %(file)s."),
+    "erasure_by_command": gettext_lazy(
+        "A command on the machine asked in your name that %(file)s is erased. Confirm it only if you asked for it."
+    ),
     "erasure_done": gettext_lazy("%(who)s approved the erasure that you asked for. The person is erased."),
     "erasure_refused": gettext_lazy("%(who)s refused to erase %(file)s, which you asked for."),
 }
@@ -104,8 +108,8 @@ def erasure_state(code: str) -> str:
     return str(_STATES[code])
 
 
-def told(about: str, who: str, file: str) -> str:
-    """Return what a colleague is told about a request of their own."""
+def told(about: str, who: str | None, file: str) -> str:
+    """Return what a colleague is told about a request of their own. `who`: None if a command acted."""
     return str(_TOLD[about]) % {"who": who, "file": file}
 
 

@@ -114,21 +114,24 @@ def erase_epoch(epoch: int, as_json: bool) -> None:
 _STAYS = """Erasing deletes the person's names, birth, contact, documents, notes, case number, index rows, case team and
 the words of reasons. What stays: coded facts in the ledger and the access record without words, for good; and in
 backups, the database's files and its journal the deleted data, sealed, until the epoch of their key is destroyed
-(`wayfare people rotate`, then `wayfare people erase-epoch`). Nothing is erased by this command: it asks, and a second
-person decides on the page of approvals."""
+(`wayfare people rotate`, then `wayfare people erase-epoch`). Nothing is erased by this command: it asks in the name of
+a colleague, who confirms it in the app, and then a second person decides on the page of approvals."""
 
 
 @click.command()
 @click.argument("case_number", metavar="CASE_NUMBER")
 @click.option(
-    "--asked-by", required=True, prompt="E-mail address of the colleague who asks", help="They cannot decide."
+    "--asked-by",
+    required=True,
+    prompt="E-mail address of the colleague who asks",
+    help="They are told, confirm it in the app, and cannot decide.",
 )
 @click.option("--ground", required=True, prompt="Legal ground", type=click.Choice(access.GROUNDS))
 @click.option("--why", required=True, prompt="Why (do not name the person)", help="In a sentence.")
 @click.option("--confirm", help="The case number again; asked for if it is left out.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on the last line.")
 def erase(case_number: str, asked_by: str, ground: str, why: str, confirm: str | None, as_json: bool) -> None:
-    """Ask for a colleague that a person is erased. Another colleague decides it in the app, within 14 days."""
+    """Ask for a colleague that a person is erased. They confirm it in the app, then another decides, within 14 days."""
     click.echo(_STAYS, err=True)
     again = confirm if confirm is not None else click.prompt("Type the case number again", err=True)
     number = case_number_in(case_number)
@@ -147,12 +150,14 @@ def erase(case_number: str, asked_by: str, ground: str, why: str, confirm: str |
     except Forbidden as problem:
         raise click.ClickException(_REFUSED.get(problem.code, _REFUSED["not_yours"])) from None
     if as_json:
-        click.echo(json.dumps({"request": str(request), "state": "waits", "days": 14}))
+        click.echo(json.dumps({"request": str(request), "state": "unconfirmed", "days": 14}))
     else:
+        click.echo(f"Asked, in the name of {asked_by}, who is told and has to sign in and confirm it first:")
+        click.echo(reverse("file-erasure", args=[request]))
         click.echo(
-            "Asked. A supervisor of the file's office or a data-protection officer, other than the one who asks,"
+            "Then another colleague, a supervisor of the file's office or a data-protection officer, decides there."
         )
-        click.echo(f"decides it within 14 days: {reverse('file-erasure', args=[request])}")
+        click.echo("What is not confirmed and approved within 14 days lapses.")
 
 
 _REFUSED = {

@@ -71,14 +71,14 @@ create index access_task_staff on access_task (staff) where closed_at is null;
 
 create table access_log (position bigint primary key, at timestamptz not null, kind text not null
   check (kind in ('look', 'correction', 'approval', 'refusal', 'hold', 'team', 'erasure', 'erasure_asked',
-    'erasure_approved', 'erasure_refused', 'erasure_withdrawn',
+    'erasure_confirmed', 'erasure_approved', 'erasure_refused', 'erasure_withdrawn',
     'session', 'invited', 'withdrawn', 'joined', 'left', 'roles', 'confirmed', 'refused', 'office', 'ended',
     'recovery_asked', 'recovery_approved', 'recovery_stopped', 'recovery_used', 'password_blocked',
     'password_unblocked', 'ledger_read', 'programme')),
   staff uuid, person uuid, groups text[] not null, task uuid, body text not null, tx xid8 not null,
   began timestamptz not null, server timestamptz not null, try bigint,
   check (person is not null or kind not in ('look', 'correction', 'approval', 'refusal', 'hold', 'team', 'erasure',
-    'erasure_asked', 'erasure_approved', 'erasure_refused', 'erasure_withdrawn')));
+    'erasure_asked', 'erasure_confirmed', 'erasure_approved', 'erasure_refused', 'erasure_withdrawn')));
 create sequence access_try;
 create index access_log_tx on access_log (tx);
 create index access_log_person on access_log (person, position);
@@ -91,17 +91,19 @@ create table access_hold (position bigint primary key, until timestamptz not nul
 create table access_notice (id bigint generated always as identity primary key, at timestamptz not null,
   reader text not null check (reader in ('data_protection_officer', 'person', 'staff')), about text not null
   check (about in ('many_files', 'many_searches', 'break_glass', 'roles', 'emergency_approved', 'emergency_refused',
-    'erasure_asked', 'erasure_done', 'erasure_refused', 'recovery_asked', 'recovery_approved', 'recovery_stopped',
-    'recovery_used', 'password_blocked')), staff uuid, person uuid, seen_at timestamptz, entry bigint);
+    'erasure_asked', 'erasure_by_command', 'erasure_done', 'erasure_refused', 'recovery_asked', 'recovery_approved',
+    'recovery_stopped', 'recovery_used', 'password_blocked')), staff uuid, person uuid, seen_at timestamptz, entry bigint);
 create index access_notice_staff on access_notice (staff) where reader = 'staff' and seen_at is null;
 -- Why a file may be erased: the grounds of Article 17(1) GDPR, and another law that obliges us.
 create table access_erasure (id uuid primary key, person uuid not null references access_file,
   office text not null references access_office, ground text not null check (ground in ('asked', 'no_longer_needed',
     'consent_withdrawn', 'unlawful', 'legal_duty')), asked_by uuid not null references access_staff,
   by_command boolean not null, asked_at timestamptz not null, ends_at timestamptz not null, entry bigint not null,
+  confirmed_at timestamptz, -- by the asker, signed in; what a command asks for counts only from then on
   decided_by uuid references access_staff, decided_at timestamptz, outcome text check (outcome in
     ('erased', 'refused', 'withdrawn', 'lapsed')), decision bigint, key_epoch int,
   check (ends_at > asked_at), check ((outcome is null) = (decided_at is null)),
+  check (by_command or confirmed_at is not null), check (outcome <> 'erased' or confirmed_at is not null),
   check (decided_by <> asked_by or outcome not in ('erased', 'refused')));
 create unique index access_erasure_open on access_erasure (person) where outcome is null;
 create table access_limits (alone boolean primary key default true check (alone), people_an_hour int not null,

@@ -1,4 +1,4 @@
--- Notices to a colleague about what came of their own requests.
+-- Notices to a colleague about their own requests: what came of them, and what a command asked in their name.
 -- Each function runs as the owner of the tables (security definer), whoever calls it.
 
 create function access_tell(colleague uuid, what text, whose uuid, place bigint) returns void language sql
@@ -16,10 +16,12 @@ set search_path = pg_catalog, public, pg_temp as $$
 $$;
 
 -- What the actor was told and has not marked as read: with who decided, and their words, which an erasure takes away.
+-- `erasure`: the request for an erasure that it is about.
 create function access_own_notices() returns table (id bigint, at timestamptz, about text, person uuid, who text,
-  words text) language sql stable security definer set search_path = pg_catalog, public, pg_temp as $$
+  words text, erasure uuid) language sql stable security definer set search_path = pg_catalog, public, pg_temp as $$
   select n.id, n.at, n.about, n.person, s.name,
-    case when l.kind in ('refusal', 'erasure_refused') then coalesce(access_words_of(n.entry), '') else '' end
+    case when l.kind in ('refusal', 'erasure_refused') then coalesce(access_words_of(n.entry), '') else '' end,
+    case when l.kind in ('erasure_asked', 'erasure_approved', 'erasure_refused') then (l.body::jsonb ->> 'request')::uuid end
   from access_notice n left join access_log l on l.position = n.entry left join access_staff s on s.id = l.staff
   where n.reader = 'staff' and n.staff = access_actor() and n.seen_at is null order by n.id desc limit 20
 $$;

@@ -1,4 +1,5 @@
--- Erasing a person takes two colleagues: one asks, another decides within two weeks.
+-- Erasing a person takes two colleagues: one asks, another decides within two weeks. A request made by a command counts
+-- once the colleague whom it names has confirmed it, signed in: whoever has the machine can type any name.
 -- Each function runs as the owner of the tables (security definer), whoever calls it.
 
 -- Whether a request is the actor's to decide. Whether their yes counts is asked when they say it (15_duties.sql).
@@ -24,7 +25,8 @@ set search_path = pg_catalog, public, pg_temp as $$
   select coalesce(access_asks_erasure(access_actor(), wanted), false)
 $$;
 
--- A command asks for a colleague whom it names: with the door's key, and nobody's session.
+-- A command asks for a colleague whom it names: with the door's key, and nobody's session. That colleague is told at
+-- once, and confirms or withdraws it.
 create function access_ask_erasure(wanted uuid, its_ground text, why text, asked_for uuid default null) returns uuid
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 declare
@@ -46,12 +48,35 @@ begin
   end if;
   place := access_write('erasure_asked', actor, wanted, '{}', null, jsonb_build_object('request', request,
     'ground', its_ground, 'for', asker), jsonb_build_object('reason', trim(why)));
-  insert into access_erasure (id, person, office, ground, asked_by, by_command, asked_at, ends_at, entry)
-    select request, wanted, f.office, its_ground, asker, actor is null, now(), now() + interval '14 days', place
+  insert into access_erasure (id, person, office, ground, asked_by, by_command, asked_at, ends_at, entry, confirmed_at)
+    select request, wanted, f.office, its_ground, asker, actor is null, now(), now() + interval '14 days', place,
+      case when actor is not null then now() end
     from access_file f where f.person = wanted;
-  insert into access_notice (at, reader, about, staff, person, entry)
-    values (clock_timestamp(), 'data_protection_officer', 'erasure_asked', asker, wanted, place);
+  insert into access_notice (at, reader, about, staff, person, entry) values (clock_timestamp(), 'data_protection_officer',
+    case when actor is null then 'erasure_by_command' else 'erasure_asked' end, asker, wanted, place);
+  if actor is null then perform access_tell(asker, 'erasure_by_command', wanted, place); end if;
   return request;
+end $$;
+
+-- The colleague whom a command named says that they asked for it: signed in, and as one who may ask.
+create function access_confirm_erasure(request uuid) returns void language plpgsql security definer
+set search_path = pg_catalog, public, pg_temp as $$
+declare
+  actor uuid := access_actor();
+  one access_erasure;
+  place bigint;
+begin
+  lock table access_gate in exclusive mode;  -- before the row, as who decides does
+  select * into one from access_erasure where id = request and outcome is null and ends_at > now()
+    and confirmed_at is null for update;
+  if one.id is null or actor is null or one.asked_by <> actor or not access_asks_erasure(actor, one.person) then
+    perform access_refuse('not_yours');
+  end if;
+  place := access_write('erasure_confirmed', actor, one.person, '{}', null, jsonb_build_object('request', request,
+    'ground', one.ground));
+  update access_erasure set confirmed_at = now() where id = request;
+  insert into access_notice (at, reader, about, staff, person, entry)
+    values (clock_timestamp(), 'data_protection_officer', 'erasure_asked', actor, one.person, place);
 end $$;
 
 -- The last entry about a file that its erasure must take into account: who decides says up to which they have read.
@@ -73,6 +98,7 @@ begin
   select * into one from access_erasure where id = request for update;
   if one.id is null or actor is null or not access_decides_erasure(one) then perform access_refuse('not_yours'); end if;
   if its_outcome = 'refused' and length(trim(coalesce(why, ''))) < 10 then perform access_refuse('no_words'); end if;
+  if its_outcome = 'erased' and one.confirmed_at is null then perform access_refuse('not_confirmed'); end if;
   if its_outcome = 'erased' then
     perform access_check_approval(case when one.office = access_own_office()
       then array['supervisor', 'data_protection_officer'] else array['data_protection_officer'] end, array[one.asked_by]);
@@ -102,6 +128,7 @@ declare
   one access_erasure;
   place bigint;
 begin
+  lock table access_gate in exclusive mode;  -- before the row, as who decides does
   select * into one from access_erasure where id = request and outcome is null and ends_at > now() for update;
   if one.id is null or one.asked_by is distinct from actor then perform access_refuse('not_yours'); end if;
   place := access_write('erasure_withdrawn', actor, one.person, '{}', null, jsonb_build_object('request', request));
@@ -113,11 +140,12 @@ end $$;
 create function access_erasures(wanted uuid default null) returns table (id uuid, person uuid, ground text, asked_by uuid,
   asker text, asker_office text, by_command boolean, asked_at timestamptz, ends_at timestamptz, words text,
   state text, decided_at timestamptz, decider text, answer text, key_epoch int, decides boolean, read_until bigint,
-  looks bigint, corrections bigint, decision bigint)
+  looks bigint, corrections bigint, decision bigint, confirmed_at timestamptz)
 language sql stable security definer set search_path = pg_catalog, public, pg_temp as $$
   select e.id, e.person, e.ground, e.asked_by, a.name, o.name, e.by_command, e.asked_at, e.ends_at, access_words_of(e.entry),
     coalesce(e.outcome, case when e.ends_at > now() then 'waits' else 'lapsed' end), e.decided_at, d.name, access_words_of(e.decision),
-    e.key_epoch, access_decides_erasure(e), access_last_activity(e.person), since.looks, since.corrections, e.decision
+    e.key_epoch, access_decides_erasure(e), access_last_activity(e.person), since.looks, since.corrections, e.decision,
+    e.confirmed_at
   from access_erasure e join access_staff a on a.id = e.asked_by join access_office o on o.id = a.office
     left join access_staff d on d.id = e.decided_by
     cross join lateral (select count(*) filter (where kind = 'look') as looks,

@@ -487,6 +487,10 @@ def test_every_kind_of_line_has_a_sentence(fresh_database, language):
     with acting(boss.secret):
         operations.refuse_emergency(refused_one, WORDS)
         operations.refuse_erasure(request, WORDS)
+    with door():
+        request = operations.ask_erasure(person, "asked", WORDS, asked_for=officer.id)
+    with acting(officer.secret):
+        operations.confirm_erasure(request)
     operations.note_ledger_read(1, 9, 9)
     with operations.administering(None):
         operations.note_programme_office("france", "paris")

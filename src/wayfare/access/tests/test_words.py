@@ -25,7 +25,7 @@ def test_each_has_words_of_its_own(language):
             (words.scope, SCOPES),
             (words.needs, {known.needs for known in PURPOSES.values()}),
             (words.ground, operations.GROUNDS),
-            (words.erasure_state, ("waits", "erased", "refused", "withdrawn", "lapsed")),
+            (words.erasure_state, ("unconfirmed", "waits", "erased", "refused", "withdrawn", "lapsed")),
             (words.refusal, ("person", "staff", "as_of", "since", "until", "why", "ground")),
         ):
             said = {say(code) for code in codes}

@@ -32,6 +32,9 @@ _NOTICES = {
     ),
     "break_glass": gettext_lazy("%(who)s opens a file in an emergency; a second person approved it."),
     "erasure_asked": gettext_lazy("%(who)s asked that a person is erased; a second person has to decide."),
+    "erasure_by_command": gettext_lazy(
+        "A command on the machine asked in the name of %(who)s that a person is erased; %(who)s has to confirm it."
+    ),
     "roles": gettext_lazy("%(who)s asked for roles for a colleague; a second person has to confirm them."),
     "password_blocked": gettext_lazy(
         "Sign-in by password is blocked for %(who)s after too many wrong tries. Somebody may be guessing."
@@ -221,6 +224,7 @@ def _erasure(one: Erasure, files: Mapping[UUID, str | None], actor: Actor) -> di
         "at": _moment(one.asked_at, actor),
         "until": _moment(one.ends_at, actor),
         "decides": one.decides,
+        "unconfirmed": words.erasure_state("unconfirmed") if one.confirmed_at is None else "",
     }
 
 

@@ -7,15 +7,16 @@ import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import psycopg
 import pytest
 from click.testing import CliRunner
-from django.db import connections, transaction
+from django.db import IntegrityError, connections, transaction
 
 from wayfare.access import operations as access
 from wayfare.access import queries as staff
+from wayfare.access.door import door
 from wayfare.access.purposes import ROLES
 from wayfare.access.rules import Forbidden
 from wayfare.access.signin import queries as accounts
@@ -357,16 +358,165 @@ def test_the_command_asks_and_erases_nobody(vault, supervisor, counsellor, made)
     answer = asked_by_command(made.case_number.lower(), "--confirm", made.case_number, "--asked-by", email, "--json")
     assert answer.exit_code == 0, answer.output
     assert "until the epoch of their key is destroyed" in answer.output
-    request = json.loads(answer.stdout.splitlines()[-1])["request"]
+    said = json.loads(answer.stdout.splitlines()[-1])
+    request = said.pop("request")
+    assert said == {"state": "unconfirmed", "days": 14}
     assert rows(vault, "select count(*) from people_sealed") == [(5,)]
     other = Colleague("paris", "supervisor")
     with other.acting():
         asked = there(staff.erasure(request))
     assert (asked.asked_by, asked.by_command, asked.words) == (supervisor.id, True, WORDS)
     assert erases(supervisor, asked) == "not_yours", "for whom it was asked"
+    with supervisor.acting():
+        access.confirm_erasure(asked.id)
     page = words_of(browser(other).get(f"/files/erasure/{request}"))
     assert "entered by a command on the machine" in page
     assert "A command on the machine asked for supervisor of paris" in words_of(browser(other).get("/staff/looks"))
     assert erases(other, asked) == "erased"
     gone = asked_by_command(made.case_number, "--confirm", made.case_number, "--asked-by", email)
     assert "no file has the case number" in gone.output
+
+
+@pytest.fixture
+def by_command(made):
+    """Gives a function colleague → the request that a command made in their name."""
+
+    def ask(colleague):
+        email = accounts.email_of(colleague.id)
+        answer = asked_by_command(made.case_number, "--confirm", made.case_number, "--asked-by", email, "--json")
+        assert answer.exit_code == 0, answer.output
+        request = UUID(json.loads(answer.stdout.splitlines()[-1])["request"])
+        with colleague.acting():
+            return there(staff.erasure(request))
+
+    return ask
+
+
+def test_the_command_says_who_confirms_first_and_where(counsellor, made):
+    email = accounts.email_of(counsellor.id)
+    answer = asked_by_command(made.case_number, "--confirm", made.case_number, "--asked-by", email)
+    with counsellor.acting():
+        (told,) = staff.own_notices()
+    assert f"in the name of {email}, who is told and has to sign in and confirm it first" in answer.stdout
+    assert answer.stdout.splitlines()[1] == f"/files/erasure/{told.erasure}"
+
+
+def test_one_person_with_a_shell_and_a_supervisor_s_account_erases_nobody(
+    vault, supervisor, counsellor, made, by_command
+):
+    """The second person would be a name that the first one typed."""
+    asked = by_command(counsellor)
+    assert erases(supervisor, asked) == "not_confirmed"
+    with psycopg.connect(vault("wayfare_app"), autocommit=True) as thief:
+        thief.execute("select set_config('app.session', %s, false)", [supervisor.secret])
+        for attack in (
+            f"select people_erase('{asked.id}', {asked.read_until})",
+            f"select access_confirm_erasure('{asked.id}')",
+            f"select access_decide_erasure('{asked.id}', 'erased', '', {asked.read_until})",
+            "update access_erasure set confirmed_at = now()",
+        ):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                thief.execute(attack)
+    with pytest.raises(Forbidden, match="not_yours"), door():
+        access.confirm_erasure(asked.id)
+    address = f"/files/erasure/{asked.id}"
+    page = browser(supervisor).get(address).content.decode()
+    assert "This cannot be approved yet" in page
+    assert 'value="approve"' not in page
+    assert 'value="refuse"' in page
+    approval = {"do": "approve", "number": made.case_number, "read_until": str(asked.read_until)}
+    said = set()
+    for language in ("en", "fr", "es", "ar"):
+        answer = browser(supervisor, language).post(address, approval)
+        assert answer.status_code == 409
+        said.add(re.search(r'role="alert".*?<p>(.*?)</p>', answer.content.decode(), re.DOTALL)[1])
+    assert len(said) == 4
+    assert any("has not confirmed it" in one for one in said)
+    assert rows(vault, "select count(*) from people_sealed") == [(5,)]
+    ((text,),) = rows(vault, "select pg_get_functiondef('access_decide_erasure'::regproc)")
+    careless = text.replace("one.confirmed_at is null", "false")
+    assert careless != text
+    with psycopg.connect(vault("wayfare_owner"), autocommit=True) as owner:
+        owner.execute(careless)
+        with pytest.raises(IntegrityError):
+            erases(supervisor, asked)
+        ((held,),) = owner.execute(
+            "select conname from pg_constraint where conrelid = 'access_erasure'::regclass"
+            " and pg_get_constraintdef(oid) like '%erased%confirmed_at IS NOT NULL%'"
+        ).fetchall()
+        owner.execute(f'alter table access_erasure drop constraint "{held}"')
+    assert erases(supervisor, asked) == "erased", "the control"
+
+
+def test_from_the_command_to_the_confirmation_to_the_approval(vault, supervisor, officer, counsellor, made, by_command):
+    asked = by_command(counsellor)
+    address = f"/files/erasure/{asked.id}"
+    asks, decides = browser(counsellor), browser(supervisor)
+    told = asks.get("/files/").content.decode()
+    assert "A command on the machine asked in your name" in told
+    assert f'href="{address}"' in told
+    listed = words_of(decides.get("/staff/requests"))
+    assert "Waiting for the colleague named to confirm it" in listed
+    assert "asked in the name of counsellor of paris" in words_of(browser(officer).get("/staff/requests"))
+    own = asks.get(address).content.decode()
+    assert "Yes, I asked for this erasure" in own
+    assert 'value="withdraw"' in own
+    assert asks.post(address, {"do": "confirm"}).headers["Location"] == address
+    own = asks.get(address).content.decode()
+    assert "confirmed by the colleague named" in own
+    assert 'value="confirm"' not in own
+    assert asks.post(address, {"do": "confirm"}).status_code == 404, "once"
+    assert "Waiting for the colleague named" not in words_of(decides.get("/staff/requests"))
+    assert "counsellor of paris asked that a person is erased" in words_of(browser(officer).get("/staff/requests"))
+    assert "confirmed the request that the person is erased" in words_of(decides.get("/staff/looks"))
+    page = decides.get(address).content.decode()
+    seen = re.search(r'name="read_until" value="(\d+)"', page)[1]
+    done = decides.post(address, {"do": "approve", "number": made.case_number, "read_until": seen})
+    assert done.headers["Location"] == address
+    assert "Receipt of an erasure" in decides.get(address).content.decode()
+    assert rows(vault, "select count(*) from people_sealed") == [(0,)]
+    said = rows(vault, "select kind, staff from access_log where kind like 'erasure_%' order by position")
+    assert said == [
+        ("erasure_asked", None),
+        ("erasure_confirmed", counsellor.id),
+        ("erasure_approved", supervisor.id),
+    ]
+
+
+def confirms(colleague, asked):
+    try:
+        with transaction.atomic(), colleague.acting():
+            access.confirm_erasure(asked.id)
+    except Forbidden as problem:
+        return problem.code
+    return "confirmed"
+
+
+def test_only_the_named_colleague_confirms_an_open_request_and_while_they_may_ask(
+    vault, supervisor, officer, counsellor, made, by_command
+):
+    mate = Colleague("paris", "counsellor")
+    with supervisor.acting():
+        access.join_team(made.person, mate.id)
+    asked = by_command(counsellor)
+    for other in (supervisor, officer, mate, Colleague("paris", "administrator")):
+        assert confirms(other, asked) == "not_yours"
+    for other in (supervisor, officer, mate):
+        assert browser(other).post(f"/files/erasure/{asked.id}", {"do": "confirm"}).status_code == 404
+        assert 'value="confirm"' not in browser(other).get(f"/files/erasure/{asked.id}").content.decode()
+    with supervisor.acting():
+        access.leave_team(made.person, counsellor.id)
+    assert confirms(counsellor, asked) == "not_yours", "who has left the team may not ask"
+    with supervisor.acting():
+        access.join_team(made.person, counsellor.id)
+    answer = browser(counsellor).post(f"/files/erasure/{asked.id}", {"do": "withdraw"})
+    assert answer.status_code == 302
+    assert confirms(counsellor, asked) == "not_yours", "it is withdrawn"
+    again = by_command(counsellor)
+    with supervisor.acting():
+        access.refuse_erasure(again.id, WORDS)
+    assert confirms(counsellor, again) == "not_yours", "it is refused, which takes no confirmation"
+    late = by_command(counsellor)
+    rows(vault, "update access_erasure set ends_at = now() where outcome is null returning 1")
+    assert confirms(counsellor, late) == "not_yours", "it lapsed"
+    assert confirms(counsellor, by_command(counsellor)) == "confirmed", "the control"

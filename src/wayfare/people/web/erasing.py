@@ -11,7 +11,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils import translation
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods
 
 from wayfare.access import duties, naming
@@ -27,6 +27,11 @@ from wayfare.ledger.web.words import number
 from wayfare.people import operations, queries
 from wayfare.people.queries import Kept
 from wayfare.people.rules import case_number_in
+
+_NOT_CONFIRMED = gettext_lazy(
+    "Nothing is erased. A command on the machine made this request, and the colleague whom it names"
+    " has not confirmed it."
+)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -62,7 +67,7 @@ def ask(request: StaffRequest, person: UUID) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs(*ASKERS)
 def erasure(request: StaffRequest, erasure: UUID) -> HttpResponse:
-    """Show a request to its asker and to those who may decide it; with POST, decide or withdraw it."""
+    """Show a request to its asker and to those who may decide it; with POST, confirm, decide or withdraw it."""
     if request.method != "POST":
         return _page(request, erasure, asked="asked" in request.GET)
     try:
@@ -72,6 +77,8 @@ def erasure(request: StaffRequest, erasure: UUID) -> HttpResponse:
         errors = {refusal.field: said or access_words.refusal(refusal.field)}
         return _page(request, erasure, errors=errors, given={"why": request.POST.get("why", "")}, status=422)
     except Forbidden as problem:
+        if problem.code == "not_confirmed":
+            return _page(request, erasure, wrong=_NOT_CONFIRMED, status=409)
         if problem.code in duties.OBSTACLES:
             return _page(request, erasure, wrong=duties.OBSTACLES[problem.code], status=403)
         if problem.code != "file_changed":
@@ -96,6 +103,8 @@ def _decide(request: StaffRequest, erasure: UUID) -> None:
                 operations.erase(erasure, read_until=int(read_until) if read_until.isdecimal() else -1)
             case "refuse":
                 access.refuse_erasure(erasure, given.get("why", ""))
+            case "confirm":
+                access.confirm_erasure(erasure)
             case "withdraw":
                 access.withdraw_erasure(erasure)
             case _:
@@ -120,11 +129,14 @@ def _shown(one: Erasure, kept: list[Kept], actor: Actor) -> dict[str, Any]:
     def moment(at: datetime | None) -> str:
         return access_words.moment(at, language, actor.timezone) if at else ""
 
+    unconfirmed = one.state == "waits" and one.confirmed_at is None
     return one._asdict() | {
         "ground": access_words.ground(one.ground),
-        "shown_state": access_words.erasure_state(one.state),
+        "unconfirmed": unconfirmed,
+        "shown_state": access_words.erasure_state("unconfirmed" if unconfirmed else one.state),
         "at": moment(one.asked_at),
         "until": moment(one.ends_at),
+        "confirmed": moment(one.confirmed_at) if one.by_command else "",
         "decided": moment(one.decided_at),
         "since": _since(one, language),
         "own": one.asked_by == actor.staff,

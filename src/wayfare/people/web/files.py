@@ -84,6 +84,7 @@ def _told(one: Told, files: Mapping[UUID, str | None], actor: Actor) -> dict[str
         "at": access_words.moment(one.at, language, actor.timezone),
         "sentence": access_words.told(one.about, one.who, naming.file_name(one.person, files)),
         "words": one.words,
+        "erasure": one.erasure,
     }
 
 
