@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import psycopg
 import pytest
@@ -47,6 +47,45 @@ def test_a_look_that_is_undone_leaves_a_gap_and_a_line_in_the_server_s_journal(f
     for who in (ada, Colleague("paris", "supervisor")):
         with pytest.raises(Forbidden), acting(who.secret):
             queries.undone()
+
+
+def _looks_undone(thief: psycopg.Connection, ada: Colleague, people: list[UUID]) -> int:
+    """Open each person's file in a transaction that is rolled back; return how many opened."""
+    opened = 0
+    for person in people:
+        try:
+            thief.execute("select set_config('app.session', %s, true)", [ada.secret])
+            task = uuid4()
+            thief.execute(
+                "insert into access_task (id, purpose, person, staff, opened_at, ends_at, basis, reason) values"
+                " (%s, 'duplicate_review', %s, %s, now(), now() + interval '1 hour', '', '')",
+                [task, person, ada.id],
+            )
+            thief.execute("select access_look(%s, '{names}', 'page')", [task])
+            opened += 1
+        except psycopg.errors.InsufficientPrivilege as problem:
+            assert "too_many_files" in str(problem)
+        thief.rollback()
+    return opened
+
+
+def test_looks_that_are_rolled_back_meet_a_limit_too(fresh_database):
+    """And the control: without the count that no rollback undoes, every file opens."""
+    operations.set_office("paris", "Paris", "Europe/Paris", by=None)
+    ada = Colleague("paris", "counsellor")
+    people = [file_of(ada) for _ in range(25)]
+    with psycopg.connect(fresh_database("wayfare_owner"), autocommit=True) as owner:
+        owner.execute("update access_limits set people_an_hour = 5")
+        with psycopg.connect(fresh_database("wayfare_app")) as thief:
+            assert _looks_undone(thief, ada, people) == 10
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                thief.execute(f"select setval('access_attempts_{ada.id.hex}', 1)")
+            thief.rollback()
+            owner.execute(
+                "create or replace function access_count_attempt(colleague uuid, limits access_limits) returns boolean"
+                " language sql as 'select true'"
+            )
+            assert _looks_undone(thief, ada, people) == 25
 
 
 STEPS = ("select * from people_found_by(%s, array[%s]::uuid[])", "select people_show(%s, array[%s]::uuid[])")

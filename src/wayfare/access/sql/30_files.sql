@@ -17,6 +17,33 @@ security definer set search_path = pg_catalog, public, pg_temp as $$
     and person = wanted and (wanted_group is null or wanted_group = any (groups)))
 $$;
 
+-- Attempts to open one more person's file are counted in a sequence a colleague, since a rollback undoes nothing of it.
+-- Its value is the microsecond up to which the attempts so far use up one in `slow_seconds` (generic cell rate algorithm).
+-- Twice `people_an_hour` may come at once: work that commits meets the stricter limit of `access_look` long before.
+create function access_attempts_of(colleague uuid) returns text language sql immutable as $$
+  select 'access_attempts_' || replace(colleague::text, '-', '')
+$$;
+
+create function access_make_attempts() returns trigger language plpgsql security definer
+set search_path = pg_catalog, public, pg_temp as $$
+begin
+  execute format('create sequence if not exists public.%I', access_attempts_of(new.id));
+  return null;
+end $$;
+
+create function access_count_attempt(colleague uuid, limits access_limits) returns boolean language plpgsql
+security definer set search_path = pg_catalog, public, pg_temp as $$
+declare
+  counter regclass := access_attempts_of(colleague)::regclass;
+  moment bigint := extract(epoch from clock_timestamp()) * 1000000;
+  step bigint := limits.slow_seconds * 1000000::bigint;
+  used bigint := greatest(coalesce(pg_sequence_last_value(counter), 0), moment);
+begin
+  if used - moment > step * (2 * limits.people_an_hour - 1) and step > 0 then return false; end if;
+  perform setval(counter, used + step);
+  return true;
+end $$;
+
 create function access_look(wanted_task uuid, wanted text[], how text, out place bigint, out whose uuid)
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 declare
@@ -54,6 +81,7 @@ begin
     if others >= limits.people_an_hour and newest > clock_timestamp() - make_interval(secs => limits.slow_seconds) then
       perform access_refuse('too_many_files');
     end if;
+    if not access_count_attempt(actor, limits) then perform access_refuse('too_many_files'); end if;
     if others + 1 >= limits.people_an_hour and not exists (select from access_notice n where n.about = 'many_files'
         and n.staff = actor and n.at > now() - interval '1 hour') then
       insert into access_notice (at, reader, about, staff) values (now(), 'data_protection_officer', 'many_files', actor);
@@ -170,6 +198,17 @@ begin
   return null;
 end $$;
 
+do $$
+declare colleague uuid;
+begin
+  for colleague in select id from access_staff loop
+    execute format('create sequence if not exists public.%I', access_attempts_of(colleague));
+  end loop;
+end $$;
+create trigger access_staff_has_attempts after insert on access_staff for each row
+  execute function access_make_attempts();
+
+revoke execute on function access_count_attempt(uuid, access_limits) from public;
 create trigger access_file_is_erased after update on access_file for each row
   when (old.erased_at is null and new.erased_at is not null) execute function access_file_is_erased();
 
