@@ -307,7 +307,7 @@ def test_from_asking_to_the_receipt_on_the_pages(vault, supervisor, counsellor, 
         assert given["why"] in answer.content.decode()
     address = asks.post(f"/files/{made.person}/erase", {"ground": "asked", "why": WORDS}).headers["Location"]
     assert "A second person decides" in asks.get(address).content.decode()
-    address = address.partition("?")[0]
+    with_banner, address = address, address.partition("?")[0]
     assert asks.get(f"/files/{made.person}/erase").headers["Location"] == address
     own = asks.get(address).content.decode()
     assert "You asked for this yourself" in own
@@ -331,6 +331,7 @@ def test_from_asking_to_the_receipt_on_the_pages(vault, supervisor, counsellor, 
     done = decides.post(address, {"do": "approve", "number": written, "read_until": seen})
     assert done.headers["Location"] == address
     assert "Receipt of an erasure" in decides.get(address).content.decode()
+    assert "A second person decides" not in asks.get(with_banner).content.decode(), "it is decided"
     assert decides.post(address, {"do": "approve", "number": made.case_number, "read_until": seen}).status_code == 404
     assert asks.get(f"/files/{made.person}/erase").status_code == 404
 
