@@ -18,14 +18,19 @@ from wayfare.access.rules import Forbidden
 from wayfare.access.signin import keys, operations, queries, tries
 from wayfare.ledger.rules import Refused
 
+_RENEWING = {
+    door.NAME: "Is the old key lost for good? With a new one staff sign in only after every process is restarted",
+    keys.NAME: "Is the old key lost for good? With a new one no code generator works any more",
+}
+
 
 @click.command(name="renew-key")
 @click.argument("which", type=click.Choice([door.NAME, keys.NAME]))
-@click.confirmation_option(
-    prompt="The old key is lost for good? With a new staff-codes no code generator works any more"
-)
-def renew_key(which: str) -> None:
+@click.option("--yes", is_flag=True, help="Confirm the action without prompting.")
+def renew_key(which: str, yes: bool) -> None:
     """Make a new key where one of sign-in is lost for good; first put `keys` back from its backup if you can."""
+    if not yes:
+        click.confirm(_RENEWING[which], abort=True)
     with transaction.atomic(using="owner"), connections["owner"].cursor() as cursor:
         (door if which == door.NAME else keys).renew(cursor)
     told = {
