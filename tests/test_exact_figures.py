@@ -298,9 +298,12 @@ def test_a_demo_is_open_to_everybody_and_says_that_its_people_are_invented(world
     for address in ("/", "/departures/", "/departures/of-nobody/"):
         text = client.get(address).content.decode()
         assert "invented people" in text, address
+    for address in ("/api/", "/staff/sign-in", "/nothing"):
+        assert 'href="/departures/"' in client.get(address).content.decode(), address
     assert client.get("/api/v1/programmes/of-nobody/table").json()["rows"] == [{"departures": 1}]
     settings.DEMO = False
     assert "invented" not in client.get("/").content.decode()
+    assert 'href="/departures/"' not in client.get("/api/").content.decode()
 
 
 def test_a_home_of_real_people_is_no_demo_whatever_is_set(tmp_path, monkeypatch):
