@@ -130,9 +130,9 @@ def test_unfinished_bodies_of_one_address_take_half_of_the_room_and_of_all_no_mo
     with web(WAYFARE_BODY_MEMORY="64") as (port, root), ExitStack() as stack:
         before = resident(root)
         first = [stack.enter_context(begun(port, 16 * MIB, 15 * MIB)) for _ in range(6)]
-        codes = [heard(one, 10) for one in first[2:]]
-        assert {status for status, _ in codes} == {429}, "two of them fill the half"
-        assert json.loads(codes[0][1])["code"] == "too_many_requests"
+        codes = [heard(one, 10) for one in first]
+        assert sorted(status for status, _ in codes) == [0, 0, 429, 429, 429, 429], "two of them fill the half"
+        assert {json.loads(body)["code"] for status, body in codes if status} == {"too_many_requests"}
         others = [stack.enter_context(begun(port, 16 * MIB, 15 * MIB, client=f"127.0.0.{n}")) for n in range(2, 8)]
         statuses = [heard(one, 10)[0] for one in others]
         assert statuses.count(0) == 2, "two more fill the whole"
