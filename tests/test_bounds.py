@@ -134,9 +134,9 @@ BOUNDS = {
         10_000,
         64 * KB,
     ),
-    "texts.is_visible": Bound(lambda text: texts.is_visible(text[:1] or "a"), 1, 1, 50, KB),
-    "texts.is_unassigned": Bound(lambda text: texts.is_unassigned(text[:1] or "a"), 1, 1, 50, KB),
-    "texts.is_control": Bound(lambda text: texts.is_control(text[:1] or "a"), 1, 1, 50, KB),
+    "texts.is_visible": Bound(lambda text: texts.is_visible(text[:1] or "a"), 1, 1, 50, 4 * KB),
+    "texts.is_unassigned": Bound(lambda text: texts.is_unassigned(text[:1] or "a"), 1, 1, 50, 4 * KB),
+    "texts.is_control": Bound(lambda text: texts.is_control(text[:1] or "a"), 1, 1, 50, 4 * KB),
     "texts.has_writing": Bound(texts.has_writing, rules.NOTE_LIMIT, 1, 60_000, 64 * KB),
     "texts.one_line": Bound(texts.one_line, NAME, NAME, 10_000, 64 * KB),
     "choices.folded": Bound(choices.folded, NAME, 4_000, 20_000, 256 * KB),
@@ -162,7 +162,7 @@ BOUNDS = {
     "limits.limit_of": Bound(lambda text: limits.limit_of("files", text), limits.NAME, 1, 50, 4 * KB),
     "limits.too_long": Bound(lambda text: limits.too_long("files", {"text": text}), 10_000, 3, 100, 16 * KB),
     "limits.with_nul": Bound(lambda text: limits.with_nul({"text": text}) or (), 10_000, 4, 100, 16 * KB),
-    "texts.control_in": Bound(lambda text: texts.control_in(text) or (), 10_000, 6, 40_000, 16 * KB),
+    "texts.control_in": Bound(lambda text: texts.control_in(text) or (), 10_000, 6, 80_000, 16 * KB),
     "fields.text_of": Bound(
         lambda text: fields.text_of("note", text, limit=rules.NOTE_LIMIT, lines=True), 10_000, 4_000, 80_000, 256 * KB
     ),
