@@ -162,7 +162,7 @@ BOUNDS = {
     "limits.limit_of": Bound(lambda text: limits.limit_of("files", text), limits.NAME, 1, 50, 4 * KB),
     "limits.too_long": Bound(lambda text: limits.too_long("files", {"text": text}), 10_000, 3, 100, 16 * KB),
     "limits.with_nul": Bound(lambda text: limits.with_nul({"text": text}) or (), 10_000, 4, 100, 16 * KB),
-    "texts.control_in": Bound(lambda text: texts.control_in(text) or (), 10_000, 6, 80_000, 16 * KB),
+    "texts.control_in": Bound(lambda text: texts.control_in(text) or (), 10_000, 8, 80_000, 16 * KB),
     "fields.text_of": Bound(
         lambda text: fields.text_of("note", text, limit=rules.NOTE_LIMIT, lines=True), 10_000, 4_000, 80_000, 256 * KB
     ),
