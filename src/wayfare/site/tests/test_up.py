@@ -22,8 +22,9 @@ pytestmark = pytest.mark.slow
 
 
 def well(port):
+    """Tell whether the front page answers, which asks the database; the sign-in page would not."""
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/departures/", timeout=10) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=10) as answer:
             return answer.status == 200
     except (urllib.error.URLError, OSError):
         return False
