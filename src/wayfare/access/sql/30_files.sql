@@ -96,12 +96,12 @@ begin
     'office', access_own_office()), jsonb_build_object('reason', task.reason, 'basis', task.basis));
 end $$;
 
-create function access_approve(wanted_task uuid) returns bigint language plpgsql security definer
+-- The task that asks for emergency access, locked, for a colleague who may decide on it; refused where there is none.
+create function access_emergency_to_decide(wanted_task uuid) returns access_task language plpgsql security definer
 set search_path = pg_catalog, public, pg_temp as $$
 declare
   actor uuid := access_actor();
   task access_task;
-  place bigint;
 begin
   select * into task from access_task where id = wanted_task and closed_at is null and ends_at > now()
     and approved_by is null for update;
@@ -110,6 +110,17 @@ begin
       or not exists (select from access_purpose where code = task.purpose and needs = 'approval') then
     perform access_refuse('not_yours');
   end if;
+  return task;
+end $$;
+revoke execute on function access_emergency_to_decide(uuid) from public;
+
+create function access_approve(wanted_task uuid) returns bigint language plpgsql security definer
+set search_path = pg_catalog, public, pg_temp as $$
+declare
+  actor uuid := access_actor();
+  task access_task := access_emergency_to_decide(wanted_task);
+  place bigint;
+begin
   perform access_check_approval(array['supervisor', 'data_protection_officer'], array[task.staff]);
   update access_task set approved_by = actor, approved_at = now() where id = wanted_task;
   insert into access_notice (at, reader, about, staff, person) values
@@ -126,16 +137,9 @@ create function access_refuse_emergency(wanted_task uuid, why text) returns bigi
 set search_path = pg_catalog, public, pg_temp as $$
 declare
   actor uuid := access_actor();
-  task access_task;
+  task access_task := access_emergency_to_decide(wanted_task);
   place bigint;
 begin
-  select * into task from access_task where id = wanted_task and closed_at is null and ends_at > now()
-    and approved_by is null for update;
-  if task.id is null or actor is null or task.staff = actor
-      or not access_has_role('supervisor', 'data_protection_officer')
-      or not exists (select from access_purpose where code = task.purpose and needs = 'approval') then
-    perform access_refuse('not_yours');
-  end if;
   if length(trim(coalesce(why, ''))) < 10 then perform access_refuse('no_words'); end if;
   update access_task set closed_at = now() where id = wanted_task;
   place := access_write('refusal', actor, task.person, '{}', task.id, jsonb_build_object('purpose', task.purpose,
