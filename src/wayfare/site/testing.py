@@ -55,8 +55,18 @@ def _side_by_side() -> tuple[str, ...]:
     return ("-n", str(workers), "--dist", "worksteal")
 
 
+def selections(slow: bool) -> dict[str, tuple[str, ...]]:
+    """Return pytest's arguments for each run. Spark's tests have one to themselves, since a cluster takes 4 GB."""
+    runs = {"tests": ("-m", "not slow and not spark", *_side_by_side())}
+    if slow:
+        runs["long proofs"] = ("-m", "slow and not spark", *_side_by_side())
+    if slow and spark_is_here():
+        runs["tests on Spark"] = ("-m", "spark")
+    return runs
+
+
 @click.command(context_settings={"ignore_unknown_options": True})
-@click.option("--slow", is_flag=True, help="Also the long proofs.")
+@click.option("--slow", is_flag=True, help="Also the long proofs, and the tests on Spark.")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def test(slow: bool, arguments: tuple[str, ...]) -> None:
     """Run format, lint, types, floors, migrations and the tests; ARGUMENTS go to pytest, which then runs alone."""
@@ -68,10 +78,7 @@ def test(slow: bool, arguments: tuple[str, ...]) -> None:
         click.echo(f"wayfare test: {name}", err=True)
         if subprocess.run([sys.executable, *command], cwd=root, env=environment, check=False).returncode:  # noqa: S603
             failed.append(name)
-    selections = {"tests": arguments} if arguments else {"tests": ("-m", "not slow", *_side_by_side())}
-    if slow and not arguments:
-        selections |= {"long proofs": ("-m", "slow", *_side_by_side())}
-    for name, selection in selections.items():
+    for name, selection in {"tests": arguments}.items() if arguments else selections(slow).items():
         click.echo(f"wayfare test: {name}", err=True)
         tests = [sys.executable, "-m", "pytest", "-q", *selection]
         if subprocess.run(tests, cwd=root, env=environment, check=False).returncode:  # noqa: S603

@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import fcntl
 import os
+import resource
 import shutil
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import hypothesis
 
+PROCESS_BYTES = 6 << 30
+"""What a process of a session may hold: one that wants more fails alone, before the machine has no memory left."""
 MEMORY = Path("/dev/shm")
 ENOUGH_BYTES = 4 << 30
 _SWEEP = """
@@ -36,6 +40,17 @@ def room_in_memory() -> bool:
     return MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free >= ENOUGH_BYTES
 
 
+def bound_memory() -> None:
+    """Limit what this process and those that it starts may hold; if memory ends all the same, a worker ends first."""
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    allowed = PROCESS_BYTES if hard == resource.RLIM_INFINITY else min(hard, PROCESS_BYTES)
+    resource.setrlimit(resource.RLIMIT_DATA, (allowed, hard))
+    if "PYTEST_XDIST_WORKER" in os.environ:  # pytest replaces a worker that is killed, and names its test
+        with suppress(OSError):
+            Path("/proc/self/oom_score_adj").write_text("500")
+
+
+bound_memory()
 place = os.environ.setdefault("TESTS_PLACE", str(MEMORY) if room_in_memory() else tempfile.gettempdir())
 folder = Path(tempfile.mkdtemp(prefix="wf-", dir=place))  # short, since a socket's path is limited
 session = (folder / "session.lock").open("ab")
@@ -45,6 +60,7 @@ subprocess.Popen([sys.executable, "-IS", "-c", _SWEEP, str(folder)], start_new_s
 tempfile.tempdir = os.environ["TMPDIR"] = str(folder)
 os.environ["WAYFARE_HOME"] = str(folder / "home")
 os.environ.setdefault("WAYFARE_SHARED_BUFFERS", "128MB")
+os.environ.setdefault("WAYFARE_SPARK_MEMORY", "1g")
 os.environ.setdefault("WAYFARE_SPARK_MASTER", "local-cluster[2,1,1024]")  # processes of their own, as in earnest
 for elsewhere in ("DATABASE_URL", "WAYFARE_PEOPLE_KEYS", "WAYFARE_KEYS_TOKEN", "WAYFARE_KEYS_PIN_FILE"):
     os.environ.pop(elsewhere, None)

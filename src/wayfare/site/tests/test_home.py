@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import resource
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
+import pytest
+
+from wayfare.site import testing
 from wayfare.site.tests.test_embedded import wait
 
 SESSION = "from wayfare.site.tests import home; print(home.folder, flush=True); input()"
@@ -21,6 +27,53 @@ def test_what_a_session_wrote_goes_when_it_is_killed():
     session.kill()
     session.communicate()
     wait(lambda: not folder.exists(), "nothing is left")
+
+
+GREEDY = """
+import mmap, sys
+if sys.argv[1] == "bounded":
+    from wayfare.site.tests import home
+try:
+    held = mmap.mmap(-1, 7 << 30, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | 0x4000)  # not reserved nor touched
+except OSError:
+    print("refused")
+else:
+    print(len(held) >> 30)
+"""
+
+
+@pytest.mark.parametrize(("how", "said"), [("bounded", "refused"), ("unbounded", "7")])
+def test_one_process_cannot_take_all_memory(how, said):
+    """It fails alone; the control, without the bound, gets what it asks for."""
+    unlimited = partial(resource.setrlimit, resource.RLIMIT_DATA, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    done = subprocess.run(
+        [sys.executable, "-c", GREEDY, how],
+        capture_output=True, text=True, check=True, timeout=60, preexec_fn=unlimited,
+    )  # fmt: skip
+    assert done.stdout.splitlines()[-1] == said
+
+
+def test_a_worker_ends_before_the_session_when_memory_ends():
+    """The kernel ends first whoever has the higher score; pytest replaces a worker, and nobody replaces a session."""
+    score = "print(open('/proc/self/oom_score_adj').read())"
+    program = f"{score}; from wayfare.site.tests import home; {score}"
+    session = {name: value for name, value in os.environ.items() if name != "PYTEST_XDIST_WORKER"}
+    for worker in ({}, {"PYTEST_XDIST_WORKER": "gw0"}):
+        done = subprocess.run(
+            ["/bin/sh", "-c", 'echo 0 >/proc/self/oom_score_adj; exec "$@"', "sh", sys.executable, "-c", program],
+            env=session | worker, capture_output=True, text=True, check=True, timeout=60,
+        )  # fmt: skip
+        before, after = done.stdout.split()
+        assert after == ("500" if worker else before)
+
+
+def test_spark_runs_alone_and_each_test_in_one_run():
+    """Side by side, three clusters took more than 20 GB."""
+    chosen = {name: (arguments[1], "-n" in arguments) for name, arguments in testing.selections(slow=True).items()}
+    assert chosen["tests"] == ("not slow and not spark", True)
+    assert chosen["long proofs"] == ("slow and not spark", True)
+    assert chosen.get("tests on Spark", ("spark", False)) == ("spark", False)
+    assert testing.selections(slow=False).keys() == {"tests"}
 
 
 def test_a_command_loads_no_large_library_that_it_may_not_need():
