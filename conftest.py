@@ -29,25 +29,18 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
 def django_db_setup(django_db_blocker) -> None:
     """Bring the session's database up; tests that write stay in transactions that are rolled back."""
     from wayfare.site import runtime
+    from wayfare.site.tests import template
 
     with django_db_blocker.unblock():
         runtime.bring_up()
-        _as_superuser(
-            "select pg_terminate_backend(pid) from pg_stat_activity where datname = 'wayfare'",
-            "create database pristine template wayfare owner wayfare_owner",
-        )
+        template.make_pristine()
 
 
-def _as_superuser(*statements: str) -> None:
-    import psycopg
-    from django.conf import settings
+def _as_superuser(statement: str) -> None:
+    from wayfare.site.tests import template
 
-    from wayfare.site import embedded
-
-    home = embedded.Home(settings.WAYFARE_HOME)
-    with psycopg.connect(home.conninfo("postgres", "postgres"), autocommit=True) as connection:
-        for statement in statements:
-            connection.execute(statement)
+    with template.superuser() as connection:
+        connection.execute(statement)
 
 
 @pytest.fixture

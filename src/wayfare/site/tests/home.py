@@ -70,6 +70,12 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("shared-machine")
 
-from wayfare.site import homes  # noqa: E402 - it loads no setting, and what it loads lies in memory
+from wayfare.site import homes  # noqa: E402 - they load no setting, and what they load lies in memory
+from wayfare.site.tests import template  # noqa: E402
 
+try:
+    template.fill(folder / "home")
+except (OSError, RuntimeError, subprocess.SubprocessError) as problem:  # a cache is a help, no condition
+    print(f"wayfare test: no copy of a finished database: {problem}", file=sys.stderr)
+    shutil.rmtree(folder / "home", ignore_errors=True)
 homes.make(folder / "home", with_database=True)
