@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import psycopg
 import pytest
+from django.conf import settings
 
+from wayfare.ledger.operations import LOCK
 from wayfare.site import sql
 
 CATALOGUE = (
@@ -54,6 +58,16 @@ def test_running_the_files_again_changes_nothing(owner):
         "revoke select on access_log from wayfare_app",
         "grant execute on function people_use_epoch(int) to public",
         "alter table people_token disable row level security",
+        "drop trigger ledger_entry_append_only on ledger_entry",
+        "create or replace function ledger_is_append_only() returns trigger language plpgsql as 'begin return new; end'",
+        "create or replace function log_only_grows() returns trigger language plpgsql as 'begin return new; end'",
+        "drop trigger log_tile_stays on log_tile",
+        "grant update on ledger_entry to wayfare_app",
+        "grant select (nonces) on log_bundle to wayfare_reader",
+        "drop trigger departures_counted_zones on departures_counted",
+        "grant update, delete on departures_zones to wayfare_app",
+        "grant all on sequence departures_zones_id_seq to wayfare_reader",
+        "grant update on sequence departures_zones_id_seq to wayfare_app",
     ],
 )
 def test_what_differs_from_the_files_is_made_right(owner, change):
@@ -75,5 +89,37 @@ def test_a_changed_file_is_noticed(owner):
 
 
 def test_each_file_belongs_to_a_room_and_none_is_empty():
-    assert {file.parent.parent.name for file in sql.files()} == set(sql.ROOMS)
+    source = Path(sql.__file__).parents[1]
+    assert set(sql.files()) == set(source.glob("*/sql/*.sql"))
     assert all(len(file.read_text()) > 100 for file in sql.files())
+
+
+def test_rooms_run_in_the_order_in_which_they_are_installed():
+    rooms = [room.name for room in sql.rooms()]
+    assert rooms == [name for name in settings.INSTALLED_APPS if name in rooms]
+    assert rooms[0] == "wayfare.ledger"
+
+
+def test_each_function_table_and_trigger_belongs_to_a_room(owner):
+    prefixes = tuple(f"{prefix}_" for room in sql.rooms() for prefix in sql.prefixes(room))
+    rows = owner.execute(
+        """select proname from pg_proc where pronamespace = 'public'::regnamespace union all
+        select relname from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'v', 'S')"""
+    )
+    names = {name for (name,) in rows}
+    assert len(names) > 100
+    assert {name for name in names if not name.startswith(prefixes)} == {
+        "django_migrations",
+        "django_migrations_id_seq",
+        "wayfare_sql",
+    }
+
+
+def test_the_files_wait_for_the_append_that_is_under_way(owner, fresh_database):
+    """Each locks the ledger and what is counted, in another order."""
+    owner.execute("set lock_timeout = 200")
+    with psycopg.connect(fresh_database("wayfare_owner")) as append:
+        append.execute("select pg_advisory_xact_lock(%s)", [LOCK])
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            make_anew(owner)
+    make_anew(owner)

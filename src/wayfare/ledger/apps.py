@@ -9,3 +9,4 @@ class LedgerConfig(AppConfig):
     name = "wayfare.ledger"
     label = "ledger"
     default_auto_field = "django.db.models.BigAutoField"
+    sql_prefixes = ("ledger", "log")

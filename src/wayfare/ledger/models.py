@@ -1,4 +1,4 @@
-"""The ledger's tables. PostgreSQL itself refuses to change a row (migration 0001); nothing here does it either."""
+"""The ledger's tables. PostgreSQL itself refuses to change an entry (`sql/10_append_only.sql`)."""
 
 from __future__ import annotations
 

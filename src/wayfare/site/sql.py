@@ -10,10 +10,11 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-from wayfare import __version__
+from django.apps import AppConfig, apps
 
-ROOMS = ("access", "people")
-"""The rooms that keep their SQL in files, the lowest first; each owns the functions and tables named after it."""
+from wayfare import __version__
+from wayfare.ledger.operations import LOCK
+
 _GRANTS = "90_grants.sql"
 _ROLES = ("wayfare_app", "wayfare_reader")
 
@@ -25,28 +26,38 @@ _DROP = """
 do $$
 declare
   one record;
-  prefix text := %s || '\\_%%';
+  names text := '^({prefixes})_';
 begin
   for one in select polname, polrelid::regclass::text as relation from pg_policy
-      where polrelid in (select oid from pg_class where relname like prefix) loop
-    execute format('drop policy %%I on %%s', one.polname, one.relation);
+      where polrelid in (select oid from pg_class where relname ~ names) loop
+    execute format('drop policy %I on %s', one.polname, one.relation);
   end loop;
   for one in select tgname, tgrelid::regclass::text as relation from pg_trigger where not tgisinternal
-      and tgfoid in (select oid from pg_proc where proname like prefix) loop
-    execute format('drop trigger %%I on %%s', one.tgname, one.relation);
+      and tgfoid in (select oid from pg_proc where proname ~ names) loop
+    execute format('drop trigger %I on %s', one.tgname, one.relation);
   end loop;
   for one in select oid::regprocedure::text as signature from pg_proc
-      where proname like prefix and pronamespace = 'public'::regnamespace loop
-    execute format('drop function %%s', one.signature);
+      where proname ~ names and pronamespace = 'public'::regnamespace loop
+    execute format('drop function %s', one.signature);
   end loop;
 end $$
 """
 
 
+def rooms() -> list[AppConfig]:
+    """Return the installed rooms that keep SQL in files, the lowest first."""
+    installed = (room for room in apps.get_app_configs() if room.name.startswith("wayfare."))
+    return [room for room in installed if (Path(room.path) / "sql").is_dir()]
+
+
+def prefixes(room: AppConfig) -> tuple[str, ...]:
+    """Return what the names of a room's functions and tables begin with: its label, unless it says otherwise."""
+    return tuple(getattr(room, "sql_prefixes", (room.label,)))
+
+
 def files() -> list[Path]:
     """Return every room's SQL files in the order in which they run."""
-    source = Path(__file__).parents[1]
-    return [file for room in ROOMS for file in sorted((source / room / "sql").glob("*.sql"))]
+    return [file for room in rooms() for file in sorted((Path(room.path) / "sql").glob("*.sql"))]
 
 
 def _roles_exist(cursor: Any) -> bool:
@@ -74,10 +85,11 @@ def is_current(cursor: Any) -> bool:
 def apply(cursor: Any) -> None:
     """Make functions, policies, triggers and grants what the files say: as owner, in the caller's transaction."""
     roles_exist = _roles_exist(cursor)
+    cursor.execute("select pg_advisory_xact_lock(%s)", [LOCK])  # appends lock the same tables in another order
     cursor.execute(_TABLE)
     cursor.execute("set local check_function_bodies = off")  # a function may name one of a later file
-    for room in reversed(ROOMS):
-        cursor.execute(_DROP.replace("%s", f"'{room}'", 1).replace("%%", "%"))
+    for room in reversed(rooms()):
+        cursor.execute(_DROP.replace("{prefixes}", "|".join(prefixes(room))))
     for file in files():
         if roles_exist or file.name != _GRANTS:
             cursor.execute(file.read_text(encoding="utf-8"))
