@@ -47,4 +47,4 @@ def test_a_service_that_is_out_of_reach_is_said_and_fails_nothing(audit):
         text=True,
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count("did not answer") == 2
+    assert done.stdout.count("did not answer") == len(list(SCRIPT.parents[1].glob("requirements*.lock"))) >= 4
