@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from wayfare.departures import forecast, kinds, queries
 from wayfare.departures.operations import add_programme, record
-from wayfare.ledger import operations, rows
+from wayfare.ledger import operations, registry, rows
 from wayfare.ledger import queries as ledger
 from wayfare.ledger.presence import Presence, ids_of
 from wayfare.ledger.rules import Ahead, Refused, instant_us
@@ -48,9 +48,9 @@ def many(batch, presence):
 
 def ahead(batch, presence):
     programmes, ids = queries.programmes_and_ids()
-    found = forecast.foresee(batch, programmes, ids)
+    found = forecast.foresee(programmes, ids, registry.scope("departures"), batch)
     bare = [item if isinstance(item, Refused) else item._replace(known_data=None) for item in batch]
-    return operations.append(bare, presence=presence, ahead=found)
+    return operations.append(bare, presence=presence, ahead={"departures": found})
 
 
 WAYS = [one_by_one, few, many, ahead]
@@ -118,8 +118,8 @@ def test_control_a_wrong_forecast_or_memory_is_found(wrong, monkeypatch):
     if wrong == "components":  # each entry taken for a component of its own
         honest = forecast.foresee
 
-        def foresee(items, programmes, ids):
-            return Ahead(list(range(len(items))), honest(items, programmes, ids).forecast)
+        def foresee(programmes, ids, scope, items):
+            return Ahead(list(range(len(items))), honest(programmes, ids, scope, items).forecast)
 
         monkeypatch.setattr(forecast, "foresee", foresee)
     else:  # nothing is ever there

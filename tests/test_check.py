@@ -29,7 +29,7 @@ from wayfare.access.signin import operations as signin
 from wayfare.access.signin import queries as signin_queries
 from wayfare.departures import kinds
 from wayfare.departures import operations as departures
-from wayfare.ledger import jobs, operations
+from wayfare.ledger import jobs, operations, projections
 from wayfare.ledger.log import keys
 from wayfare.ledger.log import operations as log_operations
 from wayfare.ledger.log.source import LEDGER
@@ -177,7 +177,7 @@ def test_a_projection_is_out_of_step_and_the_mend_it_names_mends_it(database, da
     said = problems()["projections"]
     assert says in said
     assert "wayfare ledger rebuild" in said
-    departures.rebuild()
+    projections.rebuild()
     assert problems() == {}
 
 

@@ -24,7 +24,7 @@ from tests.load import Client, command, faults, prepare
 from tests.test_api_race import ask, batch
 from wayfare.departures import operations as departures
 from wayfare.departures import queries
-from wayfare.ledger import operations
+from wayfare.ledger import operations, projections
 from wayfare.ledger import queries as ledger
 from wayfare.site import embedded
 from wayfare.site.tests.test_embedded import answers, keeper, wait
@@ -212,5 +212,5 @@ def test_what_is_recorded_earlier_than_before_comes_after_it(fresh_database):
         results = operations.append(entries, at=moment)
         assert [result.position for result in results] == list(range(6 * number - 5, 6 * number + 1))
         assert ledger.entries(limit=100)[-1].recorded_at == moment
-    assert queries.status()["position"] == 18
-    assert queries.status()["pending"] == 0
+    assert projections.status()["position"] == 18
+    assert projections.status()["pending"] == 0

@@ -13,6 +13,8 @@ from wayfare.statistics.tests.histories import PROGRAMMES, history
 
 from .test_append_ways import LATEST, configure
 
+SCOPE = registry.scope("departures")
+
 
 def touching(entry, other):
     """Tell whether one entry names what the other speaks of, each id in a role it may have."""
@@ -50,6 +52,6 @@ def test_the_database_finds_what_a_plain_search_finds(seed, cut):
         assert {result.status for result in operations.append(entries)} == {"accepted"}
         head = queries.head()
         base = head - len(entries)
-        found = {row.position - base for row in queries.connected(base + after, base + upto)}
+        found = {row.position - base for row in queries.connected(base + after, base + upto, SCOPE)}
         transaction.set_rollback(True)
     assert found == connected(entries, after, upto)

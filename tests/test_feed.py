@@ -15,7 +15,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from wayfare.departures import feed, operations, queries
+from wayfare.departures import feed, operations
+from wayfare.ledger import projections
 from wayfare.ledger import queries as ledger
 from wayfare.site import embedded
 from wayfare.site.tests.test_embedded import answers, keeper, postmaster, wait
@@ -29,7 +30,7 @@ def test_every_history_is_taken_whole_and_all_kinds_of_trouble_come_by():
         result.status for _ in range(200) for result in operations.record(feed.history(chance, "fra", now), now=now)
     ]
     assert set(statuses) == {"accepted", "duplicate"}, "some are sent twice, none is refused"
-    found = queries.status()
+    found = projections.status()
     assert found["entries"]["departure_withdrawn"] > 0
     assert found["pending"] > 0, "some wait for their registration"
     assert found["anomalies"]["confirmed_after_withdrawal"] > 0

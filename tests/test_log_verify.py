@@ -15,8 +15,8 @@ from wayfare.ledger.log import keys, operations
 from wayfare.ledger.log.source import LEDGER, columns_differ
 from wayfare.ledger.log.verify import verified
 from wayfare.ledger.models import LedgerEntry
+from wayfare.ledger.verify import differences
 from wayfare.statistics.tests.histories import PROGRAMMES, history
-from wayfare.statistics.verify import differences
 
 SIZE = 700
 

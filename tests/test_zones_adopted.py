@@ -18,13 +18,14 @@ from django.db import OperationalError, ProgrammingError, connection, connection
 from wayfare.access.rules import EVERYTHING
 from wayfare.departures import live, operations, rules, zones
 from wayfare.departures.zones_cli import group
+from wayfare.ledger import projections
 from wayfare.ledger import queries as ledger
 from wayfare.ledger import zones as installed
 from wayfare.ledger.rules import Refused
+from wayfare.ledger.verify import differences
 from wayfare.site import up
 from wayfare.site.check import CHECKS
 from wayfare.statistics import queries
-from wayfare.statistics.verify import differences
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 CASABLANCA = "Africa/Casablanca"
@@ -103,7 +104,7 @@ def test_nothing_is_counted_until_an_operator_decides(upgrade):
     with pytest.raises(OperationalError, match="stand under time zones 2026a"), transaction.atomic():
         record(departed("2026-11-05T12:00:00Z"))
     assert record(departed("2026-11-05T12:00:00Z")[:2]) == {"accepted"}  # counts nothing, and so is taken
-    for refused in (operations.rebuild, lambda: months(engine="duckdb"), lambda: months(as_of=3)):
+    for refused in (projections.rebuild, lambda: months(engine="duckdb"), lambda: months(as_of=3)):
         with pytest.raises(Refused) as refusal:
             refused()
         assert refusal.value.field == "zones"

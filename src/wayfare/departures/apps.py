@@ -18,12 +18,12 @@ class DeparturesConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Tell the ledger of this room's kinds, and of the projections to keep in step."""
+        """Register this room's kinds of entry and its projection with the ledger."""
         from django.db.backends.signals import connection_created
 
-        from wayfare.departures import projection
         from wayfare.departures.kinds import KINDS
+        from wayfare.departures.projections import DEPARTURES
         from wayfare.ledger import registry
 
-        registry.register(KINDS, projection.project)
+        registry.register(KINDS.values(), [DEPARTURES])
         connection_created.connect(_connected, dispatch_uid="departures.zones")

@@ -1,4 +1,4 @@
-"""Commands: programmes, the ledger's status, and rebuilding what follows from it."""
+"""Commands: programmes."""
 
 from __future__ import annotations
 
@@ -123,27 +123,3 @@ def import_(file: Path, as_json: bool) -> None:
         click.echo(json.dumps({"read": len(rows), "added": added}))
     else:
         click.echo(f"{len(rows)} programmes read, {added} added.")
-
-
-@click.command()
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on the last line.")
-def status(as_json: bool) -> None:
-    """Show where the ledger stands, and what waits or does not fit."""
-    found = queries.status()
-    if as_json:
-        click.echo(json.dumps(found))
-        return
-    click.echo(f"The ledger stands at position {found['position']:,}.")
-    for kind, number in found["entries"].items():
-        click.echo(f"  {kind:<24}{number:>14,}")
-    click.echo(f"Waiting for something they refer to: {found['pending']:,}")
-    for kind, number in (found["anomalies"] | found["not_counted"]).items():
-        click.echo(f"  {kind:<24}{number:>14,}")
-
-
-@click.command()
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on the last line.")
-def rebuild(as_json: bool) -> None:
-    """Make the projections anew from the ledger."""
-    position = operations.rebuild()
-    click.echo(json.dumps({"position": position}) if as_json else f"Rebuilt as of position {position:,}.")

@@ -25,6 +25,7 @@ from wayfare.departures.screening import screen
 from wayfare.departures.sources import BadFile, Source, open_bytes
 from wayfare.departures.tables import NULLS
 from wayfare.ledger import operations as ledger
+from wayfare.ledger import projections, registry
 from wayfare.ledger import queries as stored
 from wayfare.ledger.queries import StoredEntry
 from wayfare.ledger.rules import Entry, Refused, Result
@@ -98,8 +99,8 @@ def open_sources(names: Sequence[str], format_: str | None) -> Iterator[list[Sou
 
 
 def _outlook() -> Outlook:
-    programmes, ids = queries.programmes_and_ids()
-    return Outlook(programmes, ids, latest_us(queries.clock()))
+    precounts = {name: one.precount() for name, one in registry.projections.items() if one.precount is not None}
+    return Outlook(frozenset(queries.programme_ids()), latest_us(queries.clock()), precounts)
 
 
 def _chunks(sources: Sequence[Source], most: int) -> Iterator[Chunk]:
@@ -194,7 +195,7 @@ def import_sources(
             raise
         raise ImportStopped(str(problem), again=False) from None
     parts = {status: tally[status] for status in ("accepted", "duplicate", "conflict", "rejected")}
-    return Imported(tally.total(), **parts, pending=queries.pending(), position=stored.head())
+    return Imported(tally.total(), **parts, pending=projections.pending(), position=stored.head())
 
 
 def _instant(moment: datetime) -> str:

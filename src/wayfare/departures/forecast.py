@@ -10,12 +10,14 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from functools import lru_cache
+from itertools import compress
 from typing import Any, NamedTuple
 
 from wayfare.departures import rules
 from wayfare.departures.rules import Programme
 from wayfare.ledger.rows import POSTGRES_EPOCH_US, text_field, uuid_bytes
-from wayfare.ledger.rules import Ahead, Connected, Entry
+from wayfare.ledger.rules import Ahead, Entry
+from wayfare.ledger.scopes import Scope, components
 
 CountedRow = tuple[str, int, str, int, date, str, int, str, str, str, str, bool]
 """A row of `departures_counted`: departure, programme's id, cluster, exit in microseconds since 1970, civil day,
@@ -81,42 +83,14 @@ def encoded(row: CountedRow) -> bytes:
     )
 
 
-def components(entries: Iterable[Entry | Connected]) -> tuple[list[int], dict[str, int]]:
-    """Return for each entry, and for each id they have or name, the number of its component.
-
-    A component is what names the same ids, directly or through others.
-    """
-    parent: list[int] = []
-    number_of: dict[str, int] = {}
-
-    def root(number: int) -> int:
-        while parent[number] != number:
-            parent[number] = number = parent[parent[number]]
-        return number
-
-    found = []
-    for entry in entries:
-        subject, other, entry_id = entry.subject, entry.object, entry.entry_id
-        number = number_of.get(subject)
-        if number is None:
-            number = number_of[subject] = len(parent)
-            parent.append(number)
-        elif parent[number] != number:
-            number = root(number)
-        for name in (entry_id,) if other is None else (entry_id, other):
-            known = number_of.get(name)
-            if known is None:
-                number_of[name] = number
-            elif known != number:
-                parent[root(known)] = number
-        found.append(number)
-    return [root(number) for number in found], {name: root(number) for name, number in number_of.items()}
-
-
-def foresee(items: Sequence[Entry | Any], programmes: Mapping[str, Programme], ids: Mapping[str, int]) -> Ahead:
-    """Work out ahead what entries come to, each component apart; what is not an Entry belongs to none (-1)."""
-    entries = [item for item in items if isinstance(item, Entry)]
-    numbers, component_of = components(entries)
+def foresee(
+    programmes: Mapping[str, Programme], ids: Mapping[str, int], scope: Scope, items: Sequence[Entry | Any]
+) -> Ahead:
+    """Work out ahead what entries come to, each component apart; what is not an Entry of the scope has none (-1)."""
+    kinds = scope.kinds
+    mine = [isinstance(item, Entry) and item.kind in kinds for item in items]
+    entries: list[Entry] = list(compress(items, mine))
+    numbers, component_of = components(entries, scope)
     first = {entry.entry_id: entry for entry in reversed(entries)}
     outcome = rules.count(first.values(), programmes)
     counted = [
@@ -125,5 +99,5 @@ def foresee(items: Sequence[Entry | Any], programmes: Mapping[str, Programme], i
     findings = [(component_of[key[0]], key, rest) for key, rest in finding_rows(outcome.findings, ids).items()]
     if len(entries) < len(items):
         of_entry = iter(numbers)
-        numbers = [next(of_entry) if isinstance(item, Entry) else -1 for item in items]
+        numbers = [next(of_entry) if one else -1 for one in mine]
     return Ahead(numbers, Forecast(counted, findings))

@@ -9,8 +9,7 @@ from django.db import connection, transaction
 
 from wayfare.access.operations import administering, note_programme_office
 from wayfare.access.queries import is_office
-from wayfare.departures import kinds, projection, queries
-from wayfare.departures import zones as zones_in_use
+from wayfare.departures import kinds, queries
 from wayfare.departures.rules import EVIDENCE, Programme
 from wayfare.ledger import countries, texts, zones
 from wayfare.ledger import operations as ledger
@@ -103,12 +102,3 @@ def set_programme_office(key: str, office: str | None, *, by: str | None = None)
         cursor.execute("delete from departures_programme_office where programme_id = %s", [programme])
         if office is not None:
             cursor.execute("insert into departures_programme_office values (%s, %s)", [programme, office])
-
-
-def rebuild() -> int:
-    """Throw the projections away and make them anew from the ledger; return the position they stand at.
-
-    Raises: Refused, when the installed time zones are not those that the figures stand under.
-    """
-    zones_in_use.must_agree()
-    return projection.rebuild()

@@ -7,13 +7,13 @@ an append reads the components of what is new, counts them by the rule, and writ
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence, Set
 from datetime import date
 from typing import Any, NamedTuple
 
 import orjson
-from django.db import connection, transaction
+from django.db import connection
 
 from wayfare.departures import queries, rules
 from wayfare.departures.forecast import (
@@ -24,17 +24,18 @@ from wayfare.departures.forecast import (
     FindingRest,
     Forecast,
     cell_of,
-    components,
     counted_rows,
     encoded,
     finding_rows,
 )
-from wayfare.ledger import operations as ledger
-from wayfare.ledger.queries import array, connected, references
+from wayfare.ledger import registry
+from wayfare.ledger.queries import array, by_component, connected_to
 from wayfare.ledger.rows import whole
 from wayfare.ledger.rules import Connected, Entry, Fresh, instant_us
 from wayfare.ledger.statements import copied, run
 
+NAME = "departures"
+"""This projection's name."""
 _INSTANT = "timestamptz 'epoch' + {} * interval '1 microsecond'"
 _MICROSECONDS = "(extract(epoch from {}) * 1000000)::bigint"
 
@@ -226,7 +227,7 @@ def _beyond(held: Set[int], forecast: Forecast | None) -> Forecast | None:
 
 
 def project(news: Fresh, stored_entries: Sequence[Connected]) -> None:
-    """Bring the projections into step with new entries, before they are written (a ledger projector)."""
+    """Bring the projection into step with new entries, before they are written."""
     stored = [fact(row.entry_id, row.kind, row.body) for row in stored_entries]
     before = _before(stored) if stored else _NOTHING
     facts: list[Fact | Entry] = [*stored, *news.touched]
@@ -239,9 +240,8 @@ def recount(departures: Sequence[str], head: int) -> tuple[list[Cell], list[Cell
 
     The caller holds the writers' lock; `head` is the ledger's.
     """
-    sought = references([(departure, "departure_registered", departure, None) for departure in departures])
-    found = run("select * from ledger_connected(%s, %s, %s, %s, %s, %s, %s)", sought)
-    facts = [fact(row.entry_id, row.kind, row.body) for row in map(Connected._make, found)]
+    sought = [(departure, "departure_registered", departure, None) for departure in departures]
+    facts = [fact(row.entry_id, row.kind, row.body) for row in connected_to(sought, registry.scope(NAME))]
     before, (programmes, ids) = _before(facts), queries.programmes_and_ids()
     outcome = rules.count(facts, programmes)
     _store(outcome, ids, head, before)
@@ -249,35 +249,15 @@ def recount(departures: Sequence[str], head: int) -> tuple[list[Cell], list[Cell
     return list(map(cell_of, before.counted.values())), list(map(cell_of, after.values()))
 
 
-def _by_component(rows: Sequence[Connected]) -> list[list[Connected]]:
-    """Return found entries grouped into components."""
-    groups: defaultdict[int, list[Connected]] = defaultdict(list)
-    for number, row in zip(components(rows)[0], rows, strict=True):
-        groups[number].append(row)
-    return list(groups.values())
+def rebuild(head: int) -> None:
+    """Throw counted departures, cells and findings away and count the whole ledger anew by the rule.
 
-
-def rebuild(step: int = 20_000) -> int:
-    """Throw the projections away and count the whole ledger anew by the rule; return the head's position.
-
-    One transaction, under the writers' lock, in memory bounded by the entries of `step` positions and what
-    they are connected to: each component is counted when its first entry comes by.
+    The caller holds the writers' lock; `head` is the ledger's.
     """
-    with transaction.atomic():
-        head, _ = ledger.open_for_writing()
-        with connection.cursor() as cursor:
-            for table in ("counted", "monthcell", "daycell", "finding"):
-                cursor.execute(f"delete from departures_{table}")  # noqa: S608 - fixed names
-        ledger.recount_tally()
-        programmes, programme_ids = queries.programmes_and_ids()
-        for after in range(0, head, step):
-            upto = min(after + step, head)
-            facts = [
-                fact(row.entry_id, row.kind, row.body)
-                for group in _by_component(connected(after, upto))
-                if after < min(row.position for row in group) <= upto
-                for row in group
-            ]
-            if facts:
-                _store(rules.count(facts, programmes), programme_ids, head)
-    return head
+    with connection.cursor() as cursor:
+        for table in ("counted", "monthcell", "daycell", "finding"):
+            cursor.execute(f"delete from departures_{table}")  # noqa: S608 - fixed names
+    programmes, ids = queries.programmes_and_ids()
+    for groups in by_component(head, registry.scope(NAME)):
+        if facts := [fact(row.entry_id, row.kind, row.body) for group in groups for row in group]:
+            _store(rules.count(facts, programmes), ids, head)

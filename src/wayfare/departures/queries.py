@@ -11,7 +11,6 @@ from django.db import connection
 
 from wayfare.access.rules import Reader
 from wayfare.departures.rules import ANOMALIES, Programme
-from wayfare.ledger import queries as ledger
 from wayfare.ledger.statements import run
 
 
@@ -129,11 +128,9 @@ def findings() -> dict[str, int]:
 
 
 def status() -> dict[str, Any]:
-    """Return the ledger's position, entries by kind, pending references, anomalies by kind, what else stands apart."""
+    """Return pending references, anomalies by kind, and what does not count though nothing is wrong."""
     found = findings()
     return {
-        "position": ledger.head(),
-        "entries": ledger.tally(),
         "pending": pending(),
         "anomalies": {kind: n for kind, n in found.items() if kind in ANOMALIES},
         "not_counted": {kind: n for kind, n in found.items() if kind in ("joined", "word_only")},

@@ -17,11 +17,10 @@ import orjson
 
 from wayfare.departures import kinds
 from wayfare.departures.csv_rows import csv_header, read_csv
-from wayfare.departures.forecast import foresee
 from wayfare.departures.parquet_rows import open_parquet, read_parquet
-from wayfare.departures.rules import Programme
 from wayfare.departures.sources import BOM, BadFile, Read, Source, first_line, lines, open_bytes
 from wayfare.departures.tables import ASIDE
+from wayfare.ledger.registry import Precount
 from wayfare.ledger.rules import Ahead, Entry, Refused
 
 CHUNK = 50_000
@@ -40,15 +39,17 @@ class Chunk(NamedTuple):
     items: list[tuple[Any, ...] | Refused]
     """Entries without their data, which travel once, in canonical form."""
     shown: dict[int, bytes]
-    ahead: Ahead
+    ahead: dict[str, Ahead]
+    """What each projection worked out ahead, by its name."""
 
 
 class Outlook(NamedTuple):
-    """What is configured when a file is read: programmes and their row ids by key, and the latest `occurred_at`."""
+    """What is configured when a file is read: the programmes' keys, the latest `occurred_at`, and who counts ahead."""
 
-    programmes: dict[str, Programme]
-    ids: dict[str, int]
+    programmes: frozenset[str]
     latest_us: int
+    precounts: dict[str, Precount]
+    """By the projection's name."""
 
 
 def _read_jsonl(file: BinaryIO) -> Iterator[Read]:
@@ -109,7 +110,7 @@ def chunks(source: Source, index: int, outlook: Outlook, most: int = CHUNK) -> I
     done: Callable[[], int] = lambda: 0  # noqa: E731
 
     def chunk(done_bytes: int) -> Chunk:
-        ahead = foresee(items, outlook.programmes, outlook.ids)
+        ahead = {name: precount(items) for name, precount in outlook.precounts.items()}
         bare = [item if isinstance(item, Refused) else item[:-1] for item in items]
         return Chunk(index, done_bytes, numbers, bare, shown, ahead)
 

@@ -38,6 +38,10 @@ WAITS = {
     "persons_unlinked": "waits_for_link",
 }
 """What an entry of each kind waits for while the thing it refers to is not in the ledger."""
+KINDS = frozenset({"enrolled", *WAITS})
+"""The kinds of entry that the rule reads; others count nothing and are no presence."""
+FOLLOWS = frozenset({"person", "persons", "departure", "confirmation", "link"})
+"""The references that join entries for counting: those that name one human being, one departure or one entry."""
 ANOMALIES = frozenset({"confirmed_after_withdrawal"})
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -320,7 +324,7 @@ def _pending(entries: Iterable[Said], heard: _Heard) -> Iterable[Finding]:
 def count(entries: Iterable[Said], programmes: Mapping[str, Programme]) -> Outcome:
     """Count the departures that a set of entries tells of.
 
-    `entries`: every entry of one or more whole components of reference (each person, departure and entry they
+    `entries`: every entry of KINDS of one or more whole components of reference (each person, departure and entry they
     name, with all that names it), each once, in any order; the outcome is a function of the set. `programmes`
     by key must hold each programme named. Returns the counted departures and what does not count.
     Source: `counting.md`, The rule, step by step.

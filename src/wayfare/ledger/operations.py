@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import compress
 from typing import TYPE_CHECKING
@@ -16,6 +16,7 @@ from django.db import connection, transaction
 
 from wayfare.ledger import registry, reserve, rows, trouble
 from wayfare.ledger.queries import array, references, text_array
+from wayfare.ledger.registry import Projection
 from wayfare.ledger.rules import EPOCH, MICROSECOND, Ahead, Connected, Entry, Fresh, Refused, Result, same_content
 from wayfare.ledger.statements import copied, run
 
@@ -118,45 +119,99 @@ def _tallied(fresh: Sequence[tuple[int, Entry]]) -> tuple[str, str]:
     return array(kinds), array(kinds.values())
 
 
+class _View:
+    """What one projection gets of an append: those of the entries sent that are of its kinds."""
+
+    def __init__(self, projection: Projection, sent: Sequence[Entry]) -> None:
+        self.projection = projection
+        self.scope = registry.scope(projection.name)
+        self._connectable, self._held, self._forecast = sent, frozenset[int](), None
+        self.connected: list[Connected] = []
+
+    def leave_to(self, ahead: Ahead, components: Sequence[int], here: Iterable[bool]) -> None:
+        """Leave to what was worked out ahead all but the components that something stored may be connected to.
+
+        `components` and `here`: of each entry in view, the number of its component, and whether one of its ids may be
+        in the ledger.
+        """
+        held = self._held = frozenset(compress(components, here))
+        self._forecast = ahead.forecast
+        self._connectable = [entry for entry, n in zip(self._connectable, components, strict=True) if n in held]
+
+    def question(self) -> list[str]:
+        """Return what is asked of `ledger_connected`."""
+        return references([(e.entry_id, e.kind, e.subject, e.object) for e in self._connectable], self.scope)
+
+    def project(self, fresh: Sequence[tuple[int, Entry]]) -> None:
+        """Bring the projection into step with what is new."""
+        kinds = self.scope.kinds
+        if not (mine := [one for one in fresh if one[1].kind in kinds]):
+            return
+        touched = [entry for _, entry in mine]
+        if self._forecast is not None:
+            connectable = set(map(id, self._connectable))
+            touched = [entry for entry in touched if id(entry) in connectable]
+        self.projection.project(Fresh(mine, touched, self._held, self._forecast), self.connected)
+
+
+def _views(sent: Sequence[Entry], ahead: Mapping[str, Ahead], here: Sequence[bool] | None) -> list[_View]:
+    """Return the views of the projections that get any of some entries.
+
+    `here`: whether one of an entry's ids may be in the ledger, if that is known. Raises: UnknownKind.
+    """
+    registry.check_kinds(kinds := {entry.kind for entry in sent})
+    views = []
+    for projection in registry.projections.values():
+        if kinds.isdisjoint(projection.kinds):
+            continue
+        mine = [entry.kind in projection.kinds for entry in sent]
+        views.append(view := _View(projection, list(compress(sent, mine))))
+        if here is not None and (foreseen := ahead.get(projection.name)) is not None:
+            view.leave_to(foreseen, list(compress(foreseen.components, mine)), compress(here, mine))
+    return views
+
+
+def _may_be_here(sent: Sequence[Entry], presence: Presence) -> tuple[list[bool], list[bool]]:
+    """Return of each entry whether its id may be in the ledger, and whether any id that it has or names may be."""
+    from wayfare.ledger.presence import ids_of
+
+    itself = presence.perhaps(ids_of([entry.entry_id for entry in sent]))
+    named = itself | presence.perhaps(ids_of([entry.subject for entry in sent]))
+    named |= presence.perhaps(ids_of([entry.object or entry.subject for entry in sent]))
+    return itself.tolist(), named.tolist()
+
+
 class _Look:
     """What an append looks at under the writers' lock, at once: the head, the clock, and of its entries those that are
-    there and what they are connected to.
+    there and, for each projection, what they are connected to.
     """
 
-    def __init__(self, entries: Sequence[Entry | Refused], presence: Presence | None, ahead: Ahead | None) -> None:
+    def __init__(
+        self, entries: Sequence[Entry | Refused], presence: Presence | None, ahead: Mapping[str, Ahead]
+    ) -> None:
         sent = [entry for entry in entries if isinstance(entry, Entry)]
-        perhaps = sent
-        self._forecast, self._held, self._connectable = None, frozenset[int](), sent
+        perhaps, here = sent, None
         if presence is not None and sent:
-            from wayfare.ledger.presence import ids_of
-
-            here = presence.perhaps(ids_of([entry.entry_id for entry in sent]))
-            perhaps = list(compress(sent, here))
-            if ahead is not None:
-                here |= presence.perhaps(ids_of([entry.subject for entry in sent]))
-                here |= presence.perhaps(ids_of([entry.object or entry.subject for entry in sent]))
-                components = list(compress(ahead.components, [isinstance(entry, Entry) for entry in entries]))
-                self._forecast, self._held = ahead.forecast, frozenset(compress(components, here))
-                self._connectable = [e for e, c in zip(sent, components, strict=True) if c in self._held]
+            itself, here = _may_be_here(sent, presence)
+            perhaps = list(compress(sent, itself))
+        self.views = _views(sent, _of_those(entries, ahead), here)
         self.known: Known = {}
-        self.connected: list[Connected] = []
-        about = references([(e.entry_id, e.kind, e.subject, e.object) for e in self._connectable])
+        questions = "{" + ",".join(text_array(view.question()) for view in self.views) + "}"
         (_, self.head, now_us, *_), *found = run(
-            "select * from ledger_look(%s, %s, %s, %s, %s, %s, %s, %s, %s)",
-            [LOCK, array(entry.entry_id for entry in perhaps), *about],
+            "select * from ledger_look(%s, %s, %s)", [LOCK, array(entry.entry_id for entry in perhaps), questions]
         )
         self.now_us = int(now_us)
         for what, *row in found:
             if what == "known":
                 self.known[row[1]] = row[0], row[-1].encode()
             else:
-                self.connected.append(Connected._make(row))
+                self.views[int(what) - 1].connected.append(Connected._make(row))
 
-    def news(self, fresh: list[tuple[int, Entry]]) -> Fresh:
-        if self._forecast is None:
-            return Fresh(fresh, [entry for _, entry in fresh], self._held, None)
-        connectable = {id(entry) for entry in self._connectable}
-        return Fresh(fresh, [entry for _, entry in fresh if id(entry) in connectable], self._held, self._forecast)
+
+def _of_those(entries: Sequence[Entry | Refused], ahead: Mapping[str, Ahead]) -> dict[str, Ahead]:
+    """Return what was worked out ahead, of those only that were not refused."""
+    sent = [isinstance(entry, Entry) for entry in entries]
+    return {name: Ahead(list(compress(one.components, sent)), one.forecast) for name, one in ahead.items()}
 
 
 def append(
@@ -164,7 +219,7 @@ def append(
     *,
     at: datetime | None = None,
     presence: Presence | None = None,
-    ahead: Ahead | None = None,
+    ahead: Mapping[str, Ahead] | None = None,
 ) -> list[Result]:
     """Append entries in order, in one transaction, and bring every projection into step with them.
 
@@ -173,17 +228,18 @@ def append(
     effect. Positions follow the order given, without gaps, in the order of commits: a writer holds one
     advisory lock from giving positions until its commit is visible. `at` is the moment recorded (default: the
     database's clock). Who appends very many may keep a `presence`, which spares looking for what is not there,
-    and with it say what was worked out `ahead`; neither changes the outcome. Returns one result an entry.
+    and with it say what was worked out `ahead`, by projection; neither changes the outcome. Returns one result an
+    entry. Raises: UnknownKind.
     """
     with connection.wrap_database_errors, transaction.atomic():
-        fresh, results = _append(entries, at, presence, ahead)
+        fresh, results = _append(entries, at, presence, ahead or {})
     if presence is not None and fresh and not connection.in_atomic_block:
         presence.note(fresh)
     return results
 
 
 def _append(
-    entries: Sequence[Entry | Refused], at: datetime | None, presence: Presence | None, ahead: Ahead | None
+    entries: Sequence[Entry | Refused], at: datetime | None, presence: Presence | None, ahead: Mapping[str, Ahead]
 ) -> tuple[list[tuple[int, Entry]], list[Result]]:
     reserve.check()
     if presence is not None:
@@ -191,9 +247,8 @@ def _append(
     look = _Look(entries, presence, ahead)
     fresh, results = _sort(entries, look.known, look.head)
     if fresh:
-        news = look.news(fresh)
-        for project in registry.projectors:
-            project(news, look.connected)
+        for view in look.views:
+            view.project(fresh)
         write = _write_few if len(fresh) <= FEW else _write_many
         write(fresh, look.now_us if at is None else (at - EPOCH) // MICROSECOND)
     return fresh, results

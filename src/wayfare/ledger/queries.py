@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -9,8 +10,8 @@ from typing import NamedTuple
 
 from django.db import connection, transaction
 
-from wayfare.ledger import registry
 from wayfare.ledger.rules import Connected
+from wayfare.ledger.scopes import Scope, components
 from wayfare.ledger.statements import run
 
 
@@ -89,31 +90,46 @@ def walk(after: int = 0, upto: int | None = None, step: int = 10_000) -> Iterato
         after = batch[-1].position
 
 
-def references(entries: Sequence[tuple[str, str, str, str | None]]) -> list[str]:
-    """Return what `ledger_connected` asks, of entries given as (entry_id, kind, subject, object).
-
-    That is their columns, and which kinds refer in which way.
-    """
+def references(entries: Sequence[tuple[str, str, str, str | None]], scope: Scope) -> list[str]:
+    """Return the arguments of `ledger_connected` for entries given as (entry_id, kind, subject, object)."""
     columns = [array(value or "null" for value in column) for column in zip(*entries, strict=True)] or ["{}"] * 4
-    kinds = registry.kinds.values()
-    naming = array(kind.name for kind in kinds if kind.names_entry)
-    shared = array(kind.name for kind in kinds if kind.subject_is_shared)
-    nameable = array(kind.name for kind in kinds if kind.can_be_named)
-    return [*columns, naming, shared, nameable]
+    return [*columns, *map(array, scope)]
 
 
-def connected(after: int, upto: int) -> list[Connected]:
-    """Return the entries with `after` < position ≤ `upto`, and every other that references connect to them.
+_CONNECTED = "select * from ledger_connected(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+
+
+def connected_to(entries: Sequence[tuple[str, str, str, str | None]], scope: Scope) -> list[Connected]:
+    """Return the stored entries that references connect, in a scope, to entries given as in `references`."""
+    return list(map(Connected._make, run(_CONNECTED, references(entries, scope))))
+
+
+def connected(after: int, upto: int, scope: Scope) -> list[Connected]:
+    """Return the entries of a scope with `after` < position ≤ `upto`, and every other that they are connected to.
 
     Cost: a few index probes for each entry found, however long the ledger is.
     """
     with connection.cursor() as cursor:
         cursor.execute(
             "select position, entry_id::text, kind, subject::text, object::text, body from ledger_entry"
-            " where position > %s and position <= %s",
-            [after, upto],
+            " where position > %s and position <= %s and kind = any(%s)",
+            [after, upto, list(scope.kinds)],
         )
         rows = list(map(Connected._make, cursor.fetchall()))
-    about = references([(row.entry_id, row.kind, row.subject, row.object) for row in rows])
-    found = map(Connected._make, run("select * from ledger_connected(%s, %s, %s, %s, %s, %s, %s)", about))
+    found = connected_to([(row.entry_id, row.kind, row.subject, row.object) for row in rows], scope)
     return list({row.position: row for row in (*rows, *found)}.values())
+
+
+def by_component(upto: int, scope: Scope, step: int = 20_000) -> Iterator[list[list[Connected]]]:
+    """Yield the components of a scope's entries up to a position, each once, some at a time.
+
+    In memory bounded by the entries of `step` positions and what they are connected to: a component comes when its
+    first entry does.
+    """
+    for after in range(0, upto, step):
+        last = min(after + step, upto)
+        found = connected(after, last, scope)
+        groups: defaultdict[int, list[Connected]] = defaultdict(list)
+        for number, row in zip(components(found, scope)[0], found, strict=True):
+            groups[number].append(row)
+        yield [group for group in groups.values() if after < min(row.position for row in group) <= last]

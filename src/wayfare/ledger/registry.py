@@ -1,31 +1,88 @@
-"""What the rooms above tell the ledger: their kinds of entry, and what to keep in step with it.
+"""What the rooms above tell the ledger: their kinds of entry, and their projections.
 
-The ledger is the lowest floor, so it cannot import those who use it; they register when they start.
+The ledger stands below those who use it, so it cannot import them; they register when they start.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
 
-from wayfare.ledger.rules import Connected, Fresh, Kind
+from wayfare.ledger.rules import Ahead, Connected, Entry, Fresh, Kind, Refused
+from wayfare.ledger.scopes import Scope, scope_of
 
-Projector = Callable[[Fresh, list[Connected]], None]
-"""Called inside the append's transaction, before the new entries are written, with what is new and with every stored
-entry that references connect to those of it that are `touched`. Its statements go through `statements.run`."""
+Project = Callable[[Fresh, Sequence[Connected]], None]
+"""Called inside the append's transaction, before the new entries are written, with what is new of the projection's
+kinds and every stored entry that it is connected to. Its statements go through `statements.run`."""
+Precount = Callable[[Sequence[Entry | Refused]], Ahead]
+"""Works out ahead, in a process without Django or database, what entries come to. Must be picklable."""
+
+
+class Projection(NamedTuple):
+    """What a room derives from entries of some kinds. It can be thrown away and made anew from the ledger."""
+
+    name: str
+    kinds: frozenset[str]
+    """The kinds it gets, its own room's or another's."""
+    follows: frozenset[str]
+    """The fields, each the subject or object of one of the kinds, by which entries belong together here."""
+    project: Project
+    rebuild: Callable[[int], None]
+    """Makes everything anew from the entries up to the head, which is given; the caller holds the writers' lock."""
+    check: Callable[[], str]
+    """Tells quickly whether it holds together: the problem with its mend, or nothing."""
+    precount: Callable[[], Precount] | None = None
+    """Returns the function that works ahead of an import, with what it needs of the database."""
+    status: Callable[[], dict[str, Any]] = dict
+    """Returns what `ledger status` shows: `pending`, a number; `anomalies` and others, numbers by name."""
+
 
 kinds: dict[str, Kind] = {}
-projectors: list[Projector] = []
+projections: dict[str, Projection] = {}
+_scopes: dict[str, tuple[Projection, Scope]] = {}
+
+Recount = Callable[[int], Iterator[str]]
+"""Compares a projection with what another implementation makes of the entries up to a position; yields differences."""
+recounts: dict[str, Recount] = {}
+"""By the projection's name. A room above the projection's own may register it."""
 
 Reading = Callable[[int, int], None]
 """Told of the first and last position, before a command on this machine shows whole entries of the ledger."""
 readings: list[Reading] = []
 
 
-def register(new_kinds: dict[str, Kind], projector: Projector) -> None:
-    """Make kinds known to the ledger and keep a projection in step with it; twice is as once."""
-    kinds.update(new_kinds)
-    if projector not in projectors:
-        projectors.append(projector)
+class UnknownKind(KeyError):
+    """An entry of a kind that no room declares."""
+
+
+def register(new_kinds: Iterable[Kind] = (), new_projections: Iterable[Projection] = ()) -> None:
+    """Make kinds and projections known to the ledger; to register the same again changes nothing.
+
+    A projection may get kinds that another room declares, also one that registers later.
+    Raises: ValueError, if a name is taken: a kind never changes its shape, a new shape is a new kind.
+    """
+    for kind in new_kinds:
+        if kinds.setdefault(kind.name, kind) != kind:
+            raise ValueError(f"the kind {kind.name} is declared already, in another shape; choose a new name")
+    for projection in new_projections:
+        if projections.setdefault(projection.name, projection) != projection:
+            raise ValueError(f"there is another projection called {projection.name}; choose a new name")
+
+
+def scope(name: str) -> Scope:
+    """Return the scope of a projection. Raises: LookupError, if there is none, or no room declares one of its kinds."""
+    projection = projections[name]
+    known = _scopes.get(name)
+    if known is None or known[0] is not projection:
+        known = _scopes[name] = projection, scope_of(projection.kinds, projection.follows, kinds)
+    return known[1]
+
+
+def check_kinds(names: Iterable[str]) -> None:
+    """Raise UnknownKind if no room declares one of these kinds."""
+    for name in names:
+        if name not in kinds:
+            raise UnknownKind(f"no room declares the kind {name}; register it before it is appended")
 
 
 def note_reading(first: int, last: int) -> None:

@@ -108,10 +108,10 @@ class Connected(NamedTuple):
 
 
 class Ahead(NamedTuple):
-    """What the sender of many entries worked out before the ledger's turn, for the projectors.
+    """What a projection's precount worked out of many entries before the ledger's turn.
 
-    `components`: for each entry sent, the number of the component of reference it belongs to among those sent
-    with it. `forecast`: what the projector's own room foresees if nothing stored is connected to a component.
+    `components`: for each entry sent, the number of the component it belongs to among those sent with it; -1 for one
+    that is not the projection's. `forecast`: what it foresees if nothing stored is connected to a component.
     """
 
     components: list[int]
@@ -119,7 +119,7 @@ class Ahead(NamedTuple):
 
 
 class Fresh(NamedTuple):
-    """What is new in an append, as its projectors see it, in the append's own transaction, before it is written."""
+    """What is new in an append of one projection's kinds, in the append's own transaction, before it is written."""
 
     entries: list[tuple[int, Entry]]
     """(position, entry) in order; never empty."""

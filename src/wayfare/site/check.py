@@ -19,8 +19,7 @@ from wayfare.access import door
 from wayfare.access.keyfiles import KeyProblem
 from wayfare.access.signin import keys as codes
 from wayfare.access.signin import queries as recoveries
-from wayfare.departures import zones
-from wayfare.ledger import jobs, reserve
+from wayfare.ledger import jobs, projections, reserve
 from wayfare.ledger.log import notes
 from wayfare.ledger.log import queries as log
 from wayfare.ledger.log.source import SOURCES
@@ -140,25 +139,8 @@ def _disk() -> str:
     return "" if free > FREE_BYTES else f"only {free / 1e9:.1f} GB are free at {settings.WAYFARE_HOME}; make room"
 
 
-def _ledger() -> str:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "select coalesce((select sum(entries) from ledger_tally), 0), coalesce(max(position), 0) from ledger_entry"
-        )
-        tally, head = cursor.fetchone()
-        cursor.execute(
-            "select (select count(*) from departures_counted),"
-            " (select coalesce(sum(departures), 0) from departures_monthcell),"
-            " (select coalesce(sum(departures), 0) from departures_daycell)"
-        )
-        counted, months, days = cursor.fetchone()
-    if problem := zones.difference():
-        return problem
-    if tally != head:
-        return f"{head} positions but {tally} entries tallied; run wayfare ledger rebuild"
-    if not counted == months == days:
-        return f"{counted} counted, {months} in cells by month, {days} by day; run wayfare ledger rebuild"
-    return ""
+def _projections() -> str:
+    return "; ".join(projections.problems())
 
 
 def _log() -> str:
@@ -194,7 +176,7 @@ CHECKS: dict[str, Callable[[], str]] = {
     "sign-in": _sign_in,
     "clock": _clock,
     "disk": _disk,
-    "projections": _ledger,
+    "projections": _projections,
     "log": _log,
 }
 

@@ -53,9 +53,9 @@ COMMANDS: dict[str, dict[str, Entry]] = {
     "ledger": {
         "import": Entry("wayfare.departures.files_cli:import_", "Append the entries of files.", Use.MAKES),
         "export": Entry("wayfare.departures.files_cli:export", "Write entries to a file."),
-        "status": Entry("wayfare.departures.cli:status", "Show where the ledger stands."),
-        "rebuild": Entry("wayfare.departures.cli:rebuild", "Make the projections anew from the ledger."),
-        "verify": Entry("wayfare.statistics.cli:verify", "Recount everything another way and compare."),
+        "status": Entry("wayfare.ledger.projections_cli:status", "Show where the ledger stands."),
+        "rebuild": Entry("wayfare.ledger.projections_cli:rebuild", "Make the projections anew from the ledger."),
+        "verify": Entry("wayfare.ledger.projections_cli:verify", "Recount everything another way and compare."),
         "zones": Entry("wayfare.departures.zones_cli:group", "Show or change the version of the time zones."),
     },
     "log": {

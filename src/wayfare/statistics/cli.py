@@ -1,8 +1,7 @@
-"""Commands: tables, and the recount that holds them to account."""
+"""Commands: tables."""
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 
@@ -14,7 +13,6 @@ from wayfare.ledger.log.refusals import LogRefusal
 from wayfare.ledger.log.source import LEDGER
 from wayfare.ledger.rules import Refused
 from wayfare.statistics import published, queries
-from wayfare.statistics.verify import differences
 
 
 def _is_here(output: Path | None) -> bool:
@@ -104,17 +102,3 @@ def verify_table(file: Path, known: tuple[str, ...]) -> None:
         sys.exit(1)
     click.echo(f"The table is what the ledger gives at position {found.position:,}, counted again from the entries.")
     click.echo(f"Its checkpoint is signed, and the log {checkpoint.origin} continues it.")
-
-
-@click.command()
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on the last line.")
-def verify(as_json: bool) -> None:
-    """Recount everything by the other implementation and compare; exit 1 and name each difference."""
-    position, found = differences()
-    for line in found:
-        click.echo(line, err=as_json)
-    if as_json:
-        click.echo(json.dumps({"position": position, "differences": found}))
-    elif not found:
-        click.echo(f"As of position {position:,} both readings of the rule and the ledger agree.")
-    sys.exit(1 if found else 0)

@@ -1,4 +1,4 @@
-"""Holding the live projections against a whole recount by the other implementation, and the ledger against itself.
+"""Holding the counted departures against a whole recount by the other implementation (`recount.py`).
 
 What PostgreSQL holds is streamed to the engine of the recount and compared there, row by row and as often as it
 stands: nothing of the size of the ledger passes through Python's memory.
@@ -15,8 +15,6 @@ import ibis
 from django.db import connection
 
 from wayfare.departures import zones
-from wayfare.ledger import queries as ledger
-from wayfare.ledger.log.source import columns_differ
 from wayfare.statistics.queries import recounted
 from wayfare.statistics.recount import COUNTED
 
@@ -129,49 +127,12 @@ def _projection_differences(head: int, folder: Path) -> Iterator[str]:
     yield from _differences("marks of repetition", _marks(counted), counted.select("departure", "repeats"))
 
 
-_BAD = "digest is distinct from sha256(convert_to(body, 'UTF8'))"
+def differences(head: int) -> Iterator[str]:
+    """Recount everything by reading (b) and yield each difference of the live projection, in words.
 
-
-def _ledger_differences(head: int) -> Iterator[str]:
-    """Name positions that are missing, rows whose digest is not that of their body, and a tally that is off."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"select kind, count(*), count(*) filter (where {_BAD}) from ledger_entry where position <= %s"  # noqa: S608
-            " group by kind",
-            [head],
-        )
-        kinds = {kind: (entries, bad) for kind, entries, bad in cursor.fetchall()}
-        if sum(entries for entries, _ in kinds.values()) != head:
-            cursor.execute(
-                "select before + 1, position - 1 from (select position, lag(position, 1, 0::bigint) over (order by"
-                " position) as before from ledger_entry where position <= %s) p where position <> before + 1 limit %s",
-                [head, NAMED],
-            )
-            for first, last in cursor.fetchall():
-                yield f"ledger: positions {first} to {last} are missing"
-        if any(bad for _, bad in kinds.values()):
-            cursor.execute(
-                f"select position from ledger_entry where position <= %s and {_BAD} order by position limit %s",  # noqa: S608
-                [head, NAMED],
-            )
-            for (position,) in cursor.fetchall():
-                yield f"ledger: the digest at position {position} is not that of its entry"
-            if (more := sum(bad for _, bad in kinds.values()) - NAMED) > 0:
-                yield f"ledger: the digests at {more} more positions are not those of their entries"
-        yield from (f"ledger: {one}" for one in columns_differ(head))
-        tally = ledger.tally()
-        for kind in sorted(tally.keys() | kinds.keys()):
-            there = kinds.get(kind, (0, 0))[0]
-            if tally.get(kind, 0) != there:
-                yield f"tally: {kind}: {tally.get(kind, 0)} is written, {there} are in the ledger"
-
-
-def differences() -> tuple[int, list[str]]:
-    """Recount everything by reading (b) and compare; return the position compared at, and each difference in words.
-
-    Compares, as of one moment: counted departures, findings, cells, marks of repetition, tally, positions, digests.
+    Compares counted departures, findings, cells and marks of repetition. The caller holds one look (`one_look`).
     """
-    with ledger.one_look(), TemporaryDirectory(prefix="wayfare-verify-") as folder:
-        head = ledger.head()
-        zones_differ = [f"time zones: {problem}"] if (problem := zones.difference()) else []
-        return head, [*zones_differ, *_ledger_differences(head), *_projection_differences(head, Path(folder))]
+    if problem := zones.difference():
+        yield f"time zones: {problem}"
+    with TemporaryDirectory(prefix="wayfare-verify-") as folder:
+        yield from _projection_differences(head, Path(folder))

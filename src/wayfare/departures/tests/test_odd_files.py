@@ -10,14 +10,11 @@ import pytest
 
 from wayfare.departures.files import open_sources
 from wayfare.departures.reading import Outlook, chunks, read
-from wayfare.departures.rules import Programme
 from wayfare.departures.sources import BadFile
 from wayfare.departures.tests.odd_files import ALL, AT, PARQUET, Odd, returned
 from wayfare.ledger.rules import Refused, instant_us
 
-OUTLOOK = Outlook(
-    {"fra": Programme("fra", "FRA", "Europe/Paris", "boarding_pass")}, {"fra": 1}, instant_us("2026-11-25T00:00:00Z")
-)
+OUTLOOK = Outlook(frozenset({"fra"}), instant_us("2026-11-25T00:00:00Z"), {})
 
 
 def made(folder: Path, suffix: str, odd: Odd) -> Path:

@@ -11,6 +11,7 @@ import pytest
 from django.db import connection
 
 from wayfare.departures import forecast, operations, projection, queries, rules
+from wayfare.ledger import projections
 from wayfare.ledger import queries as ledger
 
 pytestmark = pytest.mark.django_db
@@ -76,7 +77,7 @@ def counted() -> list[rules.Counted]:
     assert rows == forecast.counted_rows(whole.counted, ids)
     assert _findings() == Counter(f.kind for f in whole.findings)
     cells = _cells()
-    operations.rebuild()
+    projections.rebuild()
     assert _rows() == rows
     assert _cells() == cells
     return sorted(whole.counted, key=lambda c: c.exited_at)
@@ -118,7 +119,7 @@ def test_sent_twice(world):
     world.send(again)
     world.send(again)
     assert len(counted()) == 1
-    assert queries.status()["position"] == 3
+    assert projections.status()["position"] == 3
 
 
 def test_two_gates(world):
@@ -224,7 +225,7 @@ def test_changed_mind(world):
     world.say("departure_withdrawn", "2026-05-09T10:00:00Z", departure=departure)
     world.confirms(departure, "2026-05-10T10:00:00Z")
     assert counted() == []
-    assert queries.status()["anomalies"] == {"confirmed_after_withdrawal": 1}
+    assert projections.status()["anomalies"] == {"confirmed_after_withdrawal": 1}
 
 
 def test_corrected(world):

@@ -12,10 +12,10 @@ from wayfare.access.rules import EVERYTHING
 from wayfare.departures import operations
 from wayfare.ledger import queries as ledger
 from wayfare.ledger.rules import Refused
+from wayfare.ledger.verify import differences
 from wayfare.statistics import queries
 from wayfare.statistics.tests import naive
 from wayfare.statistics.tests.histories import PROGRAMMES, history
-from wayfare.statistics.verify import differences
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 OTHERS = [name for name in queries.DIMENSIONS if name not in queries.PERIODS]

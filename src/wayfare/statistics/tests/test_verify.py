@@ -9,6 +9,7 @@ from django.db import connection, connections
 
 from wayfare.departures import operations
 from wayfare.ledger import queries as ledger
+from wayfare.ledger.verify import differences
 from wayfare.statistics import verify
 from wayfare.statistics.tests.histories import PROGRAMMES, history
 
@@ -29,7 +30,7 @@ def filled(db, settings, tmp_path):
 
 
 def test_what_agrees_has_no_differences(filled):
-    assert verify.differences() == (ledger.head(), [])
+    assert differences() == (ledger.head(), [])
 
 
 BENT = {
@@ -65,7 +66,7 @@ def test_what_was_bent_is_named(filled, statement):
     with connection.cursor() as cursor:
         cursor.execute(statement)
         assert cursor.rowcount > 0
-    _, found = verify.differences()
+    _, found = differences()
     for beginning in BENT[statement]:
         assert any(line.startswith(beginning) for line in found), found
 
@@ -89,7 +90,7 @@ def test_a_ledger_that_was_altered_is_named(written):
         "update ledger_entry set body = replace(body, 'desk', 'disk') where position in (3, 5)",
         "delete from ledger_entry where position between 7 and 9",
     )
-    _, found = verify.differences()
+    _, found = differences()
     assert "ledger: positions 7 to 9 are missing" in found
     assert "ledger: the digest at position 3 is not that of its entry" in found
     assert "ledger: the digest at position 5 is not that of its entry" in found
@@ -101,7 +102,7 @@ def test_many_differences_are_counted_not_listed(filled, monkeypatch):
     with connection.cursor() as cursor:
         cursor.execute("delete from departures_counted")
         number = cursor.rowcount
-    _, found = verify.differences()
+    _, found = differences()
     missing = [line for line in found if line.startswith("counted departures: missing")]
     assert len(missing) == 3
     assert missing[2].endswith(f"{number - 2} more")
