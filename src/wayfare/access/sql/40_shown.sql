@@ -41,11 +41,22 @@ begin
   return query select * from access_looks_of(wanted);
 end $$;
 
+-- Until when a look was held back at most, and by which officer first: as the record says, since a hold can be shortened.
+create function access_longest_hold(wanted bigint, whose uuid, out until timestamptz, out officer uuid) language sql
+stable security definer set search_path = pg_catalog, public, pg_temp as $$
+  select (body::jsonb ->> 'until')::timestamptz, staff from access_log
+  where person = whose and kind = 'hold' and body::jsonb ->> 'of' = wanted::text
+  order by body::jsonb ->> 'until' desc, position limit 1
+$$;
+
+-- One officer holds a look back once. Beyond that period it takes another one, independent of the first: longer, or again.
 create function access_hold_back(wanted bigint, held_until timestamptz, legal_basis text) returns bigint
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 declare
   actor uuid := access_actor();
   look access_log;
+  longest record;
+  last_second timestamptz := date_trunc('second', held_until);  -- as the record says it
 begin
   lock table access_gate in exclusive mode;  -- as an erasure takes it: no words come after those that it takes away
   select * into look from access_log l where l.position = wanted and l.kind = 'look';
@@ -53,17 +64,20 @@ begin
       or exists (select from access_file f where f.person = look.person and f.erased_at is not null) then
     perform access_refuse('not_yours');
   end if;
+  select * into longest from access_longest_hold(wanted, look.person);
   perform access_check_approval(array['data_protection_officer'],
-    array[look.staff, (select t.approved_by from access_task t where t.id = look.task)]);
-  if held_until is null or held_until <= now() or held_until > now() + interval '1 year' then
+    array[look.staff, (select t.approved_by from access_task t where t.id = look.task),
+      case when last_second > longest.until then longest.officer end]);
+  if held_until is null or last_second <= now() or held_until > now() + interval '1 year' then
     perform access_refuse('hold_too_long');
   end if;
   if coalesce(legal_basis, '') = '' then perform access_refuse('no_basis'); end if;
-  insert into access_hold values (wanted, held_until, legal_basis)
+  insert into access_hold values (wanted, last_second, legal_basis)
     on conflict (position) do update set until = excluded.until, basis = excluded.basis;
   return access_write('hold', actor, look.person, '{}', null, jsonb_build_object('of', wanted::text,
-    'until', to_char(held_until at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')),
+    'until', to_char(last_second at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')),
     jsonb_build_object('basis', legal_basis));
 end $$;
 
 revoke execute on function access_looks_of(uuid) from public;
+revoke execute on function access_longest_hold(bigint, uuid) from public;

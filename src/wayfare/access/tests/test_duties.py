@@ -7,6 +7,7 @@ in the database, the same attack succeeds.
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from uuid import uuid4
 
 import psycopg
@@ -242,6 +243,34 @@ def test_nobody_holds_back_a_look_that_they_approved(office):
         operations.hold_back(look, until, "art. 60-1 of the code")
     with acting(Colleague("lyon", "data_protection_officer").secret):
         assert operations.hold_back(look, until, "art. 60-1 of the code"), "the control"
+
+
+def test_beyond_the_first_period_a_look_is_held_back_by_another_officer(office):
+    """Else one officer extends a hold alone, year after year; a shorter one in between changes nothing."""
+    one, two = office["admin"], Colleague("lyon", "data_protection_officer")
+    look = office["boss"].opens(file_of(office["ada"]), "legal_duty")
+
+    def hold(officer, days):
+        try:
+            with acting(officer.secret), transaction.atomic():
+                operations.hold_back(look, NOW + timedelta(days=days), "art. 60-1 of the code")
+        except Forbidden as problem:
+            return problem.code
+        return "held"
+
+    assert [hold(one, 90), hold(one, 30), hold(one, 90)] == ["held"] * 3, "within the first period"
+    assert hold(one, 91) == "own_request"
+    owner("update access_hold set until = now() - interval '1 day'")  # as when the period is over
+    assert hold(one, 91) == "own_request", "and not again later either"
+    mine = Puppet(one, "data_protection_officer", second=office["boss"], days=8)
+    assert hold(mine, 91) == "not_independent"
+    assert hold(two, 91) == "held"
+    assert [hold(two, 92), hold(one, 92)] == ["own_request", "held"]
+    ((text,),) = owner("select pg_get_functiondef('access_hold_back'::regproc)")
+    without = text.replace("case when last_second > longest.until then longest.officer end", "null")
+    assert without != text
+    owner(without)
+    assert hold(one, 93) == "held", "the control"
 
 
 def test_who_was_refused_does_not_open_the_task_again(office):
