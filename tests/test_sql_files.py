@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import psycopg
@@ -123,3 +124,13 @@ def test_the_files_wait_for_the_append_that_is_under_way(owner, fresh_database):
         with pytest.raises(psycopg.errors.LockNotAvailable):
             make_anew(owner)
     make_anew(owner)
+
+
+def test_one_function_tells_the_data_protection_officers():
+    told = re.compile(r"access_notice[^;]*data_protection_officer'\s*,", re.DOTALL)
+    texts = {file.name: told.findall(file.read_text()) for file in sql.files()}
+    assert {name for name, found in texts.items() if found} == {"25_notices.sql"}
+    assert len(texts["25_notices.sql"]) == 1
+    assert told.search("insert into access_notice (at, reader) values (now(), 'data_protection_officer', 'x')"), (
+        "control"
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -330,15 +330,18 @@ class Notice(NamedTuple):
     about: str
     staff: UUID
     person: UUID | None
+    body: Mapping[str, str]
+    """The entry of the access record that it is about, as its text tells it; empty if it is about none."""
 
 
 def notices() -> list[Notice]:
     """Return what has not been marked as seen, if the actor is a data-protection officer; oldest first. In `acting`."""
     found = rows(
-        "select id, at, about, staff, person from access_notice"
-        " where reader = 'data_protection_officer' and seen_at is null order by id"
+        "select n.id, n.at, n.about, n.staff, n.person, l.body from access_notice n"
+        " left join access_log l on l.position = n.entry"
+        " where n.reader = 'data_protection_officer' and n.seen_at is null order by n.id"
     )
-    return [Notice(*row) for row in found]
+    return [Notice(*known, orjson.loads(body or "{}")) for *known, body in found]
 
 
 class Told(NamedTuple):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -145,7 +145,11 @@ def role(code: str) -> str:
 
 def groups(codes: Collection[str]) -> str:
     """Return field groups as a list in words, in the order in which a file shows them."""
-    named = [str(_GROUPS[code]) for code in GROUPS if code in codes]
+    return listed([str(_GROUPS[code]) for code in GROUPS if code in codes])
+
+
+def listed(named: Sequence[str]) -> str:
+    """Return names as a list in words."""
     if len(named) < 2:
         return "".join(named)
     return _("%(all_but_last)s and %(last)s") % {"all_but_last": _(", ").join(named[:-1]), "last": named[-1]}

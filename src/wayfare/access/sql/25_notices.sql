@@ -1,10 +1,18 @@
--- Notices to a colleague about their own requests: what came of them, and what a command asked in their name.
+-- Notices: to a colleague about their own requests, what came of them and what a command asked in their name; and to the
+-- data-protection officers.
 -- Each function runs as the owner of the tables (security definer), whoever calls it.
 
 create function access_tell(colleague uuid, what text, whose uuid, place bigint) returns void language sql
 security definer set search_path = pg_catalog, public, pg_temp as $$
   insert into access_notice (at, reader, about, staff, person, entry)
     values (clock_timestamp(), 'staff', what, colleague, whose, place)
+$$;
+
+-- A notice to the data-protection officers: about a colleague, and a person or an entry of the access record if it is.
+create function access_tell_officers(what text, colleague uuid, whose uuid default null, place bigint default null)
+returns void language sql security definer set search_path = pg_catalog, public, pg_temp as $$
+  insert into access_notice (at, reader, about, staff, person, entry)
+    values (clock_timestamp(), 'data_protection_officer', what, colleague, whose, place)
 $$;
 
 -- The words of an entry's reason; null once they went with an erasure, or if they are not those that it commits to.
@@ -28,3 +36,4 @@ $$;
 
 revoke execute on function access_words_of(bigint) from public;
 revoke execute on function access_tell(uuid, text, uuid, bigint) from public;
+revoke execute on function access_tell_officers(text, uuid, uuid, bigint) from public;

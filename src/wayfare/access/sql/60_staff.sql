@@ -33,7 +33,7 @@ begin
   insert into access_role_asked values (colleague, their_office, wanted, actor, clock_timestamp())
     on conflict (staff) do update set roles = excluded.roles, asked_by = excluded.asked_by, asked_at = excluded.asked_at,
       office = excluded.office, confirmed_by = null, confirmed_at = null;
-  insert into access_notice (at, reader, about, staff) values (now(), 'data_protection_officer', 'roles', actor);
+  perform access_tell_officers('roles', actor);
 end $$;
 
 create function access_invite(its_hash bytea, colleague uuid, its_name text, its_email text, its_office text,

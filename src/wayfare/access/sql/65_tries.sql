@@ -40,8 +40,7 @@ begin
   if count <= most then return true; end if;
   update access_password_tries set blocked_at = clock_timestamp() where staff = colleague;
   perform access_write('password_blocked', null, null, '{}', null, jsonb_build_object('about', colleague));
-  insert into access_notice (at, reader, about, staff)
-    values (clock_timestamp(), 'data_protection_officer', 'password_blocked', colleague);
+  perform access_tell_officers('password_blocked', colleague);
   return false;
 end $$;
 

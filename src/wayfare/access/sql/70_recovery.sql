@@ -2,15 +2,16 @@
 -- Each step is a line of the access record, and the data-protection officers get a notice.
 -- Each function runs as the owner of the tables (security definer), whoever calls it.
 
-create function access_note_recovery(kind text, actor uuid, colleague uuid, more jsonb default '{}') returns void
-language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+create function access_note_recovery(kind text, actor uuid, colleague uuid, recovery uuid, more jsonb default '{}')
+returns void language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+declare
+  place bigint := access_write(kind, actor, null, '{}', null, more
+    || jsonb_build_object('about', colleague, 'recovery', recovery));
 begin
-  perform access_write(kind, actor, null, '{}', null, more || jsonb_build_object('about', colleague));
   -- a stranger who asks again and again does not drown what officers are told
   if kind = 'recovery_asked' and exists (select from access_notice where about = kind and staff = colleague
       and seen_at is null) then return; end if;
-  insert into access_notice (at, reader, about, staff)
-    values (clock_timestamp(), 'data_protection_officer', kind, colleague);
+  perform access_tell_officers(kind, colleague, null, place);
 end $$;
 
 -- For an address that nobody has a request is kept as well, about nobody, so that its page looks the same.
@@ -22,7 +23,7 @@ begin
   if not access_door_open() then perform access_refuse('no_door'); end if;
   insert into access_recovery (id, hash, staff, code, asked_at, expires_at)
     values (its_id, its_hash, colleague, its_code, at, until);
-  if colleague is not null then perform access_note_recovery('recovery_asked', null, colleague); end if;
+  if colleague is not null then perform access_note_recovery('recovery_asked', null, colleague, its_id); end if;
 end $$;
 
 -- By a command on the machine: approved at once, and usable at once.
@@ -32,7 +33,7 @@ begin
   if not access_door_open() or access_actor() is not null then perform access_refuse('no_door'); end if;
   insert into access_recovery (id, hash, staff, code, asked_at, expires_at, confirmed_at, usable_at, link_ends_at, by_command)
     values (its_id, its_hash, colleague, '', at, until, at, at, until, true);
-  perform access_note_recovery('recovery_approved', null, colleague);
+  perform access_note_recovery('recovery_approved', null, colleague, its_id);
 end $$;
 
 create function access_knows(colleague uuid) returns boolean language sql stable security definer
@@ -61,8 +62,7 @@ language sql stable security definer set search_path = pg_catalog, public, pg_te
   order by r.asked_at, r.id
 $$;
 
--- Two approvals are enough if each counts beside the other, one is of a senior role, and no third colleague who approved
--- invited both.
+-- Two approvals are enough if each counts beside the other, and one is of a senior role.
 create function access_recovery_is_approved(wanted uuid) returns boolean language sql stable security definer
 set search_path = pg_catalog, public, pg_temp as $$
   select exists (
@@ -70,9 +70,7 @@ set search_path = pg_catalog, public, pg_temp as $$
     where recovery = wanted and a.staff <> b.staff
       and access_may_approve(a.staff, array['supervisor', 'data_protection_officer', 'administrator'],
         array[subject, b.staff])
-      and access_may_approve(b.staff, null, array[subject, a.staff])
-      and not exists (select from access_recovery_approval c where c.recovery = wanted
-        and c.staff = access_invited_by(a.staff) and c.staff = access_invited_by(b.staff)))
+      and access_may_approve(b.staff, null, array[subject, a.staff]))
 $$;
 
 create function access_approve_recovery(wanted uuid) returns boolean language plpgsql security definer
@@ -99,8 +97,10 @@ begin
     update access_recovery set confirmed_at = clock_timestamp(), usable_at = usable,
       link_ends_at = usable + interval '24 hours' where id = wanted;
   end if;
-  perform access_note_recovery('recovery_approved', actor, request.staff, jsonb_build_object('usable_from',
-    to_char(usable at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')));
+  perform access_note_recovery('recovery_approved', actor, request.staff, wanted, jsonb_build_object(
+    'usable_from', to_char(usable at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
+    'approved_by', (select string_agg(a.staff::text, ' ' order by a.at) from access_recovery_approval a
+      where a.recovery = wanted)));
   return usable is not null;
 end $$;
 
@@ -118,7 +118,7 @@ begin
     perform access_refuse('not_yours');
   end if;
   update access_recovery set stopped_at = clock_timestamp(), stopped_by = actor where id = wanted;
-  perform access_note_recovery('recovery_stopped', actor, request.staff);
+  perform access_note_recovery('recovery_stopped', actor, request.staff, wanted);
 end $$;
 
 -- Everything that opened the account before opens nothing any more. Whether the approvals still count is asked again.
@@ -142,11 +142,11 @@ begin
   delete from access_totp where staff = request.staff;
   delete from access_password_tries where staff = request.staff;
   delete from access_device where staff = request.staff;
-  perform access_note_recovery('recovery_used', request.staff, request.staff);
+  perform access_note_recovery('recovery_used', request.staff, request.staff, request.id);
   return request.staff;
 end $$;
 
-revoke execute on function access_note_recovery(text, uuid, uuid, jsonb) from public;
+revoke execute on function access_note_recovery(text, uuid, uuid, uuid, jsonb) from public;
 revoke execute on function access_knows(uuid) from public;
 revoke execute on function access_recovery_is_open(access_recovery) from public;
 revoke execute on function access_recovery_is_approved(uuid) from public;

@@ -40,11 +40,24 @@ _NOTICES = {
         "Sign-in by password is blocked for %(who)s after too many wrong tries. Somebody may be guessing."
     ),
     "recovery_asked": gettext_lazy("Somebody asks for account recovery for %(who)s. If it is not them, stop it."),
-    "recovery_approved": gettext_lazy("Account recovery for %(who)s was approved. It can be stopped until it is used."),
     "recovery_stopped": gettext_lazy("Account recovery for %(who)s was stopped."),
     "recovery_used": gettext_lazy("The account of %(who)s was recovered."),
 }
-"""What a data-protection officer is told, by what it is about."""
+"""What a data-protection officer is told, by what it is about; of an approval of account recovery, `_APPROVALS`."""
+_APPROVALS = {
+    "first": gettext_lazy(
+        "%(by)s approved account recovery for %(who)s. This is one of the two approvals that it needs; nothing opens"
+        " yet."
+    ),
+    "both": gettext_lazy(
+        "%(by)s approved account recovery for %(who)s. These are the two approvals that it needs. It can be used from"
+        " %(at)s, and stopped until it is used."
+    ),
+    "command": gettext_lazy(
+        "A command on the machine approved account recovery for %(who)s. It can be used at once, and stopped until it"
+        " is used."
+    ),
+}
 
 
 def _entry(one: Logged, names: Mapping[UUID, str], actor: Actor) -> Line:
@@ -176,7 +189,12 @@ def _waiting(request: StaffRequest) -> dict[str, Any]:
         named = [*(one.person for one in waiting), *(one.person for one in told), *(one.person for one in erasures)]
         files = naming.numbers(filter(None, [*named, *(one.person for one in done)]))
     names = queries.staff_names(
-        [*(one.staff for one in told), *(one.by for one in asked), *sentences.named(done), actor.staff]
+        [
+            *(staff for one in told for staff in (one.staff, *_approvers(one))),
+            *(one.by for one in asked),
+            *sentences.named(done),
+            actor.staff,
+        ]
     )
     return {
         "waiting": [_emergency(one, files, actor) for one in waiting],
@@ -246,10 +264,28 @@ def _notice(one: Notice, names: dict[UUID, str], files: Mapping[UUID, str | None
     return {
         "id": one.id,
         "at": _moment(one.at, actor),
-        "sentence": _NOTICES[one.about] % {"who": names.get(one.staff, _("A colleague"))},
+        "sentence": _told(one, names, actor),
         "person": one.person,
         "file": naming.file_name(one.person, files) if one.person else "",
     }
+
+
+def _told(one: Notice, names: Mapping[UUID, str], actor: Actor) -> str:
+    """Return what a notice to a data-protection officer says."""
+    who = {"who": names.get(one.staff, _("A colleague"))}
+    if one.about != "recovery_approved":
+        return str(_NOTICES[one.about]) % who
+    by = words.listed([names.get(staff, _("A colleague")) for staff in _approvers(one)])
+    if "usable_from" in one.body:
+        at = _moment(datetime.fromisoformat(one.body["usable_from"]), actor)
+        return str(_APPROVALS["both"]) % {**who, "by": by, "at": at}
+    return str(_APPROVALS["first" if by else "command"]) % {**who, "by": by}
+
+
+def _approvers(one: Notice) -> list[UUID]:
+    """Return who approved an account recovery: this approval's, and once it is enough, all."""
+    said = one.body.get("approved_by" if "usable_from" in one.body else "staff", "")
+    return [UUID(staff) for staff in said.split()]
 
 
 def _answered(request: StaffRequest) -> int | None:

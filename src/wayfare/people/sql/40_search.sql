@@ -42,8 +42,7 @@ begin
   if (in_a_minute + 1 >= limits.searches_a_minute or in_a_day + 1 >= limits.searches_a_day)
       and not exists (select from access_notice n where n.about = 'many_searches' and n.staff = actor
         and n.at > clock_timestamp() - interval '1 hour') then
-    insert into access_notice (at, reader, about, staff)
-      values (clock_timestamp(), 'data_protection_officer', 'many_searches', actor);
+    perform access_tell_officers('many_searches', actor);
   end if;
   search := nextval(pg_get_serial_sequence('people_search_log', 'id'));
   insert into people_search_log (id, at, staff, office, asked, found, tx, numbers, calls)

@@ -7,6 +7,7 @@ rule in the database, the attack succeeds.
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -120,6 +121,26 @@ def test_every_step_is_recorded_and_the_officers_are_told(lost):
     assert [line.staff for line in reversed(lines)] == [None, lost.bo.id, lost.cy.id, lost.ada.id, None, lost.bo.id]
     assert {line.body["about"] for line in lines} == {str(lost.ada.id)}
     assert ["usable_from" in line.body for line in reversed(lines)][:3] == [False, False, True]
+
+
+def test_the_officers_read_who_approved_and_whether_that_is_enough(lost):
+    _, recovery = asked(lost.ada)
+    approve(recovery, lost.bo)
+    page = notices_of(lost.officer)
+    assert "counsellor of paris approved account recovery for counsellor of paris. This is one of the two" in page
+    assert "It can be used" not in page
+    approve(recovery, lost.cy)
+    page = notices_of(lost.officer)
+    both = "counsellor of paris and supervisor of paris approved account recovery for counsellor of paris. These are the two"
+    assert both in page
+    operations.recover_by_command(lost.di.id, at=NOW)
+    assert "A command on the machine approved account recovery for travel_officer of paris." in notices_of(lost.officer)
+
+
+def notices_of(officer, language="en"):
+    return re.sub(
+        r"\s+", " ", re.sub(r"<[^>]+>", "", browser(officer, language).get("/staff/requests").content.decode())
+    )
 
 
 @pytest.mark.parametrize("name", ["ada", "far"])
@@ -299,7 +320,6 @@ def test_two_puppets_are_nobody_whether_their_administrator_approves_or_not(offi
     old = [Puppet(admin, "supervisor", second=office["boss"], days=8) for _ in range(2)]
     does_not("not_yours", request, *waiting)
     does_not("account_too_new", request, *young)
-    does_not("recovery", request, admin, *old)  # who invited both has approved as well
     does_not("not_independent", asked(admin), *old)  # the administrator recovers their own account by them
     becomes(request, victim, *old)  # what is left: a second colleague confirmed both, and that for a week
 
