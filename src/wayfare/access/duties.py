@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from django.utils.translation import gettext_lazy
 
+ASKED_TOO_SOON = gettext_lazy("Your account was recovered too recently to ask for this. Ask another colleague.")
+"""Said where one asks that a person is erased, or confirms that one asked (`recovered_lately`)."""
 OBSTACLES = {
     "own_request": gettext_lazy("You have a part in this request yourself. Another colleague has to approve it."),
     "no_role": gettext_lazy("Your roles do not allow you to approve this. Ask another colleague."),

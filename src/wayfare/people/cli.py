@@ -161,6 +161,7 @@ def erase(case_number: str, asked_by: str, ground: str, why: str, confirm: str |
 
 
 _REFUSED = {
+    "recovered_lately": "the account of this colleague was recovered too recently; ask in the name of another",
     "asked_already": "a request to erase this person waits already; see the page of approvals",
     "not_yours": "this colleague may not ask: a counsellor of the case team, a supervisor of the office or a"
     " data-protection officer may",

@@ -8,6 +8,13 @@ set search_path = pg_catalog, public, pg_temp as $$
   select invited_by from access_invitation where staff = colleague
 $$;
 
+-- Whether an account was recovered a short time ago: whoever recovered it may be somebody else.
+create function access_recovered_lately(colleague uuid) returns boolean language sql stable security definer
+set search_path = pg_catalog, public, pg_temp as $$
+  select exists (select from access_recovery r cross join access_limits l
+    where r.staff = colleague and r.used_at > clock_timestamp() - make_interval(days => l.settled_days))
+$$;
+
 -- Why an approval by this account does not count; null if it counts. `needed`: one of these roles, null for any role.
 -- `others`: everybody else with a part in the request: who asks, whom it is about, who has approved it.
 -- What a command on the machine made or gave is the owner's word, and counts at once.
@@ -27,8 +34,7 @@ begin
   if inviter is not null and theirs.joined_at > settled then return 'account_too_new'; end if;
   if not exists (select from access_role where staff = approver and (needed is null or role = any (needed))
       and (confirmed_by is null or since <= settled)) then return 'role_too_new'; end if;
-  if exists (select from access_recovery where staff = approver and used_at > settled)
-    then return 'recovered_lately'; end if;
+  if access_recovered_lately(approver) then return 'recovered_lately'; end if;
   if exists (select from unnest(parties) one where inviter = one or access_invited_by(one) = approver)
     then return 'not_independent'; end if;
   return null;
@@ -49,6 +55,7 @@ begin
 end $$;
 
 revoke execute on function access_invited_by(uuid) from public;
+revoke execute on function access_recovered_lately(uuid) from public;
 revoke execute on function access_approval_obstacle(uuid, text[], uuid[]) from public;
 revoke execute on function access_may_approve(uuid, text[], uuid[]) from public;
 revoke execute on function access_check_approval(text[], uuid[]) from public;

@@ -17,6 +17,10 @@ begin
   moment := clock_timestamp();
   for named, spoken in select key, coalesce(value, '') from jsonb_each_text(words) loop
     if spoken <> '' then  -- what is committed to hides them, so that erasure can take them
+      -- none come after it: an erasure holds the gate from before its decision to its commit
+      if exists (select from access_file f where f.person = access_write.person and f.erased_at is not null) then
+        perform access_refuse('not_yours');
+      end if;
       salt := uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid());
       insert into access_words values (place, named, person, salt, spoken);
       spoken := encode(sha256(salt || convert_to(spoken, 'UTF8')), 'hex');

@@ -84,7 +84,7 @@ begin
     if not access_count_attempt(actor, limits) then perform access_refuse('too_many_files'); end if;
     if others + 1 >= limits.people_an_hour and not exists (select from access_notice n where n.about = 'many_files'
         and n.staff = actor and n.at > now() - interval '1 hour') then
-      insert into access_notice (at, reader, about, staff) values (now(), 'data_protection_officer', 'many_files', actor);
+      perform access_tell_officers('many_files', actor);
     end if;
   end if;
   -- Neither the number nor the line in the server's journal is undone with the transaction: who rolls back leaves a gap.
@@ -123,9 +123,9 @@ declare
 begin
   perform access_check_approval(array['supervisor', 'data_protection_officer'], array[task.staff]);
   update access_task set approved_by = actor, approved_at = now() where id = wanted_task;
-  insert into access_notice (at, reader, about, staff, person) values
-    (now(), 'data_protection_officer', 'break_glass', task.staff, task.person),
-    (now(), 'person', 'break_glass', task.staff, task.person);
+  perform access_tell_officers('break_glass', task.staff, task.person);
+  insert into access_notice (at, reader, about, staff, person)
+    values (clock_timestamp(), 'person', 'break_glass', task.staff, task.person);
   place := access_write('approval', actor, task.person, '{}', task.id, jsonb_build_object('purpose', task.purpose,
     'task', task.id, 'for', task.staff), jsonb_build_object('reason', task.reason));
   perform access_tell(task.staff, 'emergency_approved', task.person, place);
@@ -157,6 +157,21 @@ end $$;
 create trigger access_task_stays_closed before update on access_task for each row
   when (old.closed_at is not null and new.closed_at is distinct from old.closed_at)
   execute function access_task_stays_closed();
+
+-- A task about an erased person is refused: its words would stay, since the erasure that takes them away is over. The file
+-- is locked, so that a task made beside an erasure is either refused or emptied by it.
+create function access_task_is_of_a_file() returns trigger language plpgsql security definer
+set search_path = pg_catalog, public, pg_temp as $$
+begin
+  perform from access_file where person = new.person for share;
+  if exists (select from access_file where person = new.person and erased_at is not null) then
+    perform access_refuse('not_yours');
+  end if;
+  return new;
+end $$;
+
+create trigger access_task_is_of_a_file before insert on access_task for each row
+  execute function access_task_is_of_a_file();
 
 create function access_join_team(wanted uuid, colleague uuid, why text) returns void language plpgsql
 security definer set search_path = pg_catalog, public, pg_temp as $$

@@ -26,7 +26,8 @@ set search_path = pg_catalog, public, pg_temp as $$
 $$;
 
 -- A command asks for a colleague whom it names: with the door's key, and nobody's session. That colleague is told at
--- once, and confirms or withdraws it.
+-- once, and confirms or withdraws it. An account that was recovered lately neither asks nor confirms: whoever has the
+-- machine can recover any account, and would ask with one and approve with another.
 create function access_ask_erasure(wanted uuid, its_ground text, why text, asked_for uuid default null) returns uuid
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 declare
@@ -39,6 +40,7 @@ begin
       or not access_asks_erasure(asker, wanted) then
     perform access_refuse('not_yours');
   end if;
+  if access_recovered_lately(asker) then perform access_refuse('recovered_lately'); end if;
   if length(trim(coalesce(why, ''))) < 10 then perform access_refuse('no_words'); end if;
   perform from access_file where person = wanted for update;
   update access_erasure set outcome = 'lapsed', decided_at = ends_at
@@ -52,8 +54,8 @@ begin
     select request, wanted, f.office, its_ground, asker, actor is null, now(), now() + interval '14 days', place,
       case when actor is not null then now() end
     from access_file f where f.person = wanted;
-  insert into access_notice (at, reader, about, staff, person, entry) values (clock_timestamp(), 'data_protection_officer',
-    case when actor is null then 'erasure_by_command' else 'erasure_asked' end, asker, wanted, place);
+  perform access_tell_officers(case when actor is null then 'erasure_by_command' else 'erasure_asked' end, asker, wanted,
+    place);
   if actor is null then perform access_tell(asker, 'erasure_by_command', wanted, place); end if;
   return request;
 end $$;
@@ -72,11 +74,11 @@ begin
   if one.id is null or actor is null or one.asked_by <> actor or not access_asks_erasure(actor, one.person) then
     perform access_refuse('not_yours');
   end if;
+  if access_recovered_lately(actor) then perform access_refuse('recovered_lately'); end if;
   place := access_write('erasure_confirmed', actor, one.person, '{}', null, jsonb_build_object('request', request,
     'ground', one.ground));
   update access_erasure set confirmed_at = now() where id = request;
-  insert into access_notice (at, reader, about, staff, person, entry)
-    values (clock_timestamp(), 'data_protection_officer', 'erasure_asked', actor, one.person, place);
+  perform access_tell_officers('erasure_asked', actor, one.person, place);
 end $$;
 
 -- The last entry about a file that its erasure must take into account: who decides says up to which they have read.

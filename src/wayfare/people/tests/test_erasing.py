@@ -19,7 +19,9 @@ from wayfare.access import queries as staff
 from wayfare.access.door import door
 from wayfare.access.purposes import ROLES
 from wayfare.access.rules import Forbidden
+from wayfare.access.signin import operations as signin
 from wayfare.access.signin import queries as accounts
+from wayfare.access.signin.passkeys import NewPasskey
 from wayfare.access.tests.cast import there
 from wayfare.ledger.rules import Refused
 from wayfare.people import cli, epochs, operations, queries
@@ -118,6 +120,103 @@ def test_the_second_colleague_is_independent_of_the_first(vault, made):
     )
     assert (page.status_code, "One of the people concerned invited you" in page.content.decode()) == (403, True)
     assert erases(Colleague("paris", "supervisor"), asked) == "erased"
+
+
+def recovered(vault, colleague):
+    """Let somebody who has the machine recover a colleague's account; it is theirs then."""
+    link = signin.recover_by_command(colleague.id, at=NOW)
+    colleague.secret = signin.recover(link, NewPasskey(uuid4().bytes, b"public", 0), "", at=NOW)
+
+
+def test_who_has_the_machine_asks_for_no_erasure_with_an_account_that_they_recovered(vault, supervisor, made):
+    """By a command and by a page: neither asking nor confirming counts, and nobody can approve it."""
+    victim = Colleague("lyon", "data_protection_officer")
+    with door():
+        by_command = access.ask_erasure(made.person, "asked", WORDS, asked_for=victim.id)
+    recovered(vault, victim)
+    page = browser(victim).post(f"/files/erasure/{by_command}", {"do": "confirm"})
+    assert (page.status_code, "recovered too recently to ask" in page.content.decode()) == (403, True)
+    with supervisor.acting():
+        waiting = there(staff.erasure(by_command))
+    assert erases(supervisor, waiting) == "not_confirmed"
+    with victim.acting():
+        access.withdraw_erasure(by_command)
+    page = browser(victim).post(f"/files/{made.person}/erase", {"ground": "asked", "why": WORDS})
+    assert (page.status_code, "recovered too recently to ask" in page.content.decode()) == (403, True)
+    with pytest.raises(Forbidden, match="recovered_lately"), transaction.atomic(), door():
+        access.ask_erasure(made.person, "asked", WORDS, asked_for=victim.id)
+    rows(vault, "update access_recovery set used_at = now() - interval '8 days' where used_at is not null returning 1")
+    assert erases(supervisor, asked_erasure(made.person, victim)) == "erased", "the control: a week later it counts"
+
+
+@pytest.mark.parametrize("function", ["access_ask_erasure", "access_confirm_erasure"])
+def test_control_without_its_condition_a_recovered_account_asks(vault, supervisor, made, function):
+    victim = Colleague("lyon", "data_protection_officer")
+    with door():
+        asked = access.ask_erasure(made.person, "asked", WORDS, asked_for=victim.id)
+    recovered(vault, victim)
+    with psycopg.connect(vault("wayfare_owner"), autocommit=True) as owner:
+        ((text,),) = owner.execute("select pg_get_functiondef(%s::regproc)", [function]).fetchall()
+        changed = re.sub(r"if access_recovered_lately\(\w+\) then", "if false then", text)
+        assert changed != text
+        owner.execute(changed)
+    with victim.acting():
+        if function == "access_ask_erasure":
+            access.withdraw_erasure(asked)
+        else:
+            access.confirm_erasure(asked)
+    if function == "access_ask_erasure":
+        asked = asked_erasure(made.person, victim).id
+    with supervisor.acting():
+        one = there(staff.erasure(asked))
+    assert erases(supervisor, one) == "erased"
+
+
+def test_no_task_and_no_words_about_an_erased_person_are_taken(vault, supervisor, counsellor, made):
+    """The erasure that takes words away is over; with the application's password and one's own session."""
+    other = counsellor.enrols("Helena Kovalenko")
+    insert = (
+        "insert into access_task (id, purpose, person, staff, opened_at, ends_at, basis, reason)"
+        " values (gen_random_uuid(), 'support_at_request', %s, %s, now(), now() + interval '1 hour', '', 'Maryam Karimi')"
+    )
+    erased(made.person, supervisor, counsellor)
+    with psycopg.connect(vault("wayfare_app"), autocommit=True) as thief:
+        thief.execute("select set_config('app.session', %s, false)", [counsellor.secret])
+        with pytest.raises(psycopg.errors.InsufficientPrivilege, match="not_yours"):
+            thief.execute(insert, [made.person, counsellor.id])
+        assert thief.execute(insert, [other.person, counsellor.id]).rowcount == 1, "the control: of another person"
+        with psycopg.connect(vault("wayfare_owner"), autocommit=True) as owner:
+            written = "select access_write('team', null, %s, '{}', null, '{}', '{\"reason\": \"Maryam Karimi\"}')"
+            with pytest.raises(psycopg.errors.InsufficientPrivilege, match="not_yours"):
+                owner.execute(written, [made.person])
+            owner.execute(written, [other.person])
+            owner.execute("drop trigger access_task_is_of_a_file on access_task")
+        assert thief.execute(insert, [made.person, counsellor.id]).rowcount == 1, "the control: without the guard"
+
+
+def test_a_task_made_beside_an_erasure_is_emptied_or_refused(vault, supervisor, counsellor, made):
+    """Whichever of the two comes first, no words stay."""
+    insert = (
+        "insert into access_task (id, purpose, person, staff, opened_at, ends_at, basis, reason)"
+        " values (gen_random_uuid(), 'support_at_request', %s, %s, now(), now() + interval '1 hour', '', 'Maryam Karimi')"
+    )
+    asked = asked_erasure(made.person, counsellor)
+    with psycopg.connect(vault("wayfare_app")) as thief, ThreadPoolExecutor(1) as threads:
+        thief.execute("select set_config('app.session', %s, false)", [counsellor.secret])
+        thief.execute(insert, [made.person, counsellor.id])
+
+        def erase():
+            try:
+                return erases(supervisor, asked)
+            finally:
+                connections.close_all()
+
+        erasing = threads.submit(erase)
+        time.sleep(0.5)
+        assert not erasing.done(), "it waits for the task"
+        thief.commit()
+        assert erasing.result(timeout=20) == "erased"
+    assert rows(vault, "select count(*) from access_task where reason <> ''") == [(0,)]
 
 
 def test_a_refusal_and_a_withdrawal_end_a_request(supervisor, officer, counsellor, made):

@@ -57,8 +57,10 @@ def ask(request: StaffRequest, person: UUID) -> HttpResponse:
     except Refused as refusal:
         context["errors"] = {refusal.field: access_words.refusal(refusal.field)}
         return render(request, "people/erase.html", context, status=422)
-    except Forbidden as problem:  # somebody else asked a moment ago
-        if problem.code != "asked_already":
+    except Forbidden as problem:
+        if problem.code == "recovered_lately":
+            return render(request, "people/erase.html", context | {"wrong": duties.ASKED_TOO_SOON}, status=403)
+        if problem.code != "asked_already":  # by somebody else, a moment ago
             raise
         return HttpResponseRedirect(reverse("file-erase", args=[person]))
     return HttpResponseRedirect(reverse("file-erasure", args=[made]) + "?asked=yes")
@@ -80,7 +82,9 @@ def erasure(request: StaffRequest, erasure: UUID) -> HttpResponse:
         if problem.code == "not_confirmed":
             return _page(request, erasure, wrong=_NOT_CONFIRMED, status=409)
         if problem.code in duties.OBSTACLES:
-            return _page(request, erasure, wrong=duties.OBSTACLES[problem.code], status=403)
+            asks = request.POST.get("do") == "confirm"
+            wrong = duties.ASKED_TOO_SOON if asks else duties.OBSTACLES[problem.code]
+            return _page(request, erasure, wrong=wrong, status=403)
         if problem.code != "file_changed":
             raise
         return _page(request, erasure, changed=True, status=409)
