@@ -40,10 +40,14 @@ _NOTICES = {
         "Sign-in by password is blocked for %(who)s after too many wrong tries. Somebody may be guessing."
     ),
     "recovery_asked": gettext_lazy("Somebody asks for account recovery for %(who)s. If it is not them, stop it."),
+    "recovery_approved": gettext_lazy(
+        "A command on the machine approved account recovery for %(who)s. It can be used at once, and stopped until it"
+        " is used."
+    ),
     "recovery_stopped": gettext_lazy("Account recovery for %(who)s was stopped."),
     "recovery_used": gettext_lazy("The account of %(who)s was recovered."),
 }
-"""What a data-protection officer is told, by what it is about; of an approval of account recovery, `_APPROVALS`."""
+"""What a data-protection officer is told, by what it is about."""
 _APPROVALS = {
     "first": gettext_lazy(
         "%(by)s approved account recovery for %(who)s. This is one of the two approvals that it needs; nothing opens"
@@ -53,11 +57,8 @@ _APPROVALS = {
         "%(by)s approved account recovery for %(who)s. These are the two approvals that it needs. It can be used from"
         " %(at)s, and stopped until it is used."
     ),
-    "command": gettext_lazy(
-        "A command on the machine approved account recovery for %(who)s. It can be used at once, and stopped until it"
-        " is used."
-    ),
 }
+"""The same of an approval of account recovery by colleagues: of one, and of those that are enough."""
 
 
 def _entry(one: Logged, names: Mapping[UUID, str], actor: Actor) -> Line:
@@ -273,17 +274,19 @@ def _notice(one: Notice, names: dict[UUID, str], files: Mapping[UUID, str | None
 def _told(one: Notice, names: Mapping[UUID, str], actor: Actor) -> str:
     """Return what a notice to a data-protection officer says."""
     who = {"who": names.get(one.staff, _("A colleague"))}
-    if one.about != "recovery_approved":
-        return str(_NOTICES[one.about]) % who
     by = words.listed([names.get(staff, _("A colleague")) for staff in _approvers(one)])
-    if "usable_from" in one.body:
-        at = _moment(datetime.fromisoformat(one.body["usable_from"]), actor)
-        return str(_APPROVALS["both"]) % {**who, "by": by, "at": at}
-    return str(_APPROVALS["first" if by else "command"]) % {**who, "by": by}
+    if not by:
+        return str(_NOTICES[one.about]) % who
+    if "usable_from" not in one.body:
+        return str(_APPROVALS["first"]) % {**who, "by": by}
+    at = _moment(datetime.fromisoformat(one.body["usable_from"]), actor)
+    return str(_APPROVALS["both"]) % {**who, "by": by, "at": at}
 
 
 def _approvers(one: Notice) -> list[UUID]:
-    """Return who approved an account recovery: this approval's, and once it is enough, all."""
+    """Return which colleagues approved an account recovery: who did now, and once it is enough, all."""
+    if one.about != "recovery_approved":
+        return []
     said = one.body.get("approved_by" if "usable_from" in one.body else "staff", "")
     return [UUID(staff) for staff in said.split()]
 
