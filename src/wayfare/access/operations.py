@@ -30,7 +30,7 @@ USED_EVERY = timedelta(minutes=1)
 
 
 def issue_token(*, source: str, scopes: Collection[str], at: datetime, days: int | None = None) -> tuple[Token, str]:
-    """Make a token for a source; return it and its secret, which is told here and never again.
+    """Make a token for a source, by a command on this machine; return it and its secret, which is told once, here.
 
     `days`: how long it is valid, None for until it is revoked. Raises: Refused.
     """
@@ -50,10 +50,9 @@ def issue_token(*, source: str, scopes: Collection[str], at: datetime, days: int
         revoked_at=None,
         last_used_at=None,
     )
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "insert into access_token (id, secret_hash, source, scopes, created_at, expires_at)"
-            " values (%s, %s, %s, %s, %s, %s)",
+    with door():
+        called(
+            "select access_make_token(%s, %s, %s, %s, %s, %s)",
             [token.id, secret_hash(secret), source, " ".join(token.scopes), at, token.expires_at],
         )
     return token, write_secret(token.id, secret)
@@ -64,14 +63,11 @@ def revoke_token(token_id: str, *, at: datetime) -> bool:
 
     Raises: Refused, if there is no such token.
     """
-    with connection.cursor() as cursor:
-        cursor.execute("update access_token set revoked_at = %s where id = %s and revoked_at is null", [at, token_id])
-        if cursor.rowcount:
-            return True
-        cursor.execute("select 1 from access_token where id = %s", [token_id])
-        if cursor.fetchone() is None:
-            raise Refused("id", f"{token_id!r} is no token's id; see `wayfare token list`")
-    return False
+    with door():
+        ((ended,),) = called("select access_revoke_token(%s, %s)", [token_id, at])
+    if ended is None:
+        raise Refused("id", f"{token_id!r} is no token's id; see `wayfare token list`")
+    return bool(ended)
 
 
 def note_use(token: Token, *, at: datetime) -> None:

@@ -101,6 +101,14 @@ def _of_staff(line: Logged, who: str, names: Mapping[UUID, str]) -> str:
             return _("%(who)s withdrew the invitation of %(whom)s.") % told
         case "ledger_read":
             return _ledger_read(body, who)
+        case "token_made":
+            return _("%(who)s made the API token %(token)s of %(source)s, which may: %(scopes)s.") % {
+                **told,
+                **body,
+                "scopes": _(", ").join(body["scopes"].split()),
+            }
+        case "token_revoked":
+            return _("%(who)s revoked the API token %(token)s of %(source)s.") % {**told, **body}
         case "programme" if "office" in body:
             return _("%(who)s set the office of the programme %(programme)s: %(office)s.") % {**told, **body}
         case "programme":

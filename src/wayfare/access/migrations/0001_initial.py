@@ -74,7 +74,7 @@ create table access_log (position bigint primary key, at timestamptz not null, k
     'erasure_confirmed', 'erasure_approved', 'erasure_refused', 'erasure_withdrawn',
     'session', 'invited', 'withdrawn', 'joined', 'left', 'roles', 'confirmed', 'refused', 'office', 'ended',
     'recovery_asked', 'recovery_approved', 'recovery_stopped', 'recovery_used', 'password_blocked',
-    'password_unblocked', 'ledger_read', 'programme')),
+    'password_unblocked', 'ledger_read', 'programme', 'token_made', 'token_revoked')),
   staff uuid, person uuid, groups text[] not null, task uuid, body text not null, tx xid8 not null,
   began timestamptz not null, server timestamptz not null, try bigint,
   check (person is not null or kind not in ('look', 'correction', 'approval', 'refusal', 'hold', 'team', 'erasure',

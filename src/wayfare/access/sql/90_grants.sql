@@ -9,7 +9,7 @@ begin
   end loop;
   revoke all on sequence access_try from wayfare_app, wayfare_reader;
 
-  grant select, insert, update (revoked_at, last_used_at) on access_token to wayfare_app;
+  grant select, update (last_used_at) on access_token to wayfare_app;
   grant select on access_purpose, access_purpose_role, access_office, access_staff, access_role, access_file, access_team,
     access_log, access_hold, access_notice, access_limits, access_words, access_key to wayfare_app;
   grant select, update (ended_at) on access_session to wayfare_app;

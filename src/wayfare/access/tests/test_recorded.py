@@ -83,7 +83,7 @@ FORGED = [
     "select access_stop_recovery(gen_random_uuid())",
     "select access_use_recovery(sha256('x'), now())",
     "select access_recovery_is_approved(gen_random_uuid())",
-    "select access_note_recovery('recovery_used', '{ada}', '{ada}')",
+    "select access_note_recovery('recovery_used', '{ada}', '{ada}', '{ada}')",
     "select access_approval_obstacle('{ada}', null, null)",
     "select access_take_try('password', sha256('x'), 1, 1)",
     "select access_try_password('{ada}', null)",
@@ -492,6 +492,8 @@ def test_every_kind_of_line_has_a_sentence(fresh_database, language):
     with acting(officer.secret):
         operations.confirm_erasure(request)
     operations.note_ledger_read(1, 9, 9)
+    token, _ = operations.issue_token(source="office", scopes=["read"], at=NOW)
+    operations.revoke_token(token.id, at=NOW)
     with operations.administering(None):
         operations.note_programme_office("france", "paris")
     with connections["owner"].cursor() as owner:

@@ -11,7 +11,10 @@ from click.testing import CliRunner
 from django.db import Error, connection, transaction
 
 from wayfare.access import cli, operations, queries
-from wayfare.access.rules import SCOPES, write_secret
+from wayfare.access.door import door
+from wayfare.access.rules import SCOPES, secret_hash, write_secret
+from wayfare.access.statements import rows
+from wayfare.access.tests.cast import Colleague, browser
 from wayfare.ledger.rules import Refused
 
 pytestmark = pytest.mark.django_db
@@ -81,9 +84,15 @@ def test_use_is_noted_to_the_minute():
     assert queries.tokens()[0].last_used_at == NOW + timedelta(seconds=60)
 
 
+MAKES = "select access_make_token('ab', sha256('known'), 'x', 'ledger:read', now(), null)"
+
+
 @pytest.mark.parametrize(
     "statement",
     [
+        "insert into access_token values ('ab', sha256('known'), 'x', 'ledger:read', now())",
+        "update access_token set revoked_at = null",
+        "update access_token set secret_hash = sha256('known')",
         "update access_token set source = 'other'",
         "update access_token set scopes = 'ledger:own ledger:read'",
         "update access_token set expires_at = null",
@@ -94,6 +103,40 @@ def test_the_application_cannot_widen_a_token(statement):
     issue()
     with pytest.raises(Error, match="permission denied"), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(statement)
+
+
+def test_the_application_makes_and_ends_no_token_without_the_sign_in_key():
+    """Whoever has the application's password and an administrator's session, in SQL. The control: a command does."""
+    operations.set_office("paris", "Paris", "Europe/Paris", by=None)
+    administrator, (token, _) = Colleague("paris", "administrator"), issue()
+    for secret in ("", administrator.secret):
+        for statement in (MAKES, f"select access_revoke_token('{token.id}', now())"):
+            acts = operations.acting(secret) if secret else transaction.atomic()
+            with pytest.raises(Error, match="no_door"), acts:
+                rows(statement)
+    with door():
+        assert rows(MAKES)
+    assert {one.id for one in queries.tokens()} == {token.id, "ab"}
+
+
+def test_making_and_ending_a_token_are_lines_of_the_access_record_without_the_secret():
+    operations.set_office("paris", "Paris", "Europe/Paris", by=None)
+    auditor = Colleague("paris", "auditor")
+    token, secret = issue(scopes=["ledger:own", "ledger:read"], days=30)
+    operations.revoke_token(token.id, at=NOW)
+    operations.revoke_token(token.id, at=NOW)
+    with operations.acting(auditor.secret):
+        ended, made = queries.newest_staff_matters()[:2]
+    assert (made.kind, made.staff, made.body["token"], made.body["source"]) == ("token_made", None, token.id, "office")
+    assert (made.body["scopes"], made.body["expires"]) == ("ledger:own ledger:read", "2026-07-31T12:00:00.000000Z")
+    assert (ended.kind, ended.body["token"], ended.body["source"]) == ("token_revoked", token.id, "office")
+    kept = secret.split("_", 2)[2]
+    for line in (made, ended):
+        assert kept not in repr(line)
+        assert secret_hash(kept).hex() not in repr(line)
+    page = browser(auditor).get("/staff/matters").content.decode()
+    assert f"made the API token {token.id} of office, which may: ledger:own, ledger:read." in page
+    assert f"A command on the machine revoked the API token {token.id} of office." in page
 
 
 def run(command, *arguments):
@@ -125,9 +168,8 @@ def test_the_database_holds_the_same_closed_list_of_scopes():
         token, secret = issue(scopes=scopes)
         assert queries.token_presented(secret, now=NOW) == token
     for wrong in ("ledger:all", "", "read", "ledger:own ledger:all"):
-        with pytest.raises(Error, match="access_token_scopes"), transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("insert into access_token (id, secret_hash, source, scopes, created_at)"
-                           " values (%s, sha256(''), 'x', %s, now())", ["0" * 16, wrong])  # fmt: skip
+        with pytest.raises(Error, match="access_token_scopes"), door():
+            rows("select access_make_token(%s, sha256(''), 'x', %s, now(), null)", ["0" * 16, wrong])
 
 
 @pytest.mark.parametrize("scopes", [(), ("",), ("ledger:all",), ("write", "ledger:all"), ("ledger:read ledger:own",)])
