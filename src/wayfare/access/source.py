@@ -1,4 +1,7 @@
-"""The access log as what a log commits to: every look, approval and hold, position by position."""
+"""The access log as what a log commits to: every look, approval and hold, position by position.
+
+What stands beside a line's text, and what the tables hold that lines decide, is compared with the committed text.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from collections.abc import Iterator
 
 from django.db import DataError, connections
 
+from wayfare.access import record_checks
 from wayfare.ledger.log.source import in_table
 
 _COLUMNS = """select position from access_log cross join lateral (select body::jsonb as b) said
@@ -26,15 +30,19 @@ def _beside() -> Iterator[str]:
     """Yield the first position at which what stands beside the text is not what the text says or commits to.
 
     By these columns the database decides who reads a line, and what is open. Words go with their person's erasure.
+    Where all is as it says, yield what the tables of approvals, holds, staff and tokens say otherwise than the lines.
     """
     with connections["owner"].cursor() as cursor:
         try:
             cursor.execute(_COLUMNS)
             for (position,) in cursor.fetchall():
                 yield f"the columns of position {position} are not what its text says"
+                return
             cursor.execute(_WORDS)
             for position, field in cursor.fetchall():
                 yield f"the {field} of position {position} is missing, or not what was committed to"
+                return
+            yield from record_checks.differences(cursor)
         except DataError:
             yield "a line that is not signed yet is no JSON"
 

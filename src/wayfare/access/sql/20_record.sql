@@ -39,6 +39,12 @@ begin
   return place;
 end $$;
 
+-- When an entry was written. What an entry decides is dated so, and `wayfare log verify` compares it (record_checks.py).
+create function access_at(place bigint) returns timestamptz language sql stable security definer
+set search_path = pg_catalog, public, pg_temp as $$
+  select at from access_log where position = place
+$$;
+
 create function access_log_only_grows() returns trigger language plpgsql as $$
 begin
   raise exception 'access_log_only_grows: % on % is refused; the record of looks is for ever', tg_op, tg_table_name
@@ -77,4 +83,5 @@ create trigger access_log_stays before update or delete on access_log for each r
 create trigger access_log_is_not_emptied before truncate on access_log for each statement
   execute function access_log_only_grows();
 
+revoke execute on function access_at(bigint) from public;
 revoke execute on function access_write(text, uuid, uuid, text[], uuid, jsonb, jsonb) from public;

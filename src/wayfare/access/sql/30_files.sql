@@ -122,12 +122,12 @@ declare
   place bigint;
 begin
   perform access_check_approval(array['supervisor', 'data_protection_officer'], array[task.staff]);
-  update access_task set approved_by = actor, approved_at = now() where id = wanted_task;
   perform access_tell_officers('break_glass', task.staff, task.person);
   insert into access_notice (at, reader, about, staff, person)
     values (clock_timestamp(), 'person', 'break_glass', task.staff, task.person);
   place := access_write('approval', actor, task.person, '{}', task.id, jsonb_build_object('purpose', task.purpose,
     'task', task.id, 'for', task.staff), jsonb_build_object('reason', task.reason));
+  update access_task set approved_by = actor, approved_at = access_at(place) where id = wanted_task;
   perform access_tell(task.staff, 'emergency_approved', task.person, place);
   return place;
 end $$;
@@ -158,20 +158,22 @@ create trigger access_task_stays_closed before update on access_task for each ro
   when (old.closed_at is not null and new.closed_at is distinct from old.closed_at)
   execute function access_task_stays_closed();
 
--- A task about an erased person is refused: its words would stay, since the erasure that takes them away is over. The file
--- is locked, so that a task made beside an erasure is either refused or emptied by it.
-create function access_task_is_of_a_file() returns trigger language plpgsql security definer
+-- Words about a person who is erased are not kept: the erasure that takes them away is over. The task itself is made and
+-- opens nothing, as for a person of whom there is no file, so that nobody learns which of the two it is. The file is
+-- locked, so that a task made beside an erasure loses its words here or there.
+create function access_task_keeps_no_words() returns trigger language plpgsql security definer
 set search_path = pg_catalog, public, pg_temp as $$
 begin
   perform from access_file where person = new.person for share;
-  if exists (select from access_file where person = new.person and erased_at is not null) then
-    perform access_refuse('not_yours');
+  if not exists (select from access_file where person = new.person and erased_at is null) then
+    new.reason := '';
+    new.basis := '';
   end if;
   return new;
 end $$;
 
-create trigger access_task_is_of_a_file before insert on access_task for each row
-  execute function access_task_is_of_a_file();
+create trigger access_task_keeps_no_words before insert on access_task for each row
+  execute function access_task_keeps_no_words();
 
 create function access_join_team(wanted uuid, colleague uuid, why text) returns void language plpgsql
 security definer set search_path = pg_catalog, public, pg_temp as $$

@@ -64,13 +64,13 @@ begin
       or exists (select from access_file f where f.person = look.person and f.erased_at is not null) then
     perform access_refuse('not_yours');
   end if;
+  if held_until is null or last_second <= now() or held_until > now() + interval '1 year' then
+    perform access_refuse('hold_too_long');
+  end if;
   select * into longest from access_longest_hold(wanted, look.person);
   perform access_check_approval(array['data_protection_officer'],
     array[look.staff, (select t.approved_by from access_task t where t.id = look.task),
       case when last_second > longest.until then longest.officer end]);
-  if held_until is null or last_second <= now() or held_until > now() + interval '1 year' then
-    perform access_refuse('hold_too_long');
-  end if;
   if coalesce(legal_basis, '') = '' then perform access_refuse('no_basis'); end if;
   insert into access_hold values (wanted, last_second, legal_basis)
     on conflict (position) do update set until = excluded.until, basis = excluded.basis;

@@ -68,20 +68,23 @@ security definer set search_path = pg_catalog, public, pg_temp as $$
 declare
   one access_invitation;
   asked access_role_asked;
+  given text[] := '{}';
+  place bigint;
 begin
   if not access_door_open() then perform access_refuse('no_door'); end if;
   update access_invitation set used_at = at where hash = its_hash and used_at is null and withdrawn_at is null
     and expires_at > at returning * into one;
   if one.staff is null then return null; end if;
-  insert into access_staff (id, name, email, office, language, joined_at)
-    values (one.staff, one.name, one.email, one.office, one.language, at);
   select * into asked from access_role_asked where staff = one.staff for update;
   if one.invited_by is null or asked.confirmed_by is not null then
-    insert into access_role select one.staff, unnest(one.roles), clock_timestamp(), asked.confirmed_by;
+    given := one.roles;
     delete from access_role_asked where staff = one.staff;
   end if;
-  perform access_write('joined', one.staff, null, '{}', null, jsonb_build_object('about', one.staff,
-    'by', one.invited_by));
+  place := access_write('joined', one.staff, null, '{}', null, jsonb_build_object('about', one.staff,
+    'by', one.invited_by, 'given', array_to_string(given, ' '), 'confirmed_by', asked.confirmed_by));
+  insert into access_staff (id, name, email, office, language, joined_at)
+    values (one.staff, one.name, one.email, one.office, one.language, greatest(at, access_at(place)));
+  insert into access_role select one.staff, unnest(given), access_at(place), asked.confirmed_by;
   return one.staff;
 end $$;
 
@@ -92,6 +95,7 @@ declare
   theirs access_staff;
   more text[];
   taken text[];
+  place bigint;
 begin
   select * into theirs from access_staff where id = colleague and left_at is null for no key update;
   if theirs.id is null then perform access_refuse('not_yours'); end if;
@@ -101,14 +105,13 @@ begin
     where not exists (select from access_role where staff = colleague and role = one);
   delete from access_role_asked where staff = colleague;
   update access_session set ended_at = at where staff = colleague and ended_at is null;
-  if cardinality(more) > 0 then
-    if actor is null then insert into access_role select colleague, unnest(more), clock_timestamp(), null;
-    else perform access_ask_roles(actor, colleague, theirs.office, more);
-    end if;
+  if cardinality(more) > 0 and actor is not null then
+    perform access_ask_roles(actor, colleague, theirs.office, more);
   end if;
-  perform access_write('roles', actor, null, '{}', null, jsonb_build_object('about', colleague,
+  place := access_write('roles', actor, null, '{}', null, jsonb_build_object('about', colleague,
     'given', case when actor is null then array_to_string(more, ' ') end,
     'asked', case when actor is not null then array_to_string(more, ' ') end, 'taken', array_to_string(taken, ' ')));
+  if actor is null then insert into access_role select colleague, unnest(more), access_at(place), null; end if;
   return actor is not null and cardinality(more) > 0;
 end $$;
 
@@ -146,19 +149,23 @@ set search_path = pg_catalog, public, pg_temp as $$
 declare
   actor uuid := access_actor();
   asked access_role_asked;
+  given text[] := '{}';
+  place bigint;
 begin
   select * into asked from access_role_asked where staff = colleague and confirmed_by is null and roles = wanted for update;
   if not access_answers(actor, asked) then perform access_refuse('not_yours'); end if;
   perform access_check_approval(array['supervisor', 'data_protection_officer', 'administrator'],
     array[asked.asked_by, colleague]);
   if exists (select from access_staff where id = colleague and left_at is null) then
-    insert into access_role select colleague, unnest(asked.roles), clock_timestamp(), actor on conflict do nothing;
+    select array_agg(one) into given from unnest(asked.roles) one
+      where not exists (select from access_role where staff = colleague and role = one);
     delete from access_role_asked where staff = colleague;
   else
     update access_role_asked set confirmed_by = actor, confirmed_at = clock_timestamp() where staff = colleague;
   end if;
-  perform access_write('confirmed', actor, null, '{}', null, jsonb_build_object('about', colleague,
-    'roles', array_to_string(asked.roles, ' '), 'for', asked.asked_by));
+  place := access_write('confirmed', actor, null, '{}', null, jsonb_build_object('about', colleague,
+    'roles', array_to_string(asked.roles, ' '), 'given', array_to_string(given, ' '), 'for', asked.asked_by));
+  insert into access_role select colleague, unnest(given), access_at(place), actor;
 end $$;
 
 create function access_refuse_roles(colleague uuid) returns void language plpgsql security definer

@@ -3,15 +3,16 @@
 -- Each function runs as the owner of the tables (security definer), whoever calls it.
 
 create function access_note_recovery(kind text, actor uuid, colleague uuid, recovery uuid, more jsonb default '{}')
-returns void language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+returns bigint language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 declare
   place bigint := access_write(kind, actor, null, '{}', null, more
     || jsonb_build_object('about', colleague, 'recovery', recovery));
 begin
   -- a stranger who asks again and again does not drown what officers are told
   if kind = 'recovery_asked' and exists (select from access_notice where about = kind and staff = colleague
-      and seen_at is null) then return; end if;
+      and seen_at is null) then return place; end if;
   perform access_tell_officers(kind, colleague, null, place);
+  return place;
 end $$;
 
 -- For an address that nobody has a request is kept as well, about nobody, so that its page looks the same.
@@ -126,6 +127,7 @@ create function access_use_recovery(its_hash bytea, at timestamptz) returns uuid
 set search_path = pg_catalog, public, pg_temp as $$
 declare
   request access_recovery;
+  place bigint;
 begin
   if not access_door_open() then perform access_refuse('no_door'); end if;
   select * into request from access_recovery where hash = its_hash and used_at is null and stopped_at is null
@@ -134,7 +136,8 @@ begin
       or not request.by_command and not access_recovery_is_approved(request.id) then
     return null;
   end if;
-  update access_recovery set used_at = at where id = request.id;
+  place := access_note_recovery('recovery_used', request.staff, request.staff, request.id);
+  update access_recovery set used_at = greatest(at, access_at(place)) where id = request.id;
   update access_recovery set stopped_at = at where staff = request.staff and used_at is null and stopped_at is null;
   update access_session set ended_at = at where staff = request.staff and ended_at is null;
   delete from access_passkey where staff = request.staff;
@@ -142,7 +145,6 @@ begin
   delete from access_totp where staff = request.staff;
   delete from access_password_tries where staff = request.staff;
   delete from access_device where staff = request.staff;
-  perform access_note_recovery('recovery_used', request.staff, request.staff, request.id);
   return request.staff;
 end $$;
 

@@ -172,38 +172,43 @@ def test_control_without_its_condition_a_recovered_account_asks(vault, superviso
     assert erases(supervisor, one) == "erased"
 
 
-def test_no_task_and_no_words_about_an_erased_person_are_taken(vault, supervisor, counsellor, made):
+TAKES_UP = (
+    "insert into access_task (id, purpose, person, staff, opened_at, ends_at, basis, reason) values (%s,"
+    " 'support_at_request', %s, %s, now(), now() + interval '1 hour', 'Maryam Karimi', 'Maryam Karimi')"
+)
+
+
+def test_no_words_about_an_erased_person_are_kept(vault, supervisor, counsellor, made):
     """The erasure that takes words away is over; with the application's password and one's own session."""
-    other = counsellor.enrols("Helena Kovalenko")
-    insert = (
-        "insert into access_task (id, purpose, person, staff, opened_at, ends_at, basis, reason)"
-        " values (gen_random_uuid(), 'support_at_request', %s, %s, now(), now() + interval '1 hour', '', 'Maryam Karimi')"
-    )
+    other, written = counsellor.enrols("Helena Kovalenko"), []
     erased(made.person, supervisor, counsellor)
-    with psycopg.connect(vault("wayfare_app"), autocommit=True) as thief:
+    with (
+        psycopg.connect(vault("wayfare_app"), autocommit=True) as thief,
+        psycopg.connect(vault("wayfare_owner"), autocommit=True) as owner,
+    ):
         thief.execute("select set_config('app.session', %s, false)", [counsellor.secret])
+
+        def kept(person):
+            written.append(uuid4())
+            thief.execute(TAKES_UP, [written[-1], person, counsellor.id])
+            return thief.execute("select reason || basis from access_task where id = %s", written[-1:]).fetchone()[0]
+
+        assert kept(made.person) == kept(uuid4()) == "", "nor can it be told from a person without a file"
+        assert kept(other.person), "the control: of another person"
+        entry = "select access_write('team', null, %s, '{}', null, '{}', '{\"reason\": \"Maryam Karimi\"}')"
         with pytest.raises(psycopg.errors.InsufficientPrivilege, match="not_yours"):
-            thief.execute(insert, [made.person, counsellor.id])
-        assert thief.execute(insert, [other.person, counsellor.id]).rowcount == 1, "the control: of another person"
-        with psycopg.connect(vault("wayfare_owner"), autocommit=True) as owner:
-            written = "select access_write('team', null, %s, '{}', null, '{}', '{\"reason\": \"Maryam Karimi\"}')"
-            with pytest.raises(psycopg.errors.InsufficientPrivilege, match="not_yours"):
-                owner.execute(written, [made.person])
-            owner.execute(written, [other.person])
-            owner.execute("drop trigger access_task_is_of_a_file on access_task")
-        assert thief.execute(insert, [made.person, counsellor.id]).rowcount == 1, "the control: without the guard"
+            owner.execute(entry, [made.person])
+        owner.execute(entry, [other.person])
+        owner.execute("drop trigger access_task_keeps_no_words on access_task")
+        assert kept(made.person), "the control: without the guard"
 
 
-def test_a_task_made_beside_an_erasure_is_emptied_or_refused(vault, supervisor, counsellor, made):
-    """Whichever of the two comes first, no words stay."""
-    insert = (
-        "insert into access_task (id, purpose, person, staff, opened_at, ends_at, basis, reason)"
-        " values (gen_random_uuid(), 'support_at_request', %s, %s, now(), now() + interval '1 hour', '', 'Maryam Karimi')"
-    )
+def test_a_task_made_beside_an_erasure_loses_its_words(vault, supervisor, counsellor, made):
+    """The erasure waits for it, and takes them away."""
     asked = asked_erasure(made.person, counsellor)
     with psycopg.connect(vault("wayfare_app")) as thief, ThreadPoolExecutor(1) as threads:
         thief.execute("select set_config('app.session', %s, false)", [counsellor.secret])
-        thief.execute(insert, [made.person, counsellor.id])
+        thief.execute(TAKES_UP, [uuid4(), made.person, counsellor.id])
 
         def erase():
             try:
