@@ -16,8 +16,9 @@ from django.urls import reverse
 
 from tests.load import command, prepare
 from tests.test_api_race import ask, batch
+from wayfare.access import gate
 from wayfare.departures import operations as departures
-from wayfare.ledger import operations, trouble
+from wayfare.ledger import operations, registry, trouble
 from wayfare.people.tests.cast import Colleague
 from wayfare.site import asgi, sql
 from wayfare.site.postgresql import session
@@ -113,6 +114,43 @@ def test_the_applications_role_cannot_take_the_lock_of_the_access_record(fresh_d
         with pytest.raises(OperationalError) as refused:
             paris.enrols("Helena Kovalenko")
     assert trouble.code_of(refused.value) == "busy", "control: its own lock does"
+
+
+def test_who_holds_the_gate_of_the_access_record_for_too_long_is_ended(fresh_database, held, impatient):
+    """The application's role lifts its own limits, looks, and never commits. Others of its sessions go on."""
+    paris = Colleague("paris", "counsellor")
+    task, watch = paris.task(paris.enrols("Maryam Karimi").person), gate.Watch(30)
+    bystander = held("select 1")
+    thief = held(
+        "set statement_timeout = 0",
+        "set idle_in_transaction_session_timeout = 0",
+        f"select set_config('app.session', '{paris.secret}', true)",
+        f"select access_look('{task}', '{{names}}', 'page')",
+    )
+    with pytest.raises(OperationalError) as refused:
+        paris.enrols("Helena Kovalenko")
+    assert trouble.code_of(refused.value) == "busy", "control: it stops others"
+    assert watch.look(100) == watch.look(129) == [], "not at once"
+    assert watch.look(130) == [thief.info.backend_pid]
+    with pytest.raises(psycopg.OperationalError):
+        thief.execute("select 1")
+    bystander.execute("select 1")
+    connection.close()
+    assert paris.enrols("Helena Kovalenko")
+    assert watch.look(200) == []
+    assert gate.watch in registry.beside_the_logs, "it runs in the process of the logs"
+
+
+def test_the_gate_is_counted_anew_for_each_transaction(fresh_database, held):
+    paris = Colleague("paris", "counsellor")
+    person, watch = paris.enrols("Maryam Karimi").person, gate.Watch(30)
+    link = held()
+    for now in (100, 120, 140):
+        link.execute("select set_config('app.session', %s, true)", [paris.secret])
+        link.execute("select access_look(%s, '{names}', 'page')", [paris.task(person)])
+        assert watch.look(now) == []
+        link.commit()
+    link.execute("select 1")
 
 
 def test_no_function_takes_the_lock_that_anybody_could():

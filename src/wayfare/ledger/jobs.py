@@ -12,6 +12,7 @@ import django
 from django.conf import settings
 from django.db import Error, connections
 
+from wayfare.ledger import registry
 from wayfare.ledger.log import keys, notes, operations, queries, witnesses
 from wayfare.ledger.log.parts import Source
 from wayfare.ledger.log.source import LEDGER, SOURCES
@@ -90,6 +91,7 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     others = [threading.Thread(target=keep, args=(stop, SOURCES[name])) for name in SOURCES if name != LEDGER.log]
+    others += [threading.Thread(target=run, args=(stop,)) for run in registry.beside_the_logs]
     for thread in others:
         thread.start()
     keep(stop)

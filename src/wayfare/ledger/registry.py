@@ -6,6 +6,7 @@ The ledger stands below those who use it, so it cannot import them; they registe
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from threading import Event
 from typing import Any, NamedTuple
 
 from wayfare.ledger.rules import Ahead, Connected, Entry, Fresh, Kind, Refused
@@ -49,6 +50,8 @@ recounts: dict[str, Recount] = {}
 Reading = Callable[[int, int], None]
 """Told of the first and last position, before a command on this machine shows whole entries of the ledger."""
 readings: list[Reading] = []
+beside_the_logs: list[Callable[[Event], None]] = []
+"""What runs in the process of the logs (`jobs.py`) besides, each in a thread, until told to stop."""
 
 
 class UnknownKind(KeyError):

@@ -15,6 +15,8 @@ from wayfare.site.postgresql import session
 
 APPLICATION, READER = "wayfare_app", "wayfare_reader"
 _PROBES = 4
+_ENDED_BY_OWNER = sql.SQL("grant {} to current_user")
+"""A member of a role may end its sessions (access/gate.py)."""
 
 
 class DatabaseUnfit(RuntimeError):
@@ -106,6 +108,7 @@ def give_roles(database: dict[str, Any], keys: Path, password_of: Any) -> dict[s
             if role not in there:
                 make_role(link, role, password_of(f"database-{role}"))
                 limit(link, role)
+                link.execute(_ENDED_BY_OWNER.format(sql.Identifier(role)))
         login = {"USER": APPLICATION, "PASSWORD": password_of(f"database-{APPLICATION}")}
         can_use(database | login, keys)
         return login
