@@ -49,6 +49,39 @@ def test_a_look_that_is_undone_leaves_a_gap_and_a_line_in_the_server_s_journal(f
             queries.undone()
 
 
+FORGED = """do $$ begin raise log 'wayfare look 4711 of somebody at nobody for task none'; end $$"""
+
+
+def test_the_application_s_role_writes_no_line_of_the_journal(fresh_database):
+    """A line about a look that never was would hide which number is missing. The control: as PostgreSQL comes."""
+
+    def journal():
+        return "".join(path.read_text() for path in embedded.Home(settings.WAYFARE_HOME).folder.rglob("*.log"))
+
+    name = fresh_database("wayfare_owner").split("dbname=")[1].split()[0]
+    superuser = embedded.Home(settings.WAYFARE_HOME).conninfo("postgres", name)
+    with psycopg.connect(fresh_database("wayfare_app"), autocommit=True) as thief:
+        for attack in (
+            FORGED,
+            "create function pg_temp.forge() returns void language plpgsql as 'begin raise log ''wayfare look''; end'",
+            "grant usage on language plpgsql to public",
+        ):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                thief.execute(attack)
+        with pytest.raises(psycopg.Error):
+            thief.execute("select 'wayfare look 4711 of somebody'::int")  # an error's words are not in the log either
+        assert "wayfare look 4711" not in journal()
+        with psycopg.connect(superuser, autocommit=True) as link:
+            link.execute("grant usage on language plpgsql to public")
+        thief.execute(FORGED)
+        assert "wayfare look 4711" in journal(), "the control"
+    with psycopg.connect(superuser, autocommit=True) as link:  # as each start of the server does
+        embedded.close_language(link)
+    with psycopg.connect(fresh_database("wayfare_app"), autocommit=True) as thief:
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            thief.execute(FORGED)
+
+
 def _looks_undone(thief: psycopg.Connection, ada: Colleague, people: list[UUID]) -> int:
     """Open each person's file in a transaction that is rolled back; return how many opened."""
     opened = 0

@@ -7,4 +7,7 @@ psql --username "$POSTGRES_USER" --dbname postgres --set ON_ERROR_STOP=1 --quiet
 \getenv password WAYFARE_OWNER_PASSWORD
 create role wayfare_owner login createrole nosuperuser nocreatedb noreplication nobypassrls password :'password';
 create database wayfare owner wayfare_owner;
+\connect wayfare
+revoke usage on language plpgsql from public;
+grant usage on language plpgsql to wayfare_owner;
 SQL

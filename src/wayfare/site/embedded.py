@@ -245,10 +245,21 @@ def _bootstrap(home: Home) -> None:
         connection.execute(
             sql.SQL("grant connect on database {} to wayfare_app, wayfare_reader").format(sql.Identifier(DATABASE))
         )
+        connection.execute("grant wayfare_app to wayfare_owner")  # so that it may end its sessions (access/gate.py)
     with psycopg.connect(home.conninfo("postgres", DATABASE), autocommit=True) as connection:
         close_large_objects(connection)
+        close_language(connection)
 
 
+_LANGUAGE = """
+do $$
+begin
+  if has_language_privilege('public', 'plpgsql', 'usage') then
+    revoke usage on language plpgsql from public;
+    grant usage on language plpgsql to wayfare_owner;
+  end if;
+end $$
+"""
 _LARGE_OBJECTS = """
 do $$
 declare
@@ -267,6 +278,11 @@ end $$
 def close_large_objects(connection: psycopg.Connection[tuple[object, ...]]) -> None:
     """Let no role but superusers make large objects in a database: one of the application's would break its dump."""
     connection.execute(_LARGE_OBJECTS)
+
+
+def close_language(connection: psycopg.Connection[tuple[object, ...]]) -> None:
+    """Let no role but the owner write PL/pgSQL: with a block of its own, the application's would forge log lines."""
+    connection.execute(_LANGUAGE)
 
 
 def make_roles(connection: psycopg.Connection[tuple[object, ...]], passwords: dict[str, str]) -> None:
