@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import shlex
 import signal
 import socket
@@ -26,6 +27,10 @@ RESTART_SECONDS = 0.3
 STOP_SECONDS = 10.0
 WORKER_STOP_SECONDS = 5
 TEND_SECONDS = 1.0
+CONNECTIONS = 4096
+"""Of one web worker. Granian accepts no more (512 by itself), so that connections without a request keep others out."""
+HEADER_SECONDS = 10
+"""How long a connection may take to send a request's headers (30 by itself)."""
 
 
 class Part(NamedTuple):
@@ -39,6 +44,8 @@ def _start(part: Part) -> subprocess.Popen[bytes]:
     supervisor = os.getpid()
 
     def child() -> None:
+        allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, allowed))  # often 1,024 by itself: a file a connection
         os.setpgid(0, 0)  # Ctrl-C is for the supervisor, who then stops everything in order
         end_with_parent(signal.SIGTERM, supervisor)
 
@@ -83,6 +90,8 @@ def web(port: int, host: str) -> Part:
     command = [sys.executable, "-m", "granian", "--interface", "asginl", "--host", host, "--port", str(port)]
     command += ["--workers", "2", "--respawn-failed-workers", "--log-level", "warning", "--no-ws"]
     command += ["--workers-kill-timeout", str(WORKER_STOP_SECONDS)]  # else one that hangs keeps granian for ever
+    command += ["--backlog", str(CONNECTIONS), "--backpressure", str(CONNECTIONS)]
+    command += ["--http1-header-read-timeout", str(HEADER_SECONDS * 1000)]
     return Part("web", (*command, "wayfare.site.worker:application"))
 
 
