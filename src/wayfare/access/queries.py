@@ -341,7 +341,10 @@ def notices() -> list[Notice]:
         " left join access_log l on l.position = n.entry"
         " where n.reader = 'data_protection_officer' and n.seen_at is null order by n.id"
     )
-    return [Notice(*known, orjson.loads(body or "{}")) for *known, body in found]
+    return [
+        Notice(id_, at, about, staff, person, orjson.loads(body or "{}"))
+        for id_, at, about, staff, person, body in found
+    ]
 
 
 class Told(NamedTuple):
