@@ -26,8 +26,8 @@ from wayfare.departures.kinds import FORMS
 from wayfare.ledger import zones
 from wayfare.ledger.log import keys
 from wayfare.ledger.log import operations as log
-from wayfare.ledger.log.source import LEDGER
 from wayfare.ledger.rules import Refused
+from wayfare.ledger.source import LEDGER
 from wayfare.site.api import api, description
 from wayfare.statistics import api as statistics_api
 

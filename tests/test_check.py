@@ -32,7 +32,7 @@ from wayfare.departures import operations as departures
 from wayfare.ledger import jobs, operations, projections
 from wayfare.ledger.log import keys
 from wayfare.ledger.log import operations as log_operations
-from wayfare.ledger.log.source import LEDGER
+from wayfare.ledger.source import LEDGER
 from wayfare.people.tests.cast import Colleague
 from wayfare.site import check, embedded, homes
 from wayfare.site.tests.test_embedded import keeper, wait

@@ -20,7 +20,7 @@ from wayfare.departures import operations
 from wayfare.ledger.log import keys
 from wayfare.ledger.log import operations as log
 from wayfare.ledger.log.parts import Source
-from wayfare.ledger.log.source import LEDGER
+from wayfare.ledger.source import LEDGER
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 SCOPES = {

@@ -30,7 +30,7 @@ from wayfare.ledger import registry
 from wayfare.ledger.cli import prove
 from wayfare.ledger.log import keys
 from wayfare.ledger.log import operations as log
-from wayfare.ledger.log.source import LEDGER
+from wayfare.ledger.source import LEDGER
 
 ENTRIES = "/api/v1/ledger/entries"
 NOW = datetime.now(UTC)

@@ -16,7 +16,7 @@ from wayfare.departures import operations
 from wayfare.ledger import queries as ledger
 from wayfare.ledger.log import keys, merkle, notes, queries, tiles
 from wayfare.ledger.log import operations as log
-from wayfare.ledger.log.source import LEDGER
+from wayfare.ledger.source import LEDGER
 
 NAME = "wayfare.example/ledger"
 

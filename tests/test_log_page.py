@@ -23,7 +23,7 @@ from tests.test_log_doors import record
 from wayfare.ledger import queries as ledger
 from wayfare.ledger.log import keys, merkle, notes, queries, receipts
 from wayfare.ledger.log import operations as log
-from wayfare.ledger.log.source import LEDGER
+from wayfare.ledger.source import LEDGER
 from wayfare.ledger.web import words
 
 LANGUAGES = [code for code, _ in settings.LANGUAGES]

@@ -17,8 +17,8 @@ from django.db import connections
 from tests.test_log import checked
 from wayfare.ledger.log import keys, merkle, operations, parts, queries, tiles
 from wayfare.ledger.log.parts import Source
-from wayfare.ledger.log.source import LEDGER
 from wayfare.ledger.log.verify import verified
+from wayfare.ledger.source import LEDGER
 from wayfare.site.tests.test_embedded import alive, wait
 from wayfare.site.tests.test_up import children
 

@@ -12,9 +12,9 @@ from tests.test_append import returned
 from wayfare.departures import operations as departures
 from wayfare.ledger import operations as ledger
 from wayfare.ledger.log import keys, operations
-from wayfare.ledger.log.source import LEDGER, columns_differ
 from wayfare.ledger.log.verify import verified
 from wayfare.ledger.models import LedgerEntry
+from wayfare.ledger.source import LEDGER, columns_differ
 from wayfare.ledger.verify import differences
 from wayfare.statistics.tests.histories import PROGRAMMES, history
 

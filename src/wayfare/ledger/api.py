@@ -13,8 +13,8 @@ from pydantic import Field
 
 from wayfare.ledger import queries
 from wayfare.ledger.log import queries as log
-from wayfare.ledger.log.source import LEDGER
 from wayfare.ledger.queries import StoredEntry
+from wayfare.ledger.source import LEDGER
 
 router = Router(tags=["ledger"])
 PAGE_MAX = 10_000

@@ -10,3 +10,10 @@ class LedgerConfig(AppConfig):
     label = "ledger"
     default_auto_field = "django.db.models.BigAutoField"
     sql_prefixes = ("ledger", "log")
+
+    def ready(self) -> None:
+        """Have the ledger logged."""
+        from wayfare.ledger.log.source import SOURCES
+        from wayfare.ledger.source import LEDGER
+
+        SOURCES[LEDGER.log] = LEDGER

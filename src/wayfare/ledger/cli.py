@@ -17,7 +17,8 @@ from wayfare.ledger import registry
 from wayfare.ledger.log import audit as auditing
 from wayfare.ledger.log import files, notes, receipts
 from wayfare.ledger.log.refusals import LogRefusal
-from wayfare.ledger.log.source import LEDGER, SOURCES
+from wayfare.ledger.log.source import SOURCES
+from wayfare.ledger.source import LEDGER
 
 _KEY = "A verifier key, as `wayfare log keys` and the page of the log show it; may be repeated."
 

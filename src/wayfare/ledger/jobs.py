@@ -14,7 +14,8 @@ from django.db import Error, connections
 
 from wayfare.ledger.log import keys, notes, operations, queries, witnesses
 from wayfare.ledger.log.parts import Source
-from wayfare.ledger.log.source import LEDGER, SOURCES
+from wayfare.ledger.log.source import SOURCES
+from wayfare.ledger.source import LEDGER
 
 log = logging.getLogger(__name__)
 PAUSE_SECONDS = 0.25

@@ -15,9 +15,9 @@ from django.db import connection
 
 from wayfare.access import operations as access
 from wayfare.access.operations import Look
+from wayfare.common.postgres.literals import array, text_array
 from wayfare.ledger import arrays, reserve
 from wayfare.ledger.arrays import UUIDS
-from wayfare.ledger.queries import array, text_array
 from wayfare.ledger.rules import Refused
 from wayfare.ledger.statements import ahead, in_one_trip, run
 from wayfare.people import sealing

@@ -14,8 +14,8 @@ from wayfare.departures import zones
 from wayfare.ledger.log import merkle, notes
 from wayfare.ledger.log import queries as log
 from wayfare.ledger.log.notes import Checkpoint, Malformed, Note, Verifier
-from wayfare.ledger.log.source import LEDGER
 from wayfare.ledger.rules import Refused
+from wayfare.ledger.source import LEDGER
 from wayfare.statistics import queries
 
 FIRST_LINE = "# Wayfare table, version 1"

@@ -11,7 +11,6 @@ import orjson
 from django.conf import settings
 
 from wayfare.ledger import disk
-from wayfare.ledger import queries as ledger
 from wayfare.ledger.log.queries import Signed
 from wayfare.ledger.log.verify import Findings
 
@@ -73,9 +72,3 @@ def last_verified(log: str) -> Verification | None:
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None
-
-
-def ledger_extent(after: int) -> Extent:
-    """Return how far the ledger goes, and since when what follows a position waits."""
-    waiting = ledger.entries(after, limit=1)
-    return Extent(ledger.head(), waiting[0].recorded_at if waiting else None)

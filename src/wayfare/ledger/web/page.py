@@ -22,7 +22,7 @@ from wayfare.ledger.log.notes import (
     Note,
 )
 from wayfare.ledger.log.refusals import LogRefusal
-from wayfare.ledger.log.source import LEDGER
+from wayfare.ledger.source import LEDGER
 from wayfare.ledger.web import words
 
 BODY_MAX = 1 << 20

@@ -8,8 +8,8 @@ from django.views.decorators.http import require_safe
 from wayfare.ledger.log import queries
 from wayfare.ledger.log.notes import Malformed
 from wayfare.ledger.log.queries import NotPublished
-from wayfare.ledger.log.source import LEDGER
 from wayfare.ledger.log.tiles import tile_at
+from wayfare.ledger.source import LEDGER
 
 TEXT = "text/plain; charset=utf-8"
 FOR_EVER = "public, max-age=31536000, immutable"
