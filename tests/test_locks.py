@@ -16,8 +16,9 @@ from django.urls import reverse
 
 from tests.load import command, prepare
 from tests.test_api_race import ask, batch
+from wayfare.common import trouble
 from wayfare.departures import operations as departures
-from wayfare.ledger import operations, trouble
+from wayfare.ledger import operations
 from wayfare.people.tests.cast import Colleague
 from wayfare.site import asgi, sql
 from wayfare.site.postgresql import session

@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING
 import orjson
 from django.db import connection, transaction
 
+from wayfare.common import reserve, trouble
 from wayfare.common.postgres.copy_rows import whole
 from wayfare.common.postgres.literals import array, text_array
-from wayfare.ledger import registry, reserve, rows, trouble
+from wayfare.common.postgres.statements import copied, run
+from wayfare.ledger import registry, rows
 from wayfare.ledger.queries import references
 from wayfare.ledger.registry import Projection
 from wayfare.ledger.rules import EPOCH, MICROSECOND, Ahead, Connected, Entry, Fresh, Refused, Result, same_content
-from wayfare.ledger.statements import copied, run
 
 if TYPE_CHECKING:  # it brings NumPy, which only who appends very many needs
     from wayfare.ledger.presence import Presence

@@ -11,9 +11,9 @@ from typing import NamedTuple
 from django.db import connection, transaction
 
 from wayfare.common.postgres.literals import array
+from wayfare.common.postgres.statements import run
 from wayfare.ledger.rules import Connected
 from wayfare.ledger.scopes import Scope, components
-from wayfare.ledger.statements import run
 
 
 class StoredEntry(NamedTuple):

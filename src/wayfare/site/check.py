@@ -19,7 +19,8 @@ from wayfare.access import door
 from wayfare.access.keyfiles import KeyProblem
 from wayfare.access.signin import keys as codes
 from wayfare.access.signin import queries as recoveries
-from wayfare.ledger import jobs, projections, reserve
+from wayfare.common import reserve
+from wayfare.ledger import jobs, projections
 from wayfare.ledger.log import notes
 from wayfare.ledger.log import queries as log
 from wayfare.ledger.log.source import SOURCES

@@ -14,7 +14,7 @@ import click
 import psycopg
 
 from wayfare import __version__
-from wayfare.ledger.texts import control_in
+from wayfare.common.texts import control_in
 
 
 class Use(Enum):
@@ -214,7 +214,7 @@ def main() -> None:
         from django.core.exceptions import ImproperlyConfigured
         from django.db import OperationalError
 
-        from wayfare.ledger import trouble
+        from wayfare.common import trouble
         from wayfare.ledger.rules import Refused
 
         named = type(problem).__name__ == "SettingError"

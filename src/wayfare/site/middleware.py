@@ -15,7 +15,7 @@ from wayfare.access import events
 from wayfare.access.callers import address_of
 from wayfare.access.keyfiles import KeyProblem
 from wayfare.access.problems import MEDIA_TYPE, REFUSALS, Problem
-from wayfare.ledger import trouble
+from wayfare.common import trouble
 from wayfare.people.masterkeys import MasterKeyProblem
 from wayfare.people.sealing import SealRefusal
 from wayfare.site import bodies

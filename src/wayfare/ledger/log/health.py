@@ -10,7 +10,7 @@ from typing import NamedTuple
 import orjson
 from django.conf import settings
 
-from wayfare.ledger import disk
+from wayfare.common import disk
 from wayfare.ledger.log.queries import Signed
 from wayfare.ledger.log.verify import Findings
 

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from wayfare.ledger import disk
+from wayfare.common import disk
 from wayfare.ledger.log.notes import NOTE_ED25519, Ed25519Signer, MLDSA44Signer, Signer, Verifier, is_key_name
 
 _NOTE, _COSIGN, _LAST, _NAME = "note.pem", "cosign.pem", "last", "name"

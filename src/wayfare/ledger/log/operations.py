@@ -13,13 +13,13 @@ from django.db import connection, transaction
 
 from wayfare.common.postgres.copy_rows import bigint_field, bytes_field, row, smallint_field, text_field, whole
 from wayfare.common.postgres.literals import text_array
+from wayfare.common.postgres.statements import copied, run
 from wayfare.ledger.log import notes, parts, queries
 from wayfare.ledger.log.keys import Keys
 from wayfare.ledger.log.merkle import HASH_SIZE
 from wayfare.ledger.log.parts import Source
 from wayfare.ledger.log.queries import Head
 from wayfare.ledger.log.tiles import WIDTH, Edge, hashes_in, holding
-from wayfare.ledger.statements import copied, run
 
 LOCK = 0x574C4F47  # "WLOG": who grows or signs a log does so alone
 CHANNEL = "wayfare_log"

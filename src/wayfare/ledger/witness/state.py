@@ -13,7 +13,7 @@ from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
 
-from wayfare.ledger import disk
+from wayfare.common import disk
 from wayfare.ledger.log import keys, notes
 from wayfare.ledger.log.keys import KeyProblem
 from wayfare.ledger.log.notes import COSIGNATURE_ED25519, Ed25519Signer, Malformed, Note, Signer, Verifier

@@ -31,7 +31,7 @@ KEPT = 4
 MADE_FROM = (
     *("*/migrations/*.py", "*/*/migrations/*.py", "*/sql/*.sql"),
     *(f"site/{name}.py" for name in ("account", "embedded", "external", "homes", "runtime", "sql")),
-    *("access/door.py", "access/keyfiles.py", "ledger/macs.py", "site/tests/template.py"),
+    *("access/door.py", "access/keyfiles.py", "common/macs.py", "site/tests/template.py"),
 )
 SETTINGS = """
 max_wal_size = 512MB

@@ -6,7 +6,7 @@ import psycopg
 import pytest
 from django.db import connection, transaction
 
-from wayfare.ledger.statements import ahead, in_one_trip, run
+from wayfare.common.postgres.statements import ahead, in_one_trip, run
 
 PUT = "insert into trip values (%s)"
 

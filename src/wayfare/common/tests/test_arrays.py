@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from psycopg.adapt import Transformer
 from psycopg.pq import Format
 
-from wayfare.ledger.arrays import BYTES, NULL, TEXTS, UUIDS, binary, item
+from wayfare.common.postgres.arrays import BYTES, NULL, TEXTS, UUIDS, binary, item
 
 OF_ARRAYS = {UUIDS: 2951, TEXTS: 1009, BYTES: 1001}
 KINDS: dict[int, Any] = {

@@ -7,7 +7,7 @@ import unicodedata
 
 import pytest
 
-from wayfare.ledger import texts
+from wayfare.common import texts
 
 INVISIBLE = (
     "\u200b \u200d \u2060 \u2800 \u3164 \u115f \u1160 \uffa0 \u034f \u180e \ufe0f \U000e0001 \U000e0100 \u00ad \u2065"
