@@ -13,9 +13,9 @@ from django.test import Client
 from wayfare.access import operations as access
 from wayfare.access.source import ACCESS
 from wayfare.access.tests.cast import Colleague, file_of
-from wayfare.ledger.log import audit, keys, notes, operations, queries, receipts
-from wayfare.ledger.log.source import SOURCES
-from wayfare.ledger.log.verify import verified
+from wayfare.tlog import audit, keys, notes, operations, queries, receipts
+from wayfare.tlog.source import SOURCES
+from wayfare.tlog.verify import verified
 
 LOOKS = 300
 LINES = 4 + LOOKS

@@ -24,12 +24,12 @@ from wayfare.access.rules import SCOPES, Limiter, write_secret
 from wayfare.departures import operations
 from wayfare.departures.kinds import FORMS
 from wayfare.ledger import zones
-from wayfare.ledger.log import keys
-from wayfare.ledger.log import operations as log
 from wayfare.ledger.rules import Refused
 from wayfare.ledger.source import LEDGER
 from wayfare.site.api import api, description
 from wayfare.statistics import api as statistics_api
+from wayfare.tlog import keys
+from wayfare.tlog import operations as log
 
 ENTRIES = "/api/v1/ledger/entries"
 TABLE = "/api/v1/programmes/fra/table"

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from django.db import DataError, connection
 
 from wayfare.ledger import queries
-from wayfare.ledger.log.health import Extent
-from wayfare.ledger.log.source import SOURCES, in_table
 from wayfare.ledger.registry import kinds
 from wayfare.ledger.rules import Kind
+from wayfare.tlog.health import Extent
+from wayfare.tlog.source import SOURCES, in_table
 
 _INSTANT = "split_part(substr(body, strpos(body, '\"occurred_at\":\"') + 15, 60), '\"', 1)"
 _SAME = {

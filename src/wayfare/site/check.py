@@ -21,13 +21,13 @@ from wayfare.access.signin import keys as codes
 from wayfare.access.signin import queries as recoveries
 from wayfare.common import reserve
 from wayfare.ledger import jobs, projections
-from wayfare.ledger.log import notes
-from wayfare.ledger.log import queries as log
-from wayfare.ledger.log.source import SOURCES
 from wayfare.people import epochs
 from wayfare.people.installed import master_keys
 from wayfare.people.masterkeys import MasterKeyProblem
 from wayfare.site import external, sql
+from wayfare.tlog import notes
+from wayfare.tlog import queries as log
+from wayfare.tlog.source import SOURCES
 
 CLOCK_SECONDS = 5
 FREE_BYTES = 2 * 1024**3

@@ -104,10 +104,10 @@ COMMANDS: dict[str, dict[str, Entry]] = {
         "revoke": Entry("wayfare.access.cli:revoke", "End a token."),
     },
     "witness": {
-        "key": Entry("wayfare.ledger.witness.cli:key", "Show the keys of this witness; make them at first.", Use.OWN),
-        "add-log": Entry("wayfare.ledger.witness.cli:add_log", "Trust keys of a log.", Use.OWN),
-        "drop-key": Entry("wayfare.ledger.witness.cli:drop_key", "Trust a key of a log no more.", Use.OWN),
-        "logs": Entry("wayfare.ledger.witness.cli:logs", "List the logs it knows.", Use.OWN),
+        "key": Entry("wayfare.witness.cli:key", "Show the keys of this witness; make them at first.", Use.OWN),
+        "add-log": Entry("wayfare.witness.cli:add_log", "Trust keys of a log.", Use.OWN),
+        "drop-key": Entry("wayfare.witness.cli:drop_key", "Trust a key of a log no more.", Use.OWN),
+        "logs": Entry("wayfare.witness.cli:logs", "List the logs it knows.", Use.OWN),
         "run": Entry("wayfare.site.witness:run", "Answer logs until stopped.", Use.OWN),
     },
 }

@@ -215,6 +215,7 @@ ALLOWED_HOSTS = [
 ]
 INSTALLED_APPS = [
     "django.contrib.staticfiles",
+    "wayfare.tlog",
     "wayfare.ledger",
     "wayfare.access",
     "wayfare.people",

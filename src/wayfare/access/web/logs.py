@@ -20,12 +20,12 @@ from wayfare.access.rules import Actor
 from wayfare.access.signin.web import StaffRequest, needs
 from wayfare.access.source import ACCESS
 from wayfare.ledger import source as ledger_source
-from wayfare.ledger.log import health, queries, witnesses
-from wayfare.ledger.log.health import Extent
-from wayfare.ledger.log.notes import Malformed
-from wayfare.ledger.log.queries import Signed
 from wayfare.ledger.source import LEDGER
 from wayfare.ledger.web.words import number
+from wayfare.tlog import health, queries, witnesses
+from wayfare.tlog.health import Extent
+from wayfare.tlog.notes import Malformed
+from wayfare.tlog.queries import Signed
 
 _SHAPES = {"well": "good", "behind": "due", "empty": "unk", "stopped": "late", "never": "late", "ahead": "late"}
 

@@ -13,17 +13,11 @@ from django.utils.html import format_html
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
-from wayfare.ledger.log import notes, queries, receipts
-from wayfare.ledger.log.notes import (
-    COSIGNATURE_ED25519,
-    COSIGNATURE_ML_DSA_44,
-    NOTE_ED25519,
-    Malformed,
-    Note,
-)
-from wayfare.ledger.log.refusals import LogRefusal
 from wayfare.ledger.source import LEDGER
 from wayfare.ledger.web import words
+from wayfare.tlog import notes, queries, receipts
+from wayfare.tlog.notes import COSIGNATURE_ED25519, COSIGNATURE_ML_DSA_44, NOTE_ED25519, Malformed, Note
+from wayfare.tlog.refusals import LogRefusal
 
 BODY_MAX = 1 << 20
 _NAMES = {NOTE_ED25519: "Ed25519", COSIGNATURE_ED25519: "Ed25519", COSIGNATURE_ML_DSA_44: "ML-DSA-44"}
