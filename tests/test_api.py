@@ -19,8 +19,8 @@ from django.test import Client
 
 from wayfare.access import operations as access
 from wayfare.access.api import address_limiter, token_limiter
-from wayfare.access.problems import REFUSALS
 from wayfare.access.rules import SCOPES, Limiter, write_secret
+from wayfare.common.web.problems import REFUSALS
 from wayfare.departures import operations
 from wayfare.departures.kinds import FORMS
 from wayfare.ledger import zones

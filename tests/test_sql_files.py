@@ -8,8 +8,9 @@ import psycopg
 import pytest
 from django.conf import settings
 
+from wayfare.common.postgres import sql
 from wayfare.ledger.operations import LOCK
-from wayfare.site import sql
+from wayfare.site import runtime
 
 CATALOGUE = (
     """select pg_get_functiondef(oid), array(select one::text from unnest(proacl) one order by 1) from pg_proc
@@ -34,7 +35,7 @@ def owner(fresh_database):
 
 def make_anew(connection: psycopg.Connection) -> None:
     with connection.transaction(), connection.cursor() as cursor:
-        sql.apply(cursor)
+        runtime.apply_sql(cursor)
 
 
 def test_running_the_files_again_changes_nothing(owner):
@@ -89,7 +90,7 @@ def test_a_changed_file_is_noticed(owner):
 
 
 def test_each_file_belongs_to_a_room_and_none_is_empty():
-    source = Path(sql.__file__).parents[1]
+    source = Path(sql.__file__).parents[2]
     assert set(sql.files()) == set(source.glob("*/sql/*.sql"))
     assert all(len(file.read_text()) > 100 for file in sql.files())
 

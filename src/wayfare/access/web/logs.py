@@ -19,9 +19,9 @@ from wayfare.access.queries import OTHERS_UNDONE, log_extent, undone
 from wayfare.access.rules import Actor
 from wayfare.access.signin.web import StaffRequest, needs
 from wayfare.access.source import ACCESS
+from wayfare.common.web.formats import number
 from wayfare.ledger import source as ledger_source
 from wayfare.ledger.source import LEDGER
-from wayfare.ledger.web.words import number
 from wayfare.tlog import health, queries, witnesses
 from wayfare.tlog.health import Extent
 from wayfare.tlog.notes import Malformed

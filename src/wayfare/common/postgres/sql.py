@@ -13,7 +13,6 @@ from typing import Any
 from django.apps import AppConfig, apps
 
 from wayfare import __version__
-from wayfare.ledger.operations import LOCK
 
 _GRANTS = "90_grants.sql"
 _ROLES = ("wayfare_app", "wayfare_reader")
@@ -83,9 +82,11 @@ def is_current(cursor: Any) -> bool:
 
 
 def apply(cursor: Any) -> None:
-    """Make functions, policies, triggers and grants what the files say: as owner, in the caller's transaction."""
+    """Make functions, policies, triggers and grants what the files say: as owner, in the caller's transaction.
+
+    It locks tables that an append locks in another order, so the caller holds the writers' lock.
+    """
     roles_exist = _roles_exist(cursor)
-    cursor.execute("select pg_advisory_xact_lock(%s)", [LOCK])  # appends lock the same tables in another order
     cursor.execute(_TABLE)
     cursor.execute("set local check_function_bodies = off")  # a function may name one of a later file
     for room in reversed(rooms()):
