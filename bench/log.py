@@ -59,7 +59,7 @@ def bare(entries: int) -> float:
 
 def read_and_hash(entries: int) -> float:
     """Read every body as verifying does, and hash it once; return the seconds."""
-    from wayfare.ledger.log.source import LEDGER
+    from wayfare.ledger.source import LEDGER
 
     def read() -> None:
         for after in range(0, entries, 16_384):
@@ -71,8 +71,8 @@ def read_and_hash(entries: int) -> float:
 
 def proofs(entries: int, number: int) -> list[float]:
     """Make receipts at random; return the seconds each took."""
-    from wayfare.ledger.log import queries
-    from wayfare.ledger.log.source import LEDGER
+    from wayfare.ledger.source import LEDGER
+    from wayfare.tlog import queries
 
     chance, took = random.Random(1), []
     for _ in range(number):
@@ -92,9 +92,9 @@ def main() -> None:
         from django.db import connections
 
         from wayfare.ledger import jobs
-        from wayfare.ledger.log import operations
-        from wayfare.ledger.log.source import LEDGER
-        from wayfare.ledger.log.verify import verified
+        from wayfare.ledger.source import LEDGER
+        from wayfare.tlog import operations
+        from wayfare.tlog.verify import verified
 
         with connections["owner"].cursor() as cursor:
             cursor.execute(FILL, [asked.entries])

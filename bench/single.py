@@ -76,8 +76,8 @@ def race(writers: int, seconds: float, step: Callable[[int], None]) -> tuple[flo
 def keeping_the_log() -> Iterator[None]:
     """Have the log kept, once it has caught up with the ledger."""
     from wayfare.ledger import jobs
-    from wayfare.ledger.log import operations
-    from wayfare.ledger.log.source import LEDGER
+    from wayfare.ledger.source import LEDGER
+    from wayfare.tlog import operations
 
     operations.keep_up(LEDGER, jobs.opened())
     process = subprocess.Popen([sys.executable, "-m", "wayfare.ledger.jobs"])
@@ -139,8 +139,8 @@ def main() -> None:
 
         from wayfare.departures.operations import add_programme, record
         from wayfare.ledger import jobs, queries
-        from wayfare.ledger.log.operations import keep_up
-        from wayfare.ledger.log.source import LEDGER
+        from wayfare.ledger.source import LEDGER
+        from wayfare.tlog.operations import keep_up
 
         settings.DATABASES["default"]["OPTIONS"]["pool"]["max_size"] = asked.writers + 1
         add_programme("fra", "France", "FRA", "Europe/Paris")

@@ -17,7 +17,7 @@ from pathlib import Path
 import psycopg
 
 from tests.test_api_race import ask, batch
-from wayfare.ledger.log import merkle, notes, tiles
+from wayfare.tlog import merkle, notes, tiles
 
 WAYFARE = (sys.executable, "-m", "wayfare.site.cli")
 PROGRAMME = ("--key", "fra", "--title", "France", "--country", "FRA", "--timezone", "Europe/Paris")

@@ -20,9 +20,9 @@ from wayfare.access.signin import queries as accounts
 from wayfare.access.signin.passkeys import NewPasskey
 from wayfare.access.source import ACCESS
 from wayfare.access.tests.cast import NOW, WORDS, Colleague, file_of
-from wayfare.ledger.log import audit, keys, notes, operations, queries, receipts
-from wayfare.ledger.log.source import SOURCES
-from wayfare.ledger.log.verify import verified
+from wayfare.tlog import audit, keys, notes, operations, queries, receipts
+from wayfare.tlog.source import SOURCES
+from wayfare.tlog.verify import verified
 
 LOOKS = 300
 LINES = 4 + LOOKS

@@ -19,17 +19,17 @@ from django.test import Client
 
 from wayfare.access import operations as access
 from wayfare.access.api import address_limiter, token_limiter
-from wayfare.access.problems import REFUSALS
 from wayfare.access.rules import SCOPES, Limiter, write_secret
+from wayfare.common.web.problems import REFUSALS
 from wayfare.departures import operations
 from wayfare.departures.kinds import FORMS
 from wayfare.ledger import zones
-from wayfare.ledger.log import keys
-from wayfare.ledger.log import operations as log
-from wayfare.ledger.log.source import LEDGER
 from wayfare.ledger.rules import Refused
+from wayfare.ledger.source import LEDGER
 from wayfare.site.api import api, description
 from wayfare.statistics import api as statistics_api
+from wayfare.tlog import keys
+from wayfare.tlog import operations as log
 
 ENTRIES = "/api/v1/ledger/entries"
 TABLE = "/api/v1/programmes/fra/table"

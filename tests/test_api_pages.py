@@ -14,8 +14,8 @@ from django.test import Client
 
 from tests import test_live_page
 from wayfare.access import operations as access
-from wayfare.access.problems import REFUSALS
 from wayfare.access.rules import SCOPES
+from wayfare.common.web.problems import REFUSALS
 from wayfare.departures import operations
 from wayfare.departures.kinds import FORMS
 from wayfare.site import invalid

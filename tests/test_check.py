@@ -30,12 +30,12 @@ from wayfare.access.signin import queries as signin_queries
 from wayfare.departures import kinds
 from wayfare.departures import operations as departures
 from wayfare.ledger import jobs, operations, projections
-from wayfare.ledger.log import keys
-from wayfare.ledger.log import operations as log_operations
-from wayfare.ledger.log.source import LEDGER
+from wayfare.ledger.source import LEDGER
 from wayfare.people.tests.cast import Colleague
 from wayfare.site import check, embedded, homes
 from wayfare.site.tests.test_embedded import keeper, wait
+from wayfare.tlog import keys
+from wayfare.tlog import operations as log_operations
 
 PARIS = ("fra", "France", "FRA", "Europe/Paris")
 

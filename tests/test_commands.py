@@ -20,10 +20,10 @@ from wayfare.access.signin.cli import offices
 from wayfare.departures import cli, files_cli, operations, queries
 from wayfare.departures.tests.test_files import history, jsonl
 from wayfare.ledger.rules import Refused
-from wayfare.ledger.witness.cli import logs
 from wayfare.people.cli import epochs
 from wayfare.site.cli import COMMANDS, GROUPS, Lazy, PlainText, plainly
 from wayfare.statistics import cli as statistics
+from wayfare.witness.cli import logs
 
 pytestmark = pytest.mark.django_db
 FRANCE = {"key": "fra", "title": "France", "country": "FRA", "timezone": "Europe/Paris", "counts_from": "boarding_pass"}

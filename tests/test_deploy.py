@@ -188,7 +188,7 @@ def test_the_proxy_offers_strong_ciphers_alone():
 
 def test_the_proxy_says_nothing_that_the_application_says():
     """Two headers of one name would be two policies."""
-    from wayfare.site.headers import safety
+    from wayfare.common.web.headers import safety
 
     text = (DEPLOY / "nginx.conf").read_text().lower()
     assert [name for name in safety(https=True) if name.lower() in text] == []

@@ -7,6 +7,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -188,3 +189,17 @@ def test_extraction_sees_python_and_templates():
     ids = {message.id if isinstance(message.id, str) else message.id[0] for message in extract() if message.id}
     assert {"Pass scanned at the exit", "%(n)s programme", "Back in a moment", "as of entry %(position)s"} <= ids
     assert not any("for the test" in one for one in ids)
+
+
+# Rooms
+
+
+def test_the_readme_and_the_contract_name_the_rooms_that_there_are():
+    rooms = {path.parent.name for path in (ROOT / "src" / "wayfare").glob("*/__init__.py")}
+    listed = re.findall(r"^\| `(\w+)/` \|", (ROOT / "README.md").read_text(), re.MULTILINE)
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    (floors,) = [contract["layers"] for contract in contracts if contract["type"] == "layers"]
+    named = [room.strip() for floor in floors for room in floor.split("|")]
+    built = [room for room in named if not room.startswith("(")]
+    assert sorted(listed) == sorted(built) == sorted(rooms)
+    assert listed == built, "in the order of floors"

@@ -17,10 +17,10 @@ from wayfare.access.api import address_limiter, token_limiter
 from wayfare.access.rules import write_secret
 from wayfare.access.signin import tries
 from wayfare.departures import operations
-from wayfare.ledger.log import keys
-from wayfare.ledger.log import operations as log
-from wayfare.ledger.log.parts import Source
-from wayfare.ledger.log.source import LEDGER
+from wayfare.ledger.source import LEDGER
+from wayfare.tlog import keys
+from wayfare.tlog import operations as log
+from wayfare.tlog.parts import Source
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 SCOPES = {

@@ -12,8 +12,8 @@ from django.test import Client
 
 from tests import test_live_page
 from tests.test_doors import DOORS, METHODS, address
+from wayfare.common.web.headers import SAFETY, safety
 from wayfare.site import asgi
-from wayfare.site.headers import SAFETY, safety
 
 server = test_live_page.server
 STATIC = sorted(path.name for path in (Path(asgi.__file__).parent / "static").iterdir() if path.is_file())

@@ -28,9 +28,9 @@ from wayfare.ledger import api as ledger_api
 from wayfare.ledger import queries as ledger
 from wayfare.ledger import registry
 from wayfare.ledger.cli import prove
-from wayfare.ledger.log import keys
-from wayfare.ledger.log import operations as log
-from wayfare.ledger.log.source import LEDGER
+from wayfare.ledger.source import LEDGER
+from wayfare.tlog import keys
+from wayfare.tlog import operations as log
 
 ENTRIES = "/api/v1/ledger/entries"
 NOW = datetime.now(UTC)

@@ -17,10 +17,12 @@ from django.urls import reverse
 from tests.load import command, prepare
 from tests.test_api_race import ask, batch
 from wayfare.access import gate
+from wayfare.common import trouble
+from wayfare.common.postgres import sql
 from wayfare.departures import operations as departures
-from wayfare.ledger import operations, registry, trouble
+from wayfare.ledger import operations, registry
 from wayfare.people.tests.cast import Colleague
-from wayfare.site import asgi, sql
+from wayfare.site import asgi
 from wayfare.site.postgresql import session
 from wayfare.site.tests.test_up import Installation
 

@@ -12,10 +12,11 @@ from django.db import DatabaseError, connection, transaction
 from tests.load import Watcher
 from tests.test_append import returned
 from wayfare.ledger import operations as ledger
-from wayfare.ledger.log import keys, merkle, notes, operations, parts, queries, source, tiles
-from wayfare.ledger.log.operations import WouldFork
-from wayfare.ledger.log.parts import Source
-from wayfare.ledger.log.queries import NotPublished
+from wayfare.ledger import source
+from wayfare.tlog import keys, merkle, notes, operations, parts, queries, tiles
+from wayfare.tlog.operations import WouldFork
+from wayfare.tlog.parts import Source
+from wayfare.tlog.queries import NotPublished
 
 
 def append(number):

@@ -14,9 +14,9 @@ from django.utils import timezone
 from wayfare.access import operations as access
 from wayfare.departures import operations
 from wayfare.ledger import queries as ledger
-from wayfare.ledger.log import keys, merkle, notes, queries, tiles
-from wayfare.ledger.log import operations as log
-from wayfare.ledger.log.source import LEDGER
+from wayfare.ledger.source import LEDGER
+from wayfare.tlog import keys, merkle, notes, queries, tiles
+from wayfare.tlog import operations as log
 
 NAME = "wayfare.example/ledger"
 

@@ -12,9 +12,9 @@ import pytest
 
 from tests.load import command, prepare
 from tests.test_api_race import ask, batch
-from wayfare.ledger.log import notes
 from wayfare.site.tests.test_embedded import wait
 from wayfare.site.tests.test_up import Installation
+from wayfare.tlog import notes
 
 
 @pytest.fixture

@@ -21,10 +21,10 @@ from django.test import Client
 from tests import test_live_page
 from tests.test_log_doors import record
 from wayfare.ledger import queries as ledger
-from wayfare.ledger.log import keys, merkle, notes, queries, receipts
-from wayfare.ledger.log import operations as log
-from wayfare.ledger.log.source import LEDGER
+from wayfare.ledger.source import LEDGER
 from wayfare.ledger.web import words
+from wayfare.tlog import keys, merkle, notes, queries, receipts
+from wayfare.tlog import operations as log
 
 LANGUAGES = [code for code, _ in settings.LANGUAGES]
 NAME = "wayfare.example/ledger"

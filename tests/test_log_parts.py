@@ -15,12 +15,12 @@ import pytest
 from django.db import connections
 
 from tests.test_log import checked
-from wayfare.ledger.log import keys, merkle, operations, parts, queries, tiles
-from wayfare.ledger.log.parts import Source
-from wayfare.ledger.log.source import LEDGER
-from wayfare.ledger.log.verify import verified
+from wayfare.ledger.source import LEDGER
 from wayfare.site.tests.test_embedded import alive, wait
 from wayfare.site.tests.test_up import children
+from wayfare.tlog import keys, merkle, operations, parts, queries, tiles
+from wayfare.tlog.parts import Source
+from wayfare.tlog.verify import verified
 
 SIZE = 8 * parts.SIZE + 300
 FILL = """
@@ -187,7 +187,7 @@ import os, time
 from wayfare.site import runtime
 if __name__ == "__main__":
     runtime.set_up_django()
-    from wayfare.ledger.log import parts
+    from wayfare.tlog import parts
     for _ in parts.in_order(time.sleep, [(0.1,), *[(600,)] * 5], shared=True):
         print("at work", flush=True)
 """

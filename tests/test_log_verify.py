@@ -11,12 +11,12 @@ from django.db import connections
 from tests.test_append import returned
 from wayfare.departures import operations as departures
 from wayfare.ledger import operations as ledger
-from wayfare.ledger.log import keys, operations
-from wayfare.ledger.log.source import LEDGER, columns_differ
-from wayfare.ledger.log.verify import verified
 from wayfare.ledger.models import LedgerEntry
+from wayfare.ledger.source import LEDGER, columns_differ
 from wayfare.ledger.verify import differences
 from wayfare.statistics.tests.histories import PROGRAMMES, history
+from wayfare.tlog import keys, operations
+from wayfare.tlog.verify import verified
 
 SIZE = 700
 

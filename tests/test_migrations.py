@@ -25,7 +25,7 @@ def test_no_migration_is_missing():
 def test_each_room_has_one_initial_migration():
     """Until something is released; functions, policies, triggers and grants are in the rooms' SQL files."""
     rooms = Counter(room for room, _ in MigrationLoader(None).disk_migrations)
-    assert rooms.keys() >= {"ledger", "access", "people", "departures"}
+    assert rooms.keys() >= {"tlog", "ledger", "access", "people", "departures"}
     assert set(rooms.values()) == {1}
 
 

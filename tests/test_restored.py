@@ -15,7 +15,7 @@ from psycopg import Connection
 
 from wayfare.access import keyfiles
 from wayfare.access.door import NAME, read
-from wayfare.ledger.statements import run
+from wayfare.common.postgres.statements import run
 from wayfare.people.tests.cast import Colleague
 from wayfare.site import embedded
 

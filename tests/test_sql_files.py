@@ -9,8 +9,9 @@ import psycopg
 import pytest
 from django.conf import settings
 
+from wayfare.common.postgres import sql
 from wayfare.ledger.operations import LOCK
-from wayfare.site import sql
+from wayfare.site import runtime
 
 CATALOGUE = (
     """select pg_get_functiondef(oid), array(select one::text from unnest(proacl) one order by 1) from pg_proc
@@ -35,7 +36,7 @@ def owner(fresh_database):
 
 def make_anew(connection: psycopg.Connection) -> None:
     with connection.transaction(), connection.cursor() as cursor:
-        sql.apply(cursor)
+        runtime.apply_sql(cursor)
 
 
 def test_running_the_files_again_changes_nothing(owner):
@@ -90,7 +91,7 @@ def test_a_changed_file_is_noticed(owner):
 
 
 def test_each_file_belongs_to_a_room_and_none_is_empty():
-    source = Path(sql.__file__).parents[1]
+    source = Path(sql.__file__).parents[2]
     assert set(sql.files()) == set(source.glob("*/sql/*.sql"))
     assert all(len(file.read_text()) > 100 for file in sql.files())
 
@@ -98,7 +99,7 @@ def test_each_file_belongs_to_a_room_and_none_is_empty():
 def test_rooms_run_in_the_order_in_which_they_are_installed():
     rooms = [room.name for room in sql.rooms()]
     assert rooms == [name for name in settings.INSTALLED_APPS if name in rooms]
-    assert rooms[0] == "wayfare.ledger"
+    assert rooms[:2] == ["wayfare.tlog", "wayfare.ledger"]
 
 
 def test_each_function_table_and_trigger_belongs_to_a_room(owner):

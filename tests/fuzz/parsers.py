@@ -19,10 +19,10 @@ from collections.abc import Callable
 from pathlib import Path
 from types import FunctionType
 
-from wayfare.ledger.log import audit, merkle, notes, receipts, tiles
-from wayfare.ledger.log.refusals import LogRefusal
-from wayfare.ledger.witness import rules as witness
 from wayfare.statistics import published
+from wayfare.tlog import audit, merkle, notes, receipts, tiles
+from wayfare.tlog.refusals import LogRefusal
+from wayfare.witness import rules as witness
 
 KEY = notes.parse_verifier("example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k")
 

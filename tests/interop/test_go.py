@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from wayfare.ledger.log import files, keys, operations
-from wayfare.ledger.log.parts import Source
+from wayfare.tlog import files, keys, operations
+from wayfare.tlog.parts import Source
 
 GO_PATH = Path("/usr/share/gocode")
 ENTRIES = 100_000

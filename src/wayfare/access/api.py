@@ -14,10 +14,10 @@ from ninja.security import HttpBearer
 
 from wayfare.access import events, operations, queries
 from wayfare.access.callers import address_of
-from wayfare.access.problems import Problem
 from wayfare.access.purposes import ENTRY_READERS
 from wayfare.access.readers import actor_of, asked_from_our_pages
 from wayfare.access.rules import EVERYTHING, Actor, Forbidden, Limiter, Reader, Token, reader
+from wayfare.common.web.problems import Problem
 
 
 @cache

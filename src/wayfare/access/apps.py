@@ -16,7 +16,7 @@ class AccessConfig(AppConfig):
         from wayfare.access.operations import note_read_by_command
         from wayfare.access.source import ACCESS
         from wayfare.ledger import registry
-        from wayfare.ledger.log.source import SOURCES
+        from wayfare.tlog.source import SOURCES
 
         SOURCES[ACCESS.log] = ACCESS
         if gate.watch not in registry.beside_the_logs:

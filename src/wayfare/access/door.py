@@ -19,7 +19,7 @@ from django.db import connection, transaction
 from wayfare.access import keyfiles
 from wayfare.access.keyfiles import KeyProblem
 from wayfare.access.statements import bound, rows
-from wayfare.ledger.macs import pads
+from wayfare.common.macs import pads
 
 log = logging.getLogger("wayfare.access")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from django.conf import settings
 
-from wayfare.ledger import disk
+from wayfare.common import disk
 
 MEND = "put the home's folder `keys` back from its backup (docs/operating.md, Backup and restore)"
 

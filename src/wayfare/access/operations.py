@@ -16,7 +16,7 @@ from wayfare.access.door import door
 from wayfare.access.purposes import PURPOSES, ROLES
 from wayfare.access.rules import SCOPES, Forbidden, Token, scopes_named, secret_hash, write_secret
 from wayfare.access.statements import bound, called, done, rows
-from wayfare.ledger import texts
+from wayfare.common import texts
 from wayfare.ledger.rules import Refused, TooLong
 
 LEAST_WORDS = 10

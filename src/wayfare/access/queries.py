@@ -15,7 +15,7 @@ from django.db import connection
 
 from wayfare.access.rules import Actor, Token, read_secret, scopes_named, secret_hash, state
 from wayfare.access.statements import bound, called, rows
-from wayfare.ledger.log.health import Extent
+from wayfare.tlog.health import Extent
 
 IDLE = timedelta(minutes=30)
 """A session that is not used for so long has ended."""

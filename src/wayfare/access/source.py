@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from django.db import DataError, connections
 
 from wayfare.access import record_checks
-from wayfare.ledger.log.source import in_table
+from wayfare.tlog.source import in_table
 
 _COLUMNS = """select position from access_log cross join lateral (select body::jsonb as b) said
   where (position::text, to_char(at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), kind, groups, staff::text,

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
 from wayfare.access.purposes import GROUPS
-from wayfare.ledger.web.words import locale, number
+from wayfare.common.web.formats import locale, number
 
 _PURPOSES = {
     "case_work": gettext_lazy("to work on the case"),

@@ -13,8 +13,8 @@ from django.http.request import UnreadablePostError
 from ninja import Schema
 
 from wayfare.access.api import Scope
-from wayfare.access.problems import Problem
 from wayfare.access.rules import Token
+from wayfare.common.web.problems import Problem
 from wayfare.departures import kinds, operations
 from wayfare.departures.rules import EVIDENCE
 from wayfare.ledger.api import router

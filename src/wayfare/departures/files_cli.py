@@ -19,12 +19,13 @@ import psycopg
 from django.db import Error as DatabaseError
 from tqdm import tqdm
 
+from wayfare.common import trouble
 from wayfare.departures import zones
 from wayfare.departures.files import ImportStopped, export_entries, import_sources, open_sources
 from wayfare.departures.reading import CHUNK
 from wayfare.departures.sources import BadFile, Source
 from wayfare.ledger import queries as stored
-from wayfare.ledger import registry, trouble
+from wayfare.ledger import registry
 
 REFUSED, UNREADABLE, STOPPED = 1, 2, 3
 AGAIN = "Entries of whole chunks before it are in; run the same import again and it goes on from there."

@@ -13,9 +13,9 @@ from functools import lru_cache
 from itertools import compress
 from typing import Any, NamedTuple
 
+from wayfare.common.postgres.copy_rows import POSTGRES_EPOCH_US, text_field, uuid_bytes
 from wayfare.departures import rules
 from wayfare.departures.rules import Programme
-from wayfare.ledger.rows import POSTGRES_EPOCH_US, text_field, uuid_bytes
 from wayfare.ledger.rules import Ahead, Entry
 from wayfare.ledger.scopes import Scope, components
 

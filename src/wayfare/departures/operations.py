@@ -9,9 +9,10 @@ from django.db import connection, transaction
 
 from wayfare.access.operations import administering, note_programme_office
 from wayfare.access.queries import is_office
+from wayfare.common import texts
 from wayfare.departures import kinds, queries
 from wayfare.departures.rules import EVIDENCE, Programme
-from wayfare.ledger import countries, texts, zones
+from wayfare.ledger import countries, zones
 from wayfare.ledger import operations as ledger
 from wayfare.ledger.rules import EPOCH, MICROSECOND, Entry, Refused, Result
 

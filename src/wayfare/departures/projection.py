@@ -15,6 +15,9 @@ from typing import Any, NamedTuple
 import orjson
 from django.db import connection
 
+from wayfare.common.postgres.copy_rows import whole
+from wayfare.common.postgres.literals import array
+from wayfare.common.postgres.statements import copied, run
 from wayfare.departures import queries, rules
 from wayfare.departures.forecast import (
     COUNTED_COLUMNS,
@@ -29,10 +32,8 @@ from wayfare.departures.forecast import (
     finding_rows,
 )
 from wayfare.ledger import registry
-from wayfare.ledger.queries import array, by_component, connected_to
-from wayfare.ledger.rows import whole
+from wayfare.ledger.queries import by_component, connected_to
 from wayfare.ledger.rules import Connected, Entry, Fresh, instant_us
-from wayfare.ledger.statements import copied, run
 
 NAME = "departures"
 """This projection's name."""

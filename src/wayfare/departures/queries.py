@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 from django.db import connection
 
 from wayfare.access.rules import Reader
+from wayfare.common.postgres.statements import run
 from wayfare.departures.rules import ANOMALIES, Programme
-from wayfare.ledger.statements import run
 
 
 def clock() -> datetime:

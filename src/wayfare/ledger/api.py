@@ -12,9 +12,9 @@ from ninja.errors import ValidationError
 from pydantic import Field
 
 from wayfare.ledger import queries
-from wayfare.ledger.log import queries as log
-from wayfare.ledger.log.source import LEDGER
 from wayfare.ledger.queries import StoredEntry
+from wayfare.ledger.source import LEDGER
+from wayfare.tlog import queries as log
 
 router = Router(tags=["ledger"])
 PAGE_MAX = 10_000

@@ -9,4 +9,10 @@ class LedgerConfig(AppConfig):
     name = "wayfare.ledger"
     label = "ledger"
     default_auto_field = "django.db.models.BigAutoField"
-    sql_prefixes = ("ledger", "log")
+
+    def ready(self) -> None:
+        """Have the ledger logged."""
+        from wayfare.ledger.source import LEDGER
+        from wayfare.tlog.source import SOURCES
+
+        SOURCES[LEDGER.log] = LEDGER

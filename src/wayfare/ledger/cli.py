@@ -14,10 +14,11 @@ import click
 from tqdm import tqdm
 
 from wayfare.ledger import registry
-from wayfare.ledger.log import audit as auditing
-from wayfare.ledger.log import files, notes, receipts
-from wayfare.ledger.log.refusals import LogRefusal
-from wayfare.ledger.log.source import LEDGER, SOURCES
+from wayfare.ledger.source import LEDGER
+from wayfare.tlog import audit as auditing
+from wayfare.tlog import files, notes, receipts
+from wayfare.tlog.refusals import LogRefusal
+from wayfare.tlog.source import SOURCES
 
 _KEY = "A verifier key, as `wayfare log keys` and the page of the log show it; may be repeated."
 
@@ -30,8 +31,8 @@ _of = click.option(
 @contextmanager
 def refusing() -> Iterator[None]:
     """Turn a refusal into exit 1 with its words on standard error."""
-    from wayfare.ledger.log.keys import KeyProblem
-    from wayfare.ledger.log.queries import NotPublished
+    from wayfare.tlog.keys import KeyProblem
+    from wayfare.tlog.queries import NotPublished
 
     try:
         yield
@@ -66,7 +67,7 @@ def _bytes_of(path: Path) -> bytes:
 @_of
 def checkpoint(name: str) -> None:
     """Print the latest signed checkpoint, with the cosignatures it has."""
-    from wayfare.ledger.log import queries
+    from wayfare.tlog import queries
 
     note = queries.latest(name)
     if note is None:
@@ -79,7 +80,7 @@ def checkpoint(name: str) -> None:
 @_of
 def keys(name: str) -> None:
     """Print the verifier keys that sign the log, and those that did."""
-    from wayfare.ledger.log import queries
+    from wayfare.tlog import queries
 
     click.echo(queries.keys_text(name), nl=False)
 
@@ -93,7 +94,7 @@ def prove(position: int, output: Path | None, name: str) -> None:
 
     A receipt holds the entry. Give it to those who may see it. Making one of the ledger is a line of the access record.
     """
-    from wayfare.ledger.log import queries
+    from wayfare.tlog import queries
 
     with refusing():
         bodies = SOURCES[name].bodies(position - 1, 1)
@@ -117,7 +118,7 @@ def prove(position: int, output: Path | None, name: str) -> None:
 @_of
 def consistency(old: int, new: int, name: str) -> None:
     """Print the proof that the log of one size is the beginning of the log of another, hash by hash (RFC 6962)."""
-    from wayfare.ledger.log import queries
+    from wayfare.tlog import queries
 
     with refusing():
         for one in queries.consistency(name, old, new):
@@ -129,8 +130,8 @@ def consistency(old: int, new: int, name: str) -> None:
 @_of
 def verify(as_json: bool, name: str) -> None:
     """Recompute a log from the rows that it commits to; exit 1 and name the first position that differs."""
-    from wayfare.ledger.log import health, queries
-    from wayfare.ledger.log.verify import verified
+    from wayfare.tlog import health, queries
+    from wayfare.tlog.verify import verified
 
     with _progress(queries.head(name).size, "leaf") as tell:
         found = verified(SOURCES[name], tell=tell)
@@ -152,7 +153,7 @@ def verify(as_json: bool, name: str) -> None:
 @_of
 def export(folder: Path, name: str) -> None:
     """Write the log as files that any web server can publish; what is there already stays."""
-    from wayfare.ledger.log import queries
+    from wayfare.tlog import queries
 
     try:
         with refusing(), _progress(queries.head(name).size, "leaf") as tell:
@@ -213,7 +214,7 @@ def check(receipt: Path, known: list[notes.Verifier]) -> None:
 def rotate(name: str) -> None:
     """Make new keys for the log; the old private halves are destroyed, the public ones stay published as retired."""
     from wayfare.ledger import jobs
-    from wayfare.ledger.log.keys import rotated
+    from wayfare.tlog.keys import rotated
 
     with refusing():
         jobs.opened(name)

@@ -13,9 +13,10 @@ from django.conf import settings
 from django.db import Error, connections
 
 from wayfare.ledger import registry
-from wayfare.ledger.log import keys, notes, operations, queries, witnesses
-from wayfare.ledger.log.parts import Source
-from wayfare.ledger.log.source import LEDGER, SOURCES
+from wayfare.ledger.source import LEDGER
+from wayfare.tlog import keys, notes, operations, queries, witnesses
+from wayfare.tlog.parts import Source
+from wayfare.tlog.source import SOURCES
 
 log = logging.getLogger(__name__)
 PAUSE_SECONDS = 0.25

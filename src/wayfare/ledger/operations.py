@@ -14,11 +14,14 @@ from typing import TYPE_CHECKING
 import orjson
 from django.db import connection, transaction
 
-from wayfare.ledger import registry, reserve, rows, trouble
-from wayfare.ledger.queries import array, references, text_array
+from wayfare.common import reserve, trouble
+from wayfare.common.postgres.copy_rows import whole
+from wayfare.common.postgres.literals import array, text_array
+from wayfare.common.postgres.statements import copied, run
+from wayfare.ledger import registry, rows
+from wayfare.ledger.queries import references
 from wayfare.ledger.registry import Projection
 from wayfare.ledger.rules import EPOCH, MICROSECOND, Ahead, Connected, Entry, Fresh, Refused, Result, same_content
-from wayfare.ledger.statements import copied, run
 
 if TYPE_CHECKING:  # it brings NumPy, which only who appends very many needs
     from wayfare.ledger.presence import Presence
@@ -109,7 +112,7 @@ def _write_few(fresh: Sequence[tuple[int, Entry]], recorded_us: int) -> None:
 
 def _write_many(fresh: Sequence[tuple[int, Entry]], recorded_us: int) -> None:
     entries = (rows.entry_head(position, recorded_us) + entry.tail for position, entry in fresh)
-    copied(_COPY, rows.whole(entries))
+    copied(_COPY, whole(entries))
     run(_TALLY, _tallied(fresh))
     run("select pg_notify(%s, %s)", [CHANNEL, fresh[-1][0]])
 

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from django.db import connection
 
-from wayfare.ledger import rows
+from wayfare.common.postgres.copy_rows import HEADER
 from wayfare.ledger.rules import Entry
 
 Ids = npt.NDArray[np.uint64]
@@ -24,7 +24,7 @@ _HASHES = 4
 _IDS_AN_ENTRY = 3
 _LARGEST_BITS = 1 << 32
 _ROW = np.dtype([("fields", ">i2"), *((f"{n}{i}", t) for i in range(3) for n, t in (("length", ">i4"), ("id", "V16")))])
-_HEADER_BYTES = len(rows.HEADER)
+_HEADER_BYTES = len(HEADER)
 _ENOUGH_BYTES = 1 << 20
 
 
@@ -94,7 +94,7 @@ class Presence:
 
     def _add_rows(self, data: bytearray) -> None:
         """Take the whole rows from the beginning of what was read, and note their ids."""
-        start = _HEADER_BYTES if data.startswith(rows.HEADER[:11]) else 0
+        start = _HEADER_BYTES if data.startswith(HEADER[:11]) else 0
         count = (len(data) - start) // _ROW.itemsize
         found = np.frombuffer(bytes(data[start:]), _ROW, count)
         for name in ("id0", "id1", "id2"):

@@ -3,30 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import NamedTuple
 
 from django.db import connection, transaction
 
+from wayfare.common.postgres.literals import array
+from wayfare.common.postgres.statements import run
 from wayfare.ledger.rules import Connected
 from wayfare.ledger.scopes import Scope, components
-from wayfare.ledger.statements import run
-
-
-def array(values: Iterable[object]) -> str:
-    """Return ids, codes or numbers as PostgreSQL's array literal, for a cast such as `%s::uuid[]`.
-
-    Much faster to write than adapting each element; so only for values without quotation marks, commas, braces
-    or spaces, which ids and codes never hold.
-    """
-    return "{" + ",".join(map(str, values)) + "}"
-
-
-def text_array(values: Iterable[str]) -> str:
-    """Return any texts as PostgreSQL's array literal, for the cast `%s::text[]`."""
-    return '{"' + '","'.join([value.replace("\\", "\\\\").replace('"', '\\"') for value in values]) + '"}'
 
 
 class StoredEntry(NamedTuple):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from django.db import connection
 
 from wayfare.ledger import queries, registry
-from wayfare.ledger.log.source import columns_differ
+from wayfare.ledger.source import columns_differ
 
 NAMED = 20
 """Differences of one sort that are named one by one; the rest are counted."""

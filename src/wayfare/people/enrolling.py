@@ -8,7 +8,7 @@ from typing import NamedTuple
 from uuid import UUID, uuid4
 
 from wayfare.access.purposes import GROUPS
-from wayfare.ledger.arrays import BYTES, NULL, TEXTS, UUIDS, array, binary, item
+from wayfare.common.postgres.arrays import BYTES, NULL, TEXTS, UUIDS, array, binary, item
 from wayfare.people import tokens
 from wayfare.people.births import Birth
 from wayfare.people.index import Keyed, Rows, Slots, There, padded

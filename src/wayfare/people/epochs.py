@@ -15,9 +15,9 @@ from uuid import UUID
 import psycopg
 from django.db import connections, transaction
 
-from wayfare.ledger import arrays
+from wayfare.common.postgres import arrays
+from wayfare.common.postgres.statements import Ahead
 from wayfare.ledger.rules import Refused
-from wayfare.ledger.statements import Ahead
 from wayfare.people import sealing
 from wayfare.people.enrolling import MARK
 from wayfare.people.index import Rows, Slots

@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 
 import orjson
 
+from wayfare.common.texts import has_writing, is_control
 from wayfare.ledger.rules import Refused, TooLong
-from wayfare.ledger.texts import has_writing, is_control
 
 TEXT_LIMIT = 200
 LIST_LIMIT = 50

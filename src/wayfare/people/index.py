@@ -30,7 +30,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import ECB
 
-from wayfare.ledger.macs import pads
+from wayfare.common.macs import pads
 
 TOKEN_BYTES = 16
 BLOCK_BYTES = 12

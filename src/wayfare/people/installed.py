@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 
 from wayfare.access.door import door
-from wayfare.ledger.statements import run
+from wayfare.common.postgres.statements import run
 from wayfare.people.index import Keyed
 from wayfare.people.knownkeys import compare, known_keys
 from wayfare.people.masterkeys import LocalKeys, MasterKeyProblem, MasterKeys

@@ -27,7 +27,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from wayfare.access.keyfiles import KeyProblem
-from wayfare.ledger import disk
+from wayfare.common import disk
 from wayfare.people import sealing
 
 SECRET_BYTES = 32

@@ -15,11 +15,12 @@ from django.db import connection
 
 from wayfare.access import operations as access
 from wayfare.access.operations import Look
-from wayfare.ledger import arrays, reserve
-from wayfare.ledger.arrays import UUIDS
-from wayfare.ledger.queries import array, text_array
+from wayfare.common import reserve
+from wayfare.common.postgres import arrays
+from wayfare.common.postgres.arrays import UUIDS
+from wayfare.common.postgres.literals import array, text_array
+from wayfare.common.postgres.statements import ahead, in_one_trip, run
 from wayfare.ledger.rules import Refused
-from wayfare.ledger.statements import ahead, in_one_trip, run
 from wayfare.people import sealing
 from wayfare.people.births import Birth, at_the_latest
 from wayfare.people.enrolling import MARK as MARK

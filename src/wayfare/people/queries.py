@@ -13,10 +13,10 @@ from django.db import connection
 
 from wayfare.access.door import door
 from wayfare.access.operations import acting
-from wayfare.ledger import arrays
-from wayfare.ledger.arrays import UUIDS
+from wayfare.common.postgres import arrays
+from wayfare.common.postgres.arrays import UUIDS
+from wayfare.common.postgres.statements import run
 from wayfare.ledger.rules import TooLong
-from wayfare.ledger.statements import run
 from wayfare.people import sealing, tokens
 from wayfare.people.births import Birth, Told
 from wayfare.people.enrolling import MARK

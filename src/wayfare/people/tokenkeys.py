@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 import pkcs11
 from pkcs11 import Attribute, GCMParams, KeyType, Mechanism, MechanismFlag, ObjectClass, PKCS11Error, TokenFlag
 
-from wayfare.ledger import disk
+from wayfare.common import disk
 from wayfare.people.masterkeys import (
     IN_CLEAR,
     IN_MODULE,

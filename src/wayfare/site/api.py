@@ -16,9 +16,9 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from wayfare import __version__
 from wayfare.access.api import Entries, ExactFigures, anyone
-from wayfare.access.problems import MEDIA_TYPE, REFUSALS, Problem
+from wayfare.common import trouble
+from wayfare.common.web.problems import MEDIA_TYPE, REFUSALS, Problem
 from wayfare.departures import api as departures
-from wayfare.ledger import trouble
 from wayfare.ledger.api import known_parameters
 from wayfare.site import invalid
 from wayfare.statistics.api import router as statistics

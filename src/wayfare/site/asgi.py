@@ -23,7 +23,7 @@ from wayfare.site import wsgi  # first: it sets Django up
 if TYPE_CHECKING:
     from django.http import HttpResponse
 from wayfare.access.rules import NOTHING, Reader
-from wayfare.site.headers import safety
+from wayfare.common.web.headers import safety
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -174,7 +174,7 @@ def _reading(scope: dict[str, Any], api: bool) -> Reader:
 
 async def _may_read_on(scope: dict[str, Any], api: bool, reading: Reader) -> bool:
     """Tell whether who holds a stream may still read what it tells: a session ends, a token is revoked."""
-    from wayfare.access.problems import Problem
+    from wayfare.common.web.problems import Problem
 
     try:
         return await asyncio.get_running_loop().run_in_executor(LIVE_THREADS, _reading, scope, api) == reading
@@ -190,7 +190,7 @@ async def _refuse(send: Send, response: HttpResponse) -> None:
 
 
 async def _stream(scope: dict[str, Any], found: re.Match[str], receive: Receive, send: Send) -> None:
-    from wayfare.access.problems import Problem
+    from wayfare.common.web.problems import Problem
     from wayfare.departures.live import NoSuchProgramme
 
     key, api = found[2], found[1] != "departures"
@@ -291,7 +291,7 @@ def _cut(scope: dict[str, Any], code: str) -> HttpResponse:
     """Return the answer to a body that is not waited for any longer: a problem for the API, else a page."""
     from django.core.handlers.wsgi import WSGIRequest
 
-    from wayfare.access.problems import Problem
+    from wayfare.common.web.problems import Problem
     from wayfare.site.bodies import RETRY_SECONDS
     from wayfare.site.middleware import cut_page
 

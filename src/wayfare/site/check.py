@@ -19,14 +19,16 @@ from wayfare.access import door
 from wayfare.access.keyfiles import KeyProblem
 from wayfare.access.signin import keys as codes
 from wayfare.access.signin import queries as recoveries
-from wayfare.ledger import jobs, projections, reserve
-from wayfare.ledger.log import notes
-from wayfare.ledger.log import queries as log
-from wayfare.ledger.log.source import SOURCES
+from wayfare.common import reserve
+from wayfare.common.postgres import sql
+from wayfare.ledger import jobs, projections
 from wayfare.people import epochs
 from wayfare.people.installed import master_keys
 from wayfare.people.masterkeys import MasterKeyProblem
-from wayfare.site import external, sql
+from wayfare.site import external
+from wayfare.tlog import notes
+from wayfare.tlog import queries as log
+from wayfare.tlog.source import SOURCES
 
 CLOCK_SECONDS = 5
 FREE_BYTES = 2 * 1024**3

@@ -14,7 +14,7 @@ import click
 import psycopg
 
 from wayfare import __version__
-from wayfare.ledger.texts import control_in
+from wayfare.common.texts import control_in
 
 
 class Use(Enum):
@@ -104,10 +104,10 @@ COMMANDS: dict[str, dict[str, Entry]] = {
         "revoke": Entry("wayfare.access.cli:revoke", "End a token."),
     },
     "witness": {
-        "key": Entry("wayfare.ledger.witness.cli:key", "Show the keys of this witness; make them at first.", Use.OWN),
-        "add-log": Entry("wayfare.ledger.witness.cli:add_log", "Trust keys of a log.", Use.OWN),
-        "drop-key": Entry("wayfare.ledger.witness.cli:drop_key", "Trust a key of a log no more.", Use.OWN),
-        "logs": Entry("wayfare.ledger.witness.cli:logs", "List the logs it knows.", Use.OWN),
+        "key": Entry("wayfare.witness.cli:key", "Show the keys of this witness; make them at first.", Use.OWN),
+        "add-log": Entry("wayfare.witness.cli:add_log", "Trust keys of a log.", Use.OWN),
+        "drop-key": Entry("wayfare.witness.cli:drop_key", "Trust a key of a log no more.", Use.OWN),
+        "logs": Entry("wayfare.witness.cli:logs", "List the logs it knows.", Use.OWN),
         "run": Entry("wayfare.site.witness:run", "Answer logs until stopped.", Use.OWN),
     },
 }
@@ -214,7 +214,7 @@ def main() -> None:
         from django.core.exceptions import ImproperlyConfigured
         from django.db import OperationalError
 
-        from wayfare.ledger import trouble
+        from wayfare.common import trouble
         from wayfare.ledger.rules import Refused
 
         named = type(problem).__name__ == "SettingError"

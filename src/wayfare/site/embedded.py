@@ -28,7 +28,7 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from wayfare.ledger import disk
+from wayfare.common import disk
 from wayfare.site import account as accounts
 from wayfare.site import external
 from wayfare.site.account import EmbeddedError, binaries

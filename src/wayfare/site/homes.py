@@ -6,7 +6,7 @@ import secrets
 import sys
 from pathlib import Path
 
-from wayfare.ledger import disk
+from wayfare.common import disk
 from wayfare.site import embedded
 from wayfare.site.account import EmbeddedError
 

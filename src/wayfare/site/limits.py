@@ -16,10 +16,10 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from wayfare.access.operations import WORDS_LIMIT
-from wayfare.access.problems import Problem
 from wayfare.access.signin.passkeys import ANSWER_MAX
 from wayfare.access.signin.rules import PASSWORD_MOST
-from wayfare.ledger.web.words import number
+from wayfare.common.web.formats import number
+from wayfare.common.web.problems import Problem
 from wayfare.people.fields import TEXT_LIMIT
 from wayfare.people.rules import CHANNEL_LIMIT, NOTE_LIMIT, SEARCH_LIMIT
 

@@ -14,12 +14,12 @@ from django.utils.cache import patch_vary_headers
 from wayfare.access import events
 from wayfare.access.callers import address_of
 from wayfare.access.keyfiles import KeyProblem
-from wayfare.access.problems import MEDIA_TYPE, REFUSALS, Problem
-from wayfare.ledger import trouble
+from wayfare.common import trouble
+from wayfare.common.web.headers import safety
+from wayfare.common.web.problems import MEDIA_TYPE, REFUSALS, Problem
 from wayfare.people.masterkeys import MasterKeyProblem
 from wayfare.people.sealing import SealRefusal
 from wayfare.site import bodies
-from wayfare.site.headers import safety
 
 log = logging.getLogger("wayfare.pages")
 _TROUBLE = {"unavailable": "503.html", "busy": "busy.html", "storage_full": "full.html"}

@@ -11,8 +11,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from wayfare.access.problems import REFUSALS
 from wayfare.access.rules import SCOPES
+from wayfare.common.web.problems import REFUSALS
 from wayfare.site.api import PREFIX, description
 
 

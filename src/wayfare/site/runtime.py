@@ -56,6 +56,15 @@ def _refuse_replaced(loader: MigrationLoader) -> None:
         )
 
 
+def apply_sql(cursor: Any) -> None:
+    """Make functions, policies, triggers and grants what the files say, when no append is under way."""
+    from wayfare.common.postgres import sql
+    from wayfare.ledger.operations import LOCK
+
+    cursor.execute("select pg_advisory_xact_lock(%s)", [LOCK])
+    sql.apply(cursor)
+
+
 def migrate() -> None:
     """Bring the schema up to date, as owner, one command at a time, and hang the door; quick when nothing is to do.
 
@@ -66,7 +75,7 @@ def migrate() -> None:
     from django.db.migrations.executor import MigrationExecutor
 
     from wayfare.access import door
-    from wayfare.site import sql
+    from wayfare.common.postgres import sql
 
     owner = connections["owner"]
     try:
@@ -79,7 +88,7 @@ def migrate() -> None:
                     call_command("migrate", database="owner", verbosity=0, interactive=False)
                     if not sql.is_current(cursor):
                         with transaction.atomic(using="owner"):
-                            sql.apply(cursor)
+                            apply_sql(cursor)
                 finally:
                     cursor.execute("select pg_advisory_unlock(%s)", [_MIGRATIONS_LOCK])
             door.hang(cursor)

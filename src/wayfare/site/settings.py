@@ -205,7 +205,7 @@ WITNESS_QUORUM = _number("WAYFARE_WITNESS_QUORUM", 0, 0, 48)
 EMBEDDED = not os.environ.get("DATABASE_URL")
 
 DISK_RESERVE = (WAYFARE_HOME / "database" / "data", _bytes("WAYFARE_DISK_RESERVE", "256MB") if EMBEDDED else 0)
-"""Where, and how many bytes (`wayfare.ledger.reserve`)."""
+"""Where, and how many bytes (`wayfare.common.reserve`)."""
 
 DEBUG = _flag("WAYFARE_DEBUG")
 DEMO = _demo(WAYFARE_HOME)
@@ -215,6 +215,7 @@ ALLOWED_HOSTS = [
 ]
 INSTALLED_APPS = [
     "django.contrib.staticfiles",
+    "wayfare.tlog",
     "wayfare.ledger",
     "wayfare.access",
     "wayfare.people",

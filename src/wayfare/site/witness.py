@@ -7,10 +7,10 @@ import sys
 
 import click
 
-from wayfare.ledger.log.keys import KeyProblem
-from wayfare.ledger.witness.cli import home
-from wayfare.ledger.witness.state import State, signers
 from wayfare.site.up import WORKER_STOP_SECONDS, address, free
+from wayfare.tlog.keys import KeyProblem
+from wayfare.witness.cli import home
+from wayfare.witness.state import State, signers
 
 
 @click.command()

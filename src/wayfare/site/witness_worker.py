@@ -11,9 +11,9 @@ from wayfare.site.processes import end_with_parent
 if parent := multiprocessing.parent_process():
     end_with_parent(signal.SIGKILL, parent.pid or 0)
 
-from wayfare.ledger.witness.cli import home  # after the resolve: a parent may die while this is loaded
-from wayfare.ledger.witness.state import State, signers
-from wayfare.ledger.witness.web import Door
+from wayfare.witness.cli import home  # after the resolve: a parent may die while this is loaded
+from wayfare.witness.state import State, signers
+from wayfare.witness.web import Door
 
 logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
 application = Door(State(home()), signers(home()))

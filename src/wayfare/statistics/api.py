@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 from django.http import HttpRequest, HttpResponse
 from ninja import Path, Query, Router
 
-from wayfare.access.problems import Problem
 from wayfare.access.rules import Reader
+from wayfare.common.web.problems import Problem
 from wayfare.ledger.api import known_parameters
 from wayfare.ledger.rules import Refused
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import click
 
 from wayfare.access.rules import EVERYTHING
-from wayfare.ledger.log import notes, witnesses
-from wayfare.ledger.log.refusals import LogRefusal
-from wayfare.ledger.log.source import LEDGER
 from wayfare.ledger.rules import Refused
+from wayfare.ledger.source import LEDGER
 from wayfare.statistics import published, queries
+from wayfare.tlog import notes, witnesses
+from wayfare.tlog.refusals import LogRefusal
 
 
 def _is_here(output: Path | None) -> bool:

@@ -16,8 +16,8 @@ from pathlib import Path
 import duckdb
 from django.db import connection
 
+from wayfare.common import reserve
 from wayfare.departures.rules import EVIDENCE
-from wayfare.ledger import reserve
 
 FORMAT = 2
 """Part of the folder's name; raise it with any change of SCHEMA or of what a column means."""

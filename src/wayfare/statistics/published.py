@@ -11,12 +11,12 @@ from typing import NamedTuple
 
 from wayfare.access.rules import EVERYTHING
 from wayfare.departures import zones
-from wayfare.ledger.log import merkle, notes
-from wayfare.ledger.log import queries as log
-from wayfare.ledger.log.notes import Checkpoint, Malformed, Note, Verifier
-from wayfare.ledger.log.source import LEDGER
 from wayfare.ledger.rules import Refused
+from wayfare.ledger.source import LEDGER
 from wayfare.statistics import queries
+from wayfare.tlog import merkle, notes
+from wayfare.tlog import queries as log
+from wayfare.tlog.notes import Checkpoint, Malformed, Note, Verifier
 
 FIRST_LINE = "# Wayfare table, version 1"
 FILE_LIMIT = 512 * 1024 * 1024

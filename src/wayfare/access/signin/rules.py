@@ -6,7 +6,7 @@ import re
 import secrets
 from datetime import datetime, timedelta
 
-from wayfare.ledger import texts
+from wayfare.common import texts
 
 CEREMONY_SECONDS = 300
 """From a challenge to its answer."""

@@ -15,13 +15,13 @@ from wayfare.access.purposes import PURPOSES, ROLES, WATCHERS
 from wayfare.access.rules import Forbidden
 from wayfare.access.source import ACCESS
 from wayfare.access.tests.cast import Colleague, browser, file_of
-from wayfare.ledger.log import health, keys
-from wayfare.ledger.log import operations as log
-from wayfare.ledger.log.health import Extent
-from wayfare.ledger.log.notes import COSIGNATURE_ED25519, Ed25519Signer
-from wayfare.ledger.log.parts import Source
-from wayfare.ledger.log.queries import Signed
-from wayfare.ledger.log.verify import Findings
+from wayfare.tlog import health, keys
+from wayfare.tlog import operations as log
+from wayfare.tlog.health import Extent
+from wayfare.tlog.notes import COSIGNATURE_ED25519, Ed25519Signer
+from wayfare.tlog.parts import Source
+from wayfare.tlog.queries import Signed
+from wayfare.tlog.verify import Findings
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
@@ -169,9 +169,9 @@ def test_witnesses_are_told_by_what_they_cosigned(world, home, tmp_path):
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from django.db import connection
 
-    from wayfare.ledger.log import notes
-    from wayfare.ledger.log import queries as of_log
-    from wayfare.ledger.log.policy import key_of
+    from wayfare.tlog import notes
+    from wayfare.tlog import queries as of_log
+    from wayfare.tlog.policy import key_of
 
     auditor = browser(world["auditor"])
     assert "No witness is set up" in sections(auditor.get("/staff/log"))["access"]

@@ -19,12 +19,13 @@ from wayfare.access.queries import OTHERS_UNDONE, log_extent, undone
 from wayfare.access.rules import Actor
 from wayfare.access.signin.web import StaffRequest, needs
 from wayfare.access.source import ACCESS
-from wayfare.ledger.log import health, queries, witnesses
-from wayfare.ledger.log.health import Extent
-from wayfare.ledger.log.notes import Malformed
-from wayfare.ledger.log.queries import Signed
-from wayfare.ledger.log.source import LEDGER
-from wayfare.ledger.web.words import number
+from wayfare.common.web.formats import number
+from wayfare.ledger import source as ledger_source
+from wayfare.ledger.source import LEDGER
+from wayfare.tlog import health, queries, witnesses
+from wayfare.tlog.health import Extent
+from wayfare.tlog.notes import Malformed
+from wayfare.tlog.queries import Signed
 
 _SHAPES = {"well": "good", "behind": "due", "empty": "unk", "stopped": "late", "never": "late", "ahead": "late"}
 
@@ -39,7 +40,7 @@ def logs(request: StaffRequest) -> HttpResponse:
         signed = queries.last_signed(log)
         size = signed.size if signed else 0
         with operations.acting(request.session_secret):
-            extent = health.ledger_extent(size) if log == LEDGER.log else log_extent(size)
+            extent = ledger_source.extent(size) if log == LEDGER.log else log_extent(size)
             gone = undone() if log == ACCESS.log else None
             others = [other() for other in OTHERS_UNDONE] if log == ACCESS.log else []
         rows = _rows(extent, signed, request.actor, now, language)

@@ -17,8 +17,8 @@ from wayfare.access import published, words
 from wayfare.access.figures import APPROVED, SMALL, UNAPPROVED, VISITS, Figures
 from wayfare.access.published import Published
 from wayfare.access.purposes import PURPOSES
+from wayfare.common.web.formats import locale, number
 from wayfare.ledger.rules import Refused
-from wayfare.ledger.web.words import locale, number
 
 MONTHS = 12
 """Shown on the page; the file has all."""

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_safe
 from wayfare.access import words
 from wayfare.access.purposes import PURPOSES, VERSION
 from wayfare.access.signin.web import StaffRequest, signed_in
-from wayfare.ledger.web.words import number
+from wayfare.common.web.formats import number
 
 
 @require_safe

@@ -10,9 +10,9 @@ from babel.dates import format_date, format_skeleton, format_time
 from babel.numbers import format_percent
 from django.utils.translation import gettext as _
 
+from wayfare.common.web.formats import locale
+from wayfare.common.web.formats import number as number
 from wayfare.ledger.web.words import country_name as country_name
-from wayfare.ledger.web.words import locale
-from wayfare.ledger.web.words import number as number
 
 
 def evidence_name(code: str) -> str:

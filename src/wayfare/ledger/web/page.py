@@ -13,17 +13,12 @@ from django.utils.html import format_html
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
-from wayfare.ledger.log import notes, queries, receipts
-from wayfare.ledger.log.notes import (
-    COSIGNATURE_ED25519,
-    COSIGNATURE_ML_DSA_44,
-    NOTE_ED25519,
-    Malformed,
-    Note,
-)
-from wayfare.ledger.log.refusals import LogRefusal
-from wayfare.ledger.log.source import LEDGER
+from wayfare.common.web.formats import moment, number
+from wayfare.ledger.source import LEDGER
 from wayfare.ledger.web import words
+from wayfare.tlog import notes, queries, receipts
+from wayfare.tlog.notes import COSIGNATURE_ED25519, COSIGNATURE_ML_DSA_44, NOTE_ED25519, Malformed, Note
+from wayfare.tlog.refusals import LogRefusal
 
 BODY_MAX = 1 << 20
 _NAMES = {NOTE_ED25519: "Ed25519", COSIGNATURE_ED25519: "Ed25519", COSIGNATURE_ML_DSA_44: "ML-DSA-44"}
@@ -40,8 +35,8 @@ def _keys(language: str) -> list[dict[str, Any]]:
                 "id": verifier.key_id.hex(),
                 "algorithm": _NAMES[verifier.kind],
                 "short": verifier.kind == NOTE_ED25519,
-                "since": words.moment(key.since, language),
-                "retired": words.moment(key.retired, language) if key.retired else "",
+                "since": moment(key.since, language),
+                "retired": moment(key.retired, language) if key.retired else "",
             }
         )
     return sorted(found, key=lambda one: (bool(one["retired"]), not one["short"]))
@@ -51,7 +46,7 @@ def _said_at(note: Note, keys: list[dict[str, Any]], language: str) -> str:
     """Return when a checkpoint was signed, as the log's own cosignature says."""
     cosign = {key["verifier"].key_id for key in keys if not key["short"]}
     times = [int.from_bytes(one.blob[:8], "big") for one in note.signatures if one.key_id in cosign]
-    return words.moment(datetime.fromtimestamp(times[0], UTC), language) if times else ""
+    return moment(datetime.fromtimestamp(times[0], UTC), language) if times else ""
 
 
 def _checkpoint(note: Note, keys: list[dict[str, Any]], language: str) -> dict[str, Any]:
@@ -59,7 +54,7 @@ def _checkpoint(note: Note, keys: list[dict[str, Any]], language: str) -> dict[s
     root = base64.b64encode(head.root).decode()
     return {
         "origin": head.origin,
-        "size": words.number(head.size, language),
+        "size": number(head.size, language),
         "root": root,
         "short": f"{root[:8]}…{root[-5:]}",
         "at": _said_at(note, keys, language),
@@ -102,8 +97,8 @@ def _result(request: HttpRequest, keys: list[dict[str, Any]], language: str) -> 
     by = [one.by for one in found.signed]
     retired = [key["retired"] for key in keys if key["verifier"] in by and key["retired"]]
     values = {
-        "position": words.number(found.leaf + 1, language),
-        "size": words.number(found.head.size, language),
+        "position": number(found.leaf + 1, language),
+        "size": number(found.head.size, language),
         "key": ", ".join(f"{one.name}+{one.key_id.hex()} ({_NAMES[one.kind]})" for one in by),
         "retired": retired[0] if retired else "",
     }

@@ -5,11 +5,11 @@ from __future__ import annotations
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
-from wayfare.ledger.log import queries
-from wayfare.ledger.log.notes import Malformed
-from wayfare.ledger.log.queries import NotPublished
-from wayfare.ledger.log.source import LEDGER
-from wayfare.ledger.log.tiles import tile_at
+from wayfare.ledger.source import LEDGER
+from wayfare.tlog import queries
+from wayfare.tlog.notes import Malformed
+from wayfare.tlog.queries import NotPublished
+from wayfare.tlog.tiles import tile_at
 
 TEXT = "text/plain; charset=utf-8"
 FOR_EVER = "public, max-age=31536000, immutable"

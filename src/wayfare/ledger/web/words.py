@@ -1,24 +1,14 @@
-"""Refusals, numbers and moments of the log's page in words, as each language writes them."""
+"""Countries, and refusals of the log's page, in words."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from functools import cache
 
 import pycountry
-from babel import Locale
-from babel.dates import format_datetime
-from babel.numbers import format_decimal
 from django.utils import translation
 from django.utils.translation import gettext as _
 
-_CLDR = {"en": "en_GB"}
-"""CLDR's plain `en` writes dates the American way."""
-
-
-def locale(language: str) -> Locale:
-    """Return the CLDR locale of an interface language."""
-    return Locale.parse(_CLDR.get(language, language))
+from wayfare.common.web.formats import locale
 
 
 @cache
@@ -90,13 +80,3 @@ def refusal(code: str) -> str:
     """Return what a code means."""
     sentences = {one: sentence for codes, sentence in refusals() for one in codes.split()}
     return sentences.get(code, sentences["other"])
-
-
-def number(value: int, language: str) -> str:
-    """Return a whole number, grouped as the language groups it."""
-    return str(format_decimal(value, locale=locale(language)))
-
-
-def moment(at: datetime, language: str) -> str:
-    """Return an instant in UTC."""
-    return str(format_datetime(at, "long", tzinfo=UTC, locale=locale(language)))

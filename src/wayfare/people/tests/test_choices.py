@@ -6,8 +6,8 @@ import pytest
 from django.conf import settings
 from django.utils import translation
 
+from wayfare.common.web.formats import locale
 from wayfare.ledger import countries
-from wayfare.ledger.web.words import locale
 from wayfare.people.names import Name, Names, Part, Written
 from wayfare.people.rules import is_phone, read_group
 from wayfare.people.tests.cast import browser

@@ -12,8 +12,9 @@ from functools import cache
 from django.conf import settings
 from django.utils import translation
 
+from wayfare.common.web.formats import locale
 from wayfare.ledger import countries as codes
-from wayfare.ledger.web.words import country_name, locale
+from wayfare.ledger.web.words import country_name
 
 USUAL_LANGUAGES = [
     "ar",

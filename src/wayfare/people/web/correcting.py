@@ -13,7 +13,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from wayfare.ledger.web.words import number
+from wayfare.common.web.formats import number
 from wayfare.people.births import CALENDARS
 from wayfare.people.names import PARTS, USES
 from wayfare.people.rules import CHANNELS, DOCUMENTS, SEEN

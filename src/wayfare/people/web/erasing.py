@@ -22,8 +22,8 @@ from wayfare.access.purposes import ASKERS
 from wayfare.access.queries import Erasure
 from wayfare.access.rules import Actor, Forbidden
 from wayfare.access.signin.web import StaffRequest, needs
+from wayfare.common.web.formats import number
 from wayfare.ledger.rules import Refused
-from wayfare.ledger.web.words import number
 from wayfare.people import operations, queries
 from wayfare.people.queries import Kept
 from wayfare.people.rules import case_number_in

@@ -19,7 +19,7 @@ from wayfare.access.purposes import OPENERS
 from wayfare.access.rules import Actor, Forbidden
 from wayfare.access.shown import Seen, shown_by_staff
 from wayfare.access.signin.web import StaffRequest, needs
-from wayfare.ledger.web.words import number
+from wayfare.common.web.formats import number
 from wayfare.people import queries
 
 

@@ -13,8 +13,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from wayfare.access.words import groups as group_names
+from wayfare.common.web.formats import locale, number
 from wayfare.ledger.rules import Refused, TooLong
-from wayfare.ledger.web.words import locale, number
 from wayfare.people.births import Birth, Told
 from wayfare.people.names import Names
 from wayfare.people.rules import Contact, Documents, Group, Notes

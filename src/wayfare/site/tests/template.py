@@ -30,8 +30,8 @@ KEPT = 4
 """Templates of other states of the source that stay, for other checkouts and branches."""
 MADE_FROM = (
     *("*/migrations/*.py", "*/*/migrations/*.py", "*/sql/*.sql"),
-    *(f"site/{name}.py" for name in ("account", "embedded", "external", "homes", "runtime", "sql")),
-    *("access/door.py", "access/keyfiles.py", "ledger/macs.py", "site/tests/template.py"),
+    *(f"site/{name}.py" for name in ("account", "embedded", "external", "homes", "runtime")),
+    *("access/door.py", "access/keyfiles.py", "common/macs.py", "common/postgres/sql.py", "site/tests/template.py"),
 )
 SETTINGS = """
 max_wal_size = 512MB

@@ -9,12 +9,12 @@ from django.db import connection
 
 from wayfare.departures.operations import add_programme, record
 from wayfare.ledger import zones
-from wayfare.ledger.log import keys, merkle, notes, operations
-from wayfare.ledger.log import queries as log
-from wayfare.ledger.log.source import LEDGER
 from wayfare.ledger.rules import Refused
+from wayfare.ledger.source import LEDGER
 from wayfare.statistics import published
 from wayfare.statistics.tests.histories import PROGRAMMES, history
+from wayfare.tlog import keys, merkle, notes, operations
+from wayfare.tlog import queries as log
 
 
 @pytest.fixture

@@ -22,8 +22,8 @@ from wayfare.access.signin.web import doors, words
 from wayfare.access.signin.web.doors import StaffRequest
 from wayfare.access.signin.web.sure import ask_once_more
 from wayfare.access.words import role as role_name
+from wayfare.common.web.formats import moment
 from wayfare.ledger.rules import Refused
-from wayfare.ledger.web.words import moment
 
 
 def _line(one: Colleague) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from wayfare.access.signin import operations, passkeys, queries
 from wayfare.access.signin.rules import NotProved
 from wayfare.access.signin.web import doors
 from wayfare.access.signin.web.doors import StaffRequest
-from wayfare.ledger.web.words import moment
+from wayfare.common.web.formats import moment
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

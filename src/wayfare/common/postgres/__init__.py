@@ -1,0 +1,1 @@
+"""PostgreSQL with little between: statements in one trip, arrays, rows for COPY."""

@@ -1,0 +1,1 @@
+"""Pages and answers: formats of numbers and moments, problem details, headers of safety."""

@@ -1,0 +1,27 @@
+"""Numbers and moments as each language writes them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from babel import Locale
+from babel.dates import format_datetime
+from babel.numbers import format_decimal
+
+_CLDR = {"en": "en_GB"}
+"""CLDR's plain `en` writes dates the American way."""
+
+
+def locale(language: str) -> Locale:
+    """Return the CLDR locale of an interface language."""
+    return Locale.parse(_CLDR.get(language, language))
+
+
+def number(value: int, language: str) -> str:
+    """Return a whole number, grouped as the language groups it."""
+    return str(format_decimal(value, locale=locale(language)))
+
+
+def moment(at: datetime, language: str) -> str:
+    """Return an instant in UTC."""
+    return str(format_datetime(at, "long", tzinfo=UTC, locale=locale(language)))
