@@ -4,10 +4,26 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 
 import pytest
 
 LONG = 60
+
+
+def pytest_configure() -> None:
+    """Hash passwords with little work; `hashed_in_earnest` is for tests whose subject is the hash."""
+    from django.conf import settings
+
+    settings.PASSWORD_HASHERS = ["wayfare.site.tests.hashers.QuickScrypt"]
+
+
+@pytest.fixture
+def hashed_in_earnest(settings) -> None:
+    """Hash passwords as the product does."""
+    from wayfare.site import settings as ours
+
+    settings.PASSWORD_HASHERS = ours.PASSWORD_HASHERS
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -41,6 +57,27 @@ def _as_superuser(statement: str) -> None:
 
     with template.superuser() as connection:
         connection.execute(statement)
+
+
+@pytest.fixture(scope="module")
+def kept(django_db_setup, django_db_blocker) -> Iterator[Callable[[], AbstractContextManager[None]]]:
+    """A transaction around the tests of a module: what a fixture of the module makes in it is there for each of them.
+
+    Gives a function that lets such a fixture use the database. A test that uses `db` beside it works in a savepoint of
+    its own, so that no test sees what another did. Not for a module with tests that use `fresh_database`.
+    """
+    from django.db import connection, transaction
+
+    whole = transaction.atomic()
+    whole._from_testcase = True  # type: ignore[attr-defined] - as Django's own tests: a durable block may begin in it
+    with django_db_blocker.unblock():
+        whole.__enter__()
+    try:
+        yield django_db_blocker.unblock
+    finally:
+        with django_db_blocker.unblock():
+            connection.needs_rollback = True
+            whole.__exit__(None, None, None)
 
 
 @pytest.fixture

@@ -139,7 +139,8 @@ def fill(conninfo: str, behind: int) -> None:
 
 def to_come(number: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Return the entries of departures that are enrolled and registered, and their confirmations."""
-    before, confirmations = [], []
+    before: list[dict[str, Any]] = []
+    confirmations: list[dict[str, Any]] = []
     for n in range(number):
         person, departure = str(uuid.uuid4()), str(uuid.uuid4())
         common = {"source": "office", "occurred_at": f"2026-01-{1 + n % 28:02}T09:00:00Z"}

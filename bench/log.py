@@ -77,9 +77,7 @@ def proofs(entries: int, number: int) -> list[float]:
     chance, took = random.Random(1), []
     for _ in range(number):
         position = chance.randint(1, entries)
-        took.append(
-            timed(lambda at=position: queries.receipt("ledger", at - 1, LEDGER.bodies(at - 1, 1)[0]))  # type: ignore[misc]
-        )
+        took.append(timed(lambda at=position: queries.receipt("ledger", at - 1, LEDGER.bodies(at - 1, 1)[0])))
     return sorted(took)
 
 

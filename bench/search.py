@@ -281,7 +281,7 @@ def tokens_a_person(name: str) -> float:
     ((tokens, people),) = owner(
         "select count(*), count(distinct person) from people_token where office = %s", [name.replace("_", "-")]
     )
-    return round(tokens / people, 2)
+    return float(round(tokens / people, 2))
 
 
 # The thief of the database -----------------------------------------------------------------------------------------

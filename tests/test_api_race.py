@@ -17,6 +17,8 @@ from contextlib import contextmanager
 
 import pytest
 
+from wayfare.site.tests import template
+
 CLIENTS = 64
 PREPARE = """
 import json, sys, subprocess
@@ -61,6 +63,7 @@ create index on ledger_entry (entry_id);
 @contextmanager
 def serving(folder, damage=""):
     """Run a server of its own, because what is committed to a ledger stays; give its port and a token."""
+    template.fill(folder)
     port = free_port()
     env = {**os.environ, "WAYFARE_HOME": str(folder), "WAYFARE_TOKEN_RATE": "100000"}
     command = [sys.executable, "-c", PREPARE, str(port), damage]
@@ -178,6 +181,7 @@ def race(server, shared_departures, own_departures):
     assert (status, table.decode()) == (200, f"month,departures\n2026-07,{len(after) // 3}\n")
 
 
+@pytest.mark.slow
 def test_64_clients_send_the_same_at_once(server):
     race(server, shared_departures=10, own_departures=1)
 

@@ -104,7 +104,7 @@ def disagreement(way, seed, length):
 @pytest.mark.django_db
 @pytest.mark.parametrize("way", WAYS[1:])
 def test_every_way_comes_to_the_same(way):
-    @settings(max_examples=8)
+    @settings(max_examples=settings().max_examples // 4)
     @given(st.integers(0, 2**32), st.integers(10, 90))
     def hold(seed, length):
         assert not disagreement(way, seed, length)

@@ -38,6 +38,13 @@ def test_what_the_service_does_not_know_is_counted(audit):
     assert (lines, bad) == (["audit: lock: 0 packages audited, 1 unknown to the service"], False)
 
 
+def test_no_answer_is_said_and_fails_nothing(audit):
+    lines, bad = audit.report(None, "lock")
+    assert not bad
+    assert "did not answer" in lines[0]
+
+
+@pytest.mark.slow
 def test_a_service_that_is_out_of_reach_is_said_and_fails_nothing(audit):
     nowhere = "http://127.0.0.1:9"
     done = subprocess.run(

@@ -64,6 +64,7 @@ def test_a_body_that_is_no_json(office, body):  # noqa: F811
     refused(post(office, body), "malformed_json")
 
 
+@pytest.mark.slow
 def test_a_body_of_50_megabytes_is_refused_by_the_real_server_which_goes_on(server):  # noqa: F811
     port, token = server
     status, answer = ask(port, token, "POST", ENTRIES, b'{"reason":"' + b"x" * 50_000_000 + b'"}')

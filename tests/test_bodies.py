@@ -125,6 +125,7 @@ def test_with_more_time_a_slow_body_is_waited_for(web):
         assert heard(slow, 20)[0] == 401, "it is whole, and has no token"
 
 
+@pytest.mark.slow
 def test_unfinished_bodies_of_one_address_take_half_of_the_room_and_of_all_no_more_than_all(web):
     """60 posts of 15 MiB that never end, as found: 2 GB of memory before."""
     with web(WAYFARE_BODY_MEMORY="64") as (port, root), ExitStack() as stack:
@@ -143,6 +144,7 @@ def test_unfinished_bodies_of_one_address_take_half_of_the_room_and_of_all_no_mo
     # and when they have gone there is room again
 
 
+@pytest.mark.slow
 def test_room_that_was_held_is_given_back(web):
     with web(WAYFARE_BODY_MEMORY="64") as (port, _):
         for _ in range(3):
@@ -154,6 +156,7 @@ def test_room_that_was_held_is_given_back(web):
             assert asked(port, "POST", ENTRIES, b"[]" + b" " * 15 * MIB, Content_Type="application/json")[0] == 401
 
 
+@pytest.mark.slow
 def test_with_more_room_the_same_attack_holds_memory(web):
     """The control: what stops it is the bound."""
     with web(WAYFARE_BODY_MEMORY="4096") as (port, root), ExitStack() as stack:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from django.db import transaction
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from wayfare.departures.kinds import parse
@@ -41,7 +41,6 @@ def connected(entries, after, upto):
 
 
 @pytest.mark.django_db
-@settings(max_examples=25)
 @given(seed=st.integers(0, 2**32), cut=st.tuples(st.floats(0, 1), st.floats(0, 1)))
 def test_the_database_finds_what_a_plain_search_finds(seed, cut):
     raws = history(seed, people=6, length=30)

@@ -343,6 +343,7 @@ def test_the_launcher_installs_uv_by_version_and_hash():
     assert all("--require-hashes" in one for one in installs), installs
 
 
+@pytest.mark.slow
 def test_the_launcher_takes_no_uv_whose_hash_differs(tmp_path):
     """The real launcher's function, with a lock that names another hash; then pip installs, more slowly."""
     spec = importlib.util.spec_from_loader(

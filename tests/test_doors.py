@@ -146,18 +146,26 @@ def entry() -> dict[str, Any]:
     }
 
 
+@pytest.fixture(scope="module")
+def secrets(kept, tmp_path_factory) -> dict[str, str | None]:
+    """Make what doors lead to, and a token for each kind of caller: once for all tests, which undo what they do."""
+    folder = tmp_path_factory.mktemp("logs")
+    with kept():
+        operations.add_programme("fra", "Return from France", "FRA", "Europe/Paris")
+        operations.record([entry()], writer="office")
+        log.keep_up(LEDGER, keys.opened(folder / "log", "wayfare.example/ledger"))
+        looks = Source("access", lambda after, limit: [b"a look"][after : after + limit])
+        log.keep_up(looks, keys.opened(folder / "looks", "wayfare.example/access"))
+        return {"anonymous": None, "wrong": write_secret("0" * 16, "A" * 43)} | {
+            name: access.issue_token(source="office", scopes=(scope,), at=datetime.now(UTC))[1]
+            for name, scope in SCOPES.items()
+        }
+
+
 @pytest.fixture
-def callers(db, tmp_path) -> dict[str, Client]:
+def callers(db, secrets) -> dict[str, Client]:
     token_limiter.cache_clear()
     address_limiter.cache_clear()
-    operations.add_programme("fra", "Return from France", "FRA", "Europe/Paris")
-    operations.record([entry()], writer="office")
-    log.keep_up(LEDGER, keys.opened(tmp_path / "log", "wayfare.example/ledger"))
-    looks = Source("access", lambda after, limit: [b"a look"][after : after + limit])
-    log.keep_up(looks, keys.opened(tmp_path / "looks", "wayfare.example/access"))
-    secrets = {"anonymous": None, "wrong": write_secret("0" * 16, "A" * 43)}
-    for name, scope in SCOPES.items():
-        secrets[name] = access.issue_token(source="office", scopes=(scope,), at=datetime.now(UTC))[1]
     return {
         name: Client(raise_request_exception=False, **({"HTTP_AUTHORIZATION": f"Bearer {text}"} if text else {}))
         for name, text in secrets.items()

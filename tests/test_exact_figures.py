@@ -112,6 +112,11 @@ def stream(path, **headers):
             "headers": [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()],
         }  # fmt: skip
         await asgi.application(scope, receive, send)
+        if asgi.hub is not None and asgi.hub.listening is not None:  # a server drops no database that one connects to
+            async with asgi.hub.news:
+                await asyncio.wait_for(asgi.hub.news.wait_for(lambda: asgi.hub.count > 0), 20)
+            asgi.hub.listening.cancel()
+            await asyncio.wait({asgi.hub.listening})
 
     asgi.hub = None
     asyncio.run(work())

@@ -20,6 +20,7 @@ from wayfare.site import account as accounts
 from wayfare.site import embedded, external
 from wayfare.site.tests.test_embedded import keeper, wait
 
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[1]
 SETTINGS = {
     "datestyle": "SQL, DMY",

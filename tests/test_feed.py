@@ -60,6 +60,7 @@ def head(home):
         return None
 
 
+@pytest.mark.slow
 def test_it_outlives_a_restart_of_the_database_and_stops_when_told():
     with tempfile.TemporaryDirectory(prefix="wf") as folder:
         home = embedded.Home(Path(folder) / "home")

@@ -38,6 +38,7 @@ def signed(installation):
     return notes.parse_checkpoint(notes.parse_note(out.encode()).text).size if code == 0 else 0
 
 
+@pytest.mark.slow
 def test_every_command_of_the_log_as_an_operator_and_a_journalist_would(installation, tmp_path):
     environment = installation.environment
     token = prepare(environment)
@@ -88,6 +89,7 @@ def test_what_is_asked_wrongly_is_told_without_a_traceback(bad, tmp_path):
         assert (code, out, "Traceback" in err) == (2, "", False)
 
 
+@pytest.mark.slow
 def test_a_home_whose_keys_are_gone_signs_nothing_more_and_says_why(installation, tmp_path):
     environment = installation.environment
     token = prepare(environment)

@@ -92,6 +92,7 @@ def test_a_log_that_is_far_behind_is_made_by_many_and_is_the_same(owner, held):
     assert operations.keep_up(LEDGER, held) is None
 
 
+@pytest.mark.slow
 def test_a_log_that_ends_with_a_part_is_signed_to_its_end(owner, held):
     owner.execute("delete from ledger_entry where position > %s", [8 * parts.SIZE])
     signed = operations.keep_up(LEDGER, held)
@@ -100,6 +101,7 @@ def test_a_log_that_ends_with_a_part_is_signed_to_its_end(owner, held):
     assert verified(BARE) == (8 * parts.SIZE, 8 * parts.SIZE, [])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bodies", [deadly, overtaking])
 def test_it_is_the_same_log_when_a_hand_is_killed_and_when_somebody_else_grows_it(owner, held, bodies, caplog):
     operations.keep_up(Source("ledger", bodies), held)
@@ -110,7 +112,11 @@ def test_it_is_the_same_log_when_a_hand_is_killed_and_when_somebody_else_grows_i
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ("update ledger_entry set body = '{}' where position in (100000, 120000)", "position 100000 differs from"),
+        pytest.param(
+            "update ledger_entry set body = '{}' where position in (100000, 120000)",
+            "position 100000 differs from",
+            marks=pytest.mark.slow,
+        ),
         pytest.param(
             "delete from ledger_entry where position = 100000", "position 100000 differs from", marks=pytest.mark.slow
         ),
@@ -128,9 +134,10 @@ def test_it_is_the_same_log_when_a_hand_is_killed_and_when_somebody_else_grows_i
         pytest.param(
             "delete from log_tile where level = 2", "position 1 is the first under a hash", marks=pytest.mark.slow
         ),
-        (
+        pytest.param(
             "update log_tile set hashes = overlay(hashes placing '\\x00' from 33) where level = 1 and number = 1",
             "position 65793 is the first under a hash that differs, in tile/1/001",
+            marks=pytest.mark.slow,
         ),
     ],
 )
@@ -143,7 +150,7 @@ def test_what_differs_is_found_by_many_first_position_first(owner, held, change,
     assert found.startswith(said), "also when one of them is killed"
 
 
-def test_an_error_of_the_database_is_told_and_leaves_nobody_behind(owner, held):
+def test_an_error_of_the_database_is_told_and_leaves_nobody_behind(fresh_database):
     before = set(children(os.getpid()))
     with pytest.raises(psycopg.errors.UndefinedTable, match="no_such_table"):
         list(parts.in_order(failing, [(n,) for n in range(9)], shared=True))
@@ -156,8 +163,8 @@ def dying(number):
     return number
 
 
-@pytest.mark.parametrize("late", [0, 36, 39])
-def test_no_job_is_lost_whenever_a_hand_is_killed(owner, late):
+@pytest.mark.parametrize("late", [0, *(pytest.param(n, marks=pytest.mark.slow) for n in (36, 39))])
+def test_no_job_is_lost_whenever_a_hand_is_killed(fresh_database, late):
     """Also while others are being handed out: `late` of them come when the pool is broken already."""
 
     def jobs():

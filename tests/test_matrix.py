@@ -11,9 +11,9 @@ from itertools import product
 from uuid import uuid4
 
 import pytest
-from django.test import Client
+from django.test import Client, override_settings
 
-from tests.test_doors import CALLERS, DOORS, callers, patterns
+from tests.test_doors import DOORS, patterns
 from wayfare.access import operations as access
 from wayfare.access.purposes import OPENERS, PURPOSES, ROLES
 from wayfare.access.signin import operations as signin
@@ -21,7 +21,6 @@ from wayfare.access.signin import queries
 from wayfare.access.signin.passkeys import NewPasskey
 from wayfare.people.tests.cast import WORDS, Colleague, asked_erasure, browser, erased
 
-callers = callers
 OFFICES = ("paris", "lyon")
 MAY_SEE = {("staff/people/<uuid:staff>", "administrator", office) for office in OFFICES} | {
     (f"files/<uuid:person>/{page}", role, office)
@@ -50,10 +49,19 @@ FORMS_OF_ONE_S_OWN = {
 """Doors that take forms which name no object by an id."""
 
 
+@pytest.fixture(scope="module")
+def made(kept, tmp_path_factory):
+    """The world as it is made, once for all tests, which undo what they do."""
+    with override_settings(PEOPLE_KEYS=tmp_path_factory.mktemp("vault") / "people-keys"):
+        with kept():
+            world = World()
+        yield world
+
+
 @pytest.fixture
-def world(db, tmp_path, settings):
-    settings.PEOPLE_KEYS = tmp_path / "people-keys"
-    return World()
+def world(db, made):
+    made.clients = made.browsers()
+    return made
 
 
 class World:
@@ -62,8 +70,7 @@ class World:
     def __init__(self) -> None:
         now = datetime.now(UTC)
         self.staff = {(office, role): Colleague(office, role) for office in OFFICES for role in ROLES}
-        self.clients = {key: browser(one, raise_request_exception=False) for key, one in self.staff.items()}
-        self.clients["", "nobody"] = Client(HTTP_HOST="localhost")
+        self.clients = self.browsers()
         keeper = Colleague("paris", "counsellor")
         other = Colleague("lyon", "counsellor")
         self.people = {
@@ -91,6 +98,10 @@ class World:
             "recovery": self.recoveries(now),
             "erasure": {"of their office": asked_erasure(waiting, keeper).id},
         }
+
+    def browsers(self) -> dict[tuple[str, str], Client]:
+        found = {key: browser(one, raise_request_exception=False) for key, one in self.staff.items()}
+        return found | {("", "nobody"): Client(HTTP_HOST="localhost")}
 
     @staticmethod
     def links(now) -> dict[str, str]:
@@ -207,23 +218,3 @@ def test_a_file_opens_on_its_page_by_the_list_of_purposes_and_else_is_as_if_it_w
                 assert shown.status_code == 200, (purpose, kind)
                 sealed = known.needs == "approval"
                 assert ("still sealed" in shown.content.decode()) is sealed
-
-
-# The API
-
-
-@pytest.mark.parametrize("caller", CALLERS)
-@pytest.mark.parametrize(
-    ("there", "absent"),
-    [
-        ("/api/v1/programmes/fra/table", "/api/v1/programmes/nowhere/table"),
-        ("/api/v1/ledger/entries/1/receipt", "/api/v1/ledger/entries/999999/receipt"),
-    ],
-)
-def test_the_api_tells_who_may_not_read_nothing_of_what_there_is(callers, caller, there, absent):
-    answers = [callers[caller].get(path) for path in (there, absent)]
-    if caller in (("exact",) if there.endswith("table") else ("own", "every")):
-        assert [one.status_code for one in answers] == [200, 404]
-        return
-    assert bare(answers[0]) == bare(answers[1])
-    assert answers[0].status_code in (401, 403)

@@ -92,8 +92,9 @@ def installation(fresh_database, tmp_path) -> Callable[..., subprocess.Completed
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engines", [ENGINES, pytest.param(("spark",), marks=pytest.mark.spark)], ids=",".join)
-@pytest.mark.parametrize("there", ["doctored", pytest.param("absent", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("there", ["doctored", "absent"])
 def test_the_same_bytes_whatever_the_systems_files_say(installation, tmp_path, there, engines):
     """The import's reading process counts ahead; the tables are counted live, on DuckDB and on Spark."""
     folder = doctored(tmp_path / "zones") if there == "doctored" else tmp_path / "nothing"
@@ -106,6 +107,7 @@ def test_the_same_bytes_whatever_the_systems_files_say(installation, tmp_path, t
     assert verified.returncode == 0, verified.stdout
 
 
+@pytest.mark.slow
 def test_with_the_reset_taken_out_the_doctored_files_show(installation, tmp_path):
     """The control: these files do reach a process that does not choose its source."""
     folder, package = doctored(tmp_path / "zones"), without_the_reset(tmp_path / "package")

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import click
@@ -55,34 +56,66 @@ def _side_by_side() -> tuple[str, ...]:
     return ("-n", str(workers), "--dist", "worksteal")
 
 
+LONG = "(slow or browser)"
+"""What the fast tier leaves out besides Spark: long proofs, whole installations, pages in Chromium."""
+
+
 def selections(slow: bool) -> dict[str, tuple[str, ...]]:
     """Return pytest's arguments for each run. Spark's tests have one to themselves, since a cluster takes 4 GB."""
-    runs = {"tests": ("-m", "not slow and not spark", *_side_by_side())}
+    runs = {"tests": ("-m", f"not {LONG} and not spark", *_side_by_side())}
     if slow:
-        runs["long proofs"] = ("-m", "slow and not spark", *_side_by_side())
+        properties = ("-m", f"hypothesis and not {LONG} and not spark", "--hypothesis-profile=many")
+        runs["long proofs"] = ("-m", f"{LONG} and not spark", *_side_by_side())
+        runs["properties with many examples"] = (*properties, *_side_by_side())
     if slow and spark_is_here():
         runs["tests on Spark"] = ("-m", "spark")
-    return runs
+    return {name: (*arguments, "--durations=25") for name, arguments in runs.items()}
+
+
+def _run(*command: str, quiet: bool) -> tuple[bool, str]:
+    """Run Python with a command line, in the checkout; return whether it ended well, and what it said if quiet."""
+    root = Path(__file__).resolve().parents[3]
+    environment = {**os.environ, "PYTHONPATH": str(root / "src")}
+    environment.pop("DJANGO_SETTINGS_MODULE", None)
+    done = subprocess.run(  # noqa: S603 - our own checks
+        [sys.executable, *command], cwd=root, env=environment, check=False, text=True,
+        stdout=subprocess.PIPE if quiet else None, stderr=subprocess.STDOUT if quiet else None,
+    )  # fmt: skip
+    return done.returncode == 0, done.stdout or ""
+
+
+def _check() -> list[str]:
+    """Run the checks, one after the other, saying how each ended; return those that failed."""
+    failed = []
+    for name, command in CHECKS:
+        well, said = _run(*command, quiet=True)
+        click.echo(f"wayfare test: {name}: " + ("passed" if well else f"failed\n{said}"), err=True)
+        if not well:
+            failed.append(name)
+    return failed
+
+
+def _test(runs: dict[str, tuple[str, ...]]) -> list[str]:
+    """Run pytest with each of these arguments; return the runs that failed."""
+    failed = []
+    for name, arguments in runs.items():
+        click.echo(f"wayfare test: {name}", err=True)
+        if not _run("-m", "pytest", "-q", *arguments, quiet=False)[0]:
+            failed.append(name)
+    return failed
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
 @click.option("--slow", is_flag=True, help="Also the long proofs, and the tests on Spark.")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def test(slow: bool, arguments: tuple[str, ...]) -> None:
-    """Run format, lint, types, floors, migrations and the tests; ARGUMENTS go to pytest, which then runs alone."""
-    root = Path(__file__).resolve().parents[3]
-    environment = {**os.environ, "PYTHONPATH": str(root / "src")}
-    environment.pop("DJANGO_SETTINGS_MODULE", None)
-    failed = []
-    for name, command in () if arguments else CHECKS:
-        click.echo(f"wayfare test: {name}", err=True)
-        if subprocess.run([sys.executable, *command], cwd=root, env=environment, check=False).returncode:  # noqa: S603
-            failed.append(name)
-    for name, selection in {"tests": arguments}.items() if arguments else selections(slow).items():
-        click.echo(f"wayfare test: {name}", err=True)
-        tests = [sys.executable, "-m", "pytest", "-q", *selection]
-        if subprocess.run(tests, cwd=root, env=environment, check=False).returncode:  # noqa: S603
-            failed.append(name)
+    """Run format, lint, types and floors beside the tests; ARGUMENTS go to pytest, which then runs alone."""
+    if arguments:
+        failed = _test({"tests": arguments})
+    else:
+        with ThreadPoolExecutor(1) as pool:
+            checks = pool.submit(_check)
+            failed = [*_test(selections(slow)), *checks.result()]
     for line in _skipped():
         click.echo(f"wayfare test: skipped {line}", err=True)
     if failed:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.test import Client
@@ -24,7 +24,7 @@ def there(found):
     return found
 
 
-def taken_on(name, email, office, roles):
+def taken_on(name: str, email: str, office: str, roles: tuple[str, ...]) -> tuple[UUID, str]:
     """Take a colleague on, by an invitation that is accepted with a passkey; return their id and a session's secret."""
     at = datetime.now(UTC)  # NOW is old in a long run
     invitation = signin.invite(name, email, office, roles, by=None, at=at)

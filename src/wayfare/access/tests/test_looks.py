@@ -12,7 +12,7 @@ import psycopg
 import pytest
 import rfc8785
 from django.db import DatabaseError, connection, connections, transaction
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from wayfare.access import operations, purposes, queries
@@ -211,7 +211,6 @@ def test_a_look_is_held_back_for_a_time_on_a_basis_and_that_is_logged(world):
         lambda t: len(t.strip()) >= 10
     )
 )
-@settings(max_examples=60, deadline=None)
 def test_what_is_committed_to_is_canonical_json(django_db_setup, django_db_blocker, reason):
     import json
 

@@ -160,6 +160,7 @@ def kill_and_run_again(home: Home, file: Path, tmp_path: Path, kills: int, seed:
     assert state(home, tmp_path) == (ids, table)
 
 
+@pytest.mark.slow
 def test_import_killed_and_run_again_ends_as_if_run_once(home, file, tmp_path):
     kill_and_run_again(home, file, tmp_path, kills=2, seed=1)
 
@@ -170,6 +171,7 @@ def test_import_killed_many_times_ends_as_if_run_once(home, file, tmp_path, seed
     kill_and_run_again(home, file, tmp_path, kills=8, seed=seed)
 
 
+@pytest.mark.slow
 def test_two_imports_of_one_file_at_once_take_each_entry_once(home, file, tmp_path):
     both = [home.start("ledger", "import", file, "--json") for _ in range(2)]
     summaries = [json.loads(one.communicate(timeout=120)[0].splitlines()[-1]) for one in both]
@@ -185,6 +187,7 @@ def children(pid: int) -> list[int]:
     return [int(child) for child in tasks.read_text().split()] if tasks.exists() else []
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs Linux' list of children")
 def test_import_whose_reader_dies_says_so(home, file):
     running = home.start("ledger", "import", file, "--chunk", 100)
@@ -203,6 +206,7 @@ def test_import_whose_reader_dies_says_so(home, file):
     assert home.summary("ledger", "import", file)["position"] == PEOPLE * 8
 
 
+@pytest.mark.slow
 def test_output_closed_early_is_no_noise(home, file):
     home.run("ledger", "import", file)
     running = home.start("ledger", "export", "-")
@@ -214,6 +218,7 @@ def test_output_closed_early_is_no_noise(home, file):
     running.wait(60)
 
 
+@pytest.mark.slow
 def test_progress_is_shown_on_a_terminal_only(home, file):
     ours, theirs = pty.openpty()
     env = home.env

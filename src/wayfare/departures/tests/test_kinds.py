@@ -365,13 +365,13 @@ def refuses_twice(text: str) -> bool:
     return False
 
 
-@settings(max_examples=1_500, deadline=None)
+@settings(max_examples=5 * settings().max_examples)
 @given(json_text())
 def test_a_field_named_twice_is_found_however_it_is_written(text):
     assert refuses_twice(text) == says_twice(text)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=2 * settings().max_examples)
 @given(st.lists(json_text(), max_size=3), BLANK)
 def test_a_field_named_twice_is_found_in_a_list_of_the_api(texts, blank):
     from wayfare.departures.api import decode

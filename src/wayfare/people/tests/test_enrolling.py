@@ -66,7 +66,7 @@ def keys(tmp_path_factory):
     return keys
 
 
-@settings(max_examples=30)
+@settings(max_examples=settings().max_examples // 2)
 @given(st.lists(FILES, max_size=5))
 def test_what_is_made_for_many_opens_as_if_made_one_by_one(keys, files):
     making = Keyed(keys.index_key(), keys.token_key(1, "search"), "paris")

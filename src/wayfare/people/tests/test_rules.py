@@ -10,7 +10,7 @@ import orjson
 import pytest
 import rfc8785
 from hijridate import Gregorian
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from wayfare.access.purposes import GROUPS
@@ -200,7 +200,6 @@ def test_a_group_has_a_largest_size():
         write_group(notes)
 
 
-@settings(max_examples=50, deadline=None)
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.text(),

@@ -65,10 +65,11 @@ os.environ.setdefault("WAYFARE_SPARK_MASTER", "local-cluster[2,1,1024]")  # proc
 for elsewhere in ("DATABASE_URL", "WAYFARE_PEOPLE_KEYS", "WAYFARE_KEYS_TOKEN", "WAYFARE_KEYS_PIN_FILE"):
     os.environ.pop(elsewhere, None)
 
-hypothesis.settings.register_profile(
-    "shared-machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
-)
-hypothesis.settings.load_profile("shared-machine")
+for profile, number in (("few", 30), ("many", 300)):  # the slow tier tries properties again with many examples
+    hypothesis.settings.register_profile(
+        profile, max_examples=number, deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+    )
+hypothesis.settings.load_profile("few")
 
 from wayfare.site import homes  # noqa: E402 - they load no setting, and what they load lies in memory
 from wayfare.site.tests import template  # noqa: E402

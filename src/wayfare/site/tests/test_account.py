@@ -60,6 +60,7 @@ def copy_of_the_programs(place):
     return f"{place}{os.pathsep}{SOURCE}"
 
 
+@pytest.mark.slow
 def test_it_comes_up_in_a_private_folder_under_umask_077(private):
     begun = time.monotonic()
     done = wayfare(private / "home", "programme", "add", *PROGRAMME, umask=0o077)
@@ -67,6 +68,7 @@ def test_it_comes_up_in_a_private_folder_under_umask_077(private):
     assert time.monotonic() - begun < 60
 
 
+@pytest.mark.slow
 @root_only
 def test_it_comes_up_with_programs_that_no_other_account_can_reach(private):
     assert not accounts._open_to_all(Path(copy_of_the_programs(private / "packages").split(os.pathsep)[0]))
@@ -99,6 +101,7 @@ def test_a_copy_that_cannot_be_made_is_told_with_the_mend(monkeypatch, tmp_path)
         accounts.binaries_for(accounts.find())
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("setpriv") is None or os.geteuid() != 0, reason="needs root and setpriv")
 def test_it_comes_up_for_another_account(private):
     again = "import subprocess, sys, wayfare.site.account; subprocess.run([sys.executable, '-c', ''], check=True)"
@@ -141,6 +144,7 @@ def capabilities(pid):
     return dict(re.findall(r"^(Cap(?:Inh|Prm|Eff|Amb)):\s+(\w+)$", Path(f"/proc/{pid}/status").read_text(), re.M))
 
 
+@pytest.mark.slow
 @root_only
 def test_postgresql_has_no_capability(server):
     home, shell = server
@@ -150,6 +154,7 @@ def test_postgresql_has_no_capability(server):
     assert "0" * 16 in shell("grep CapEff /proc/self/status | tr -d '\\t'")
 
 
+@pytest.mark.slow
 @root_only
 def test_whoever_rules_the_database_cannot_read_the_keys(server, private):
     """Superuser, and with it a shell as the account: the keys, and whatever the private folder keeps, stay closed."""
@@ -177,6 +182,7 @@ def test_whoever_rules_the_database_cannot_read_the_keys(server, private):
         shutil.rmtree(shared.parent)
 
 
+@pytest.mark.slow
 @root_only
 def test_no_secret_of_ours_is_in_its_environment(private, monkeypatch):
     monkeypatch.setenv("WAYFARE_SECRET_KEY", "k" * 40)
@@ -187,6 +193,7 @@ def test_no_secret_of_ours_is_in_its_environment(private, monkeypatch):
         assert b"PATH=" in environment, "control: it has one"
 
 
+@pytest.mark.slow
 @root_only
 def test_a_home_of_the_old_layout_comes_up_and_is_closed(private):
     home = embedded.Home(private / "home")
@@ -218,12 +225,14 @@ def told_at_once(home, *said, **settings):
     assert time.monotonic() - begun < 20
 
 
+@pytest.mark.slow
 def test_what_ends_the_first_start_is_told_in_postgresqls_own_words(private):
     told_at_once(
         embedded.Home(private / "home"), "PostgreSQL does not start", "shared memory", WAYFARE_SHARED_BUFFERS="2000GB"
     )
 
 
+@pytest.mark.slow
 def test_a_setting_that_postgresql_does_not_know_is_told_at_once(private):
     with stopped_home(private) as home:
         with (home.data / "postgresql.conf").open("a") as file:
@@ -231,12 +240,14 @@ def test_a_setting_that_postgresql_does_not_know_is_told_at_once(private):
         told_at_once(home, "PostgreSQL does not start", "no_such_setting")
 
 
+@pytest.mark.slow
 def test_keys_of_another_database_are_told_at_once(private):
     with stopped_home(private) as home:
         (home.keys / "database-postgres").write_text("another")
         told_at_once(home, "does not take the password", "put back the keys")
 
 
+@pytest.mark.slow
 @root_only
 def test_what_ends_initdb_is_told_in_its_own_words(private):
     home = embedded.Home(private / "home")
@@ -259,6 +270,7 @@ def test_data_of_another_account_is_refused_with_the_mend(private):
     told_at_once(home, "belongs to 12345", pwd.getpwuid(0).pw_name)
 
 
+@pytest.mark.slow
 def test_a_note_of_a_server_that_is_no_more_does_not_hinder_the_next(private):
     """In a container that was started again another process may have the old server's number."""
     with stopped_home(private) as home:

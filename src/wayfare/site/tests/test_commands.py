@@ -86,6 +86,7 @@ def test_what_needs_no_home_makes_none(tmp_path, words):
     assert not (tmp_path / "home").exists()
 
 
+@pytest.mark.slow
 def test_a_new_home_is_said_once(tmp_path):
     said = f"making a new installation at {tmp_path / 'home'}"
     words = ("staff", "office", "paris", "--name", "Paris", "--timezone", "Europe/Paris")

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from django.conf import settings
 
 from wayfare.site import embedded
 
@@ -27,6 +28,12 @@ def home():
         with embedded.use(home.home):
             yield home
         wait(lambda: not keeper(home), "the keeper ends when nobody uses the home")
+
+
+@pytest.fixture
+def here(django_db_setup):
+    """The home of this session of tests."""
+    return embedded.Home(settings.WAYFARE_HOME)
 
 
 def wait(condition, promise, seconds=60):
@@ -83,23 +90,24 @@ def setting(home, name):
     [("data_checksums", "on"), ("fsync", "on"), ("full_page_writes", "on"), ("synchronous_commit", "on"),
      ("listen_addresses", ""), ("password_encryption", "scram-sha-256")],
 )  # fmt: skip
-def test_what_was_acknowledged_is_kept_and_no_port_is_open(home, name, value):
-    assert setting(home, name) == value
+def test_what_was_acknowledged_is_kept_and_no_port_is_open(here, name, value):
+    assert setting(here, name) == value
 
 
+@pytest.mark.slow
 def test_keys_are_closed_to_others(home):
     assert stat.S_IMODE(home.keys.stat().st_mode) == 0o700
     assert {stat.S_IMODE(key.stat().st_mode) for key in home.keys.iterdir()} == {0o600}
 
 
-def test_postgresql_does_not_run_as_root(home):
-    assert Path(f"/proc/{postmaster(home)}").stat().st_uid != 0
+def test_postgresql_does_not_run_as_root(here):
+    assert Path(f"/proc/{postmaster(here)}").stat().st_uid != 0
 
 
 @pytest.mark.parametrize("role", ["postgres", *embedded.ROLES])
-def test_a_wrong_password_is_refused(home, role):
+def test_a_wrong_password_is_refused(here, role):
     with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
-        psycopg.connect(home.conninfo(role, "postgres" if role == "postgres" else "wayfare"), password="guess")
+        psycopg.connect(here.conninfo(role, "postgres" if role == "postgres" else "wayfare"), password="guess")
 
 
 @pytest.mark.parametrize("role", embedded.ROLES)
@@ -110,20 +118,21 @@ def test_a_wrong_password_is_refused(home, role):
      "grant postgres to current_user", "create database another", "alter system set fsync = off",
      "copy (select 1) to program 'true'", "select pg_read_file('postgresql.conf')"],
 )  # fmt: skip
-def test_no_role_can_raise_itself(home, role, attempt):
-    with psycopg.connect(home.conninfo(role), autocommit=True) as connection:
+def test_no_role_can_raise_itself(here, role, attempt):
+    with psycopg.connect(here.conninfo(role), autocommit=True) as connection:
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             connection.execute(attempt)
 
 
 @pytest.mark.parametrize("role", ["wayfare_app", "wayfare_reader"])
-def test_a_running_role_can_neither_become_the_owner_nor_make_tables(home, role):
-    with psycopg.connect(home.conninfo(role), autocommit=True) as connection:
+def test_a_running_role_can_neither_become_the_owner_nor_make_tables(here, role):
+    with psycopg.connect(here.conninfo(role), autocommit=True) as connection:
         for attempt in ("set role wayfare_owner", "create table mine ()", "create schema mine"):
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 connection.execute(attempt)
 
 
+@pytest.mark.slow
 def test_kill_9_of_the_postmaster_loses_no_acknowledged_row(home):
     """A writer notes each row once its commit was answered; after three kills every noted row is there."""
     acknowledged, stop = [], threading.Event()
@@ -160,6 +169,7 @@ def test_kill_9_of_the_postmaster_loses_no_acknowledged_row(home):
     assert set(acknowledged) <= there
 
 
+@pytest.mark.slow
 def test_kill_9_of_a_backend_is_outlived(home):
     with psycopg.connect(home.conninfo()) as connection:
         os.kill(connection.info.backend_pid, signal.SIGKILL)
@@ -168,6 +178,7 @@ def test_kill_9_of_a_backend_is_outlived(home):
     wait(lambda: answers(home), "the server answers again")
 
 
+@pytest.mark.slow
 def test_kill_9_of_the_keeper_ends_the_server_and_tending_brings_both_back(home):
     dying, server = keeper(home), postmaster(home)
     os.kill(dying, signal.SIGKILL)
@@ -180,12 +191,14 @@ def test_kill_9_of_the_keeper_ends_the_server_and_tending_brings_both_back(home)
     assert answers(home)
 
 
+@pytest.mark.slow
 def test_kill_9_of_the_keeper_does_not_hinder_the_next_command(home):
     os.kill(keeper(home), signal.SIGKILL)
     with embedded.use(home.home):
         assert answers(home)
 
 
+@pytest.mark.slow
 def test_eight_commands_at_once_on_an_empty_home_share_one_server():
     program = (
         "import sys, psycopg; from pathlib import Path; from wayfare.site import embedded\n"
@@ -207,6 +220,7 @@ def test_eight_commands_at_once_on_an_empty_home_share_one_server():
         assert not (home.data / "postmaster.pid").exists(), "PostgreSQL was stopped cleanly"
 
 
+@pytest.mark.slow
 def test_a_killed_initdb_leaves_nothing_in_the_way():
     with tempfile.TemporaryDirectory(prefix="wf") as folder:
         home = embedded.Home(Path(folder) / "home")
@@ -228,6 +242,7 @@ def long_home():
             home.sockets.unlink() if home.sockets.is_symlink() else home.sockets.rmdir()
 
 
+@pytest.mark.slow
 def test_a_long_home_gets_a_socket_that_the_system_can_name(long_home):
     with embedded.use(long_home.home):
         assert answers(long_home)

@@ -3,11 +3,27 @@
 from __future__ import annotations
 
 import os
+import runpy
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+from wayfare.site import embedded, settings
+
+
+def read(monkeypatch, home: Path, **environment: str) -> str:
+    """Read the settings as a new process would, with these variables; return what is said against them."""
+    for name, value in {"WAYFARE_HOME": str(home), **environment}.items():
+        monkeypatch.setenv(name, value)
+    try:
+        runpy.run_path(settings.__file__, run_name="settings")
+    except ValueError as problem:
+        assert type(problem).__name__ == "SettingError"
+        return str(problem)
+    return ""
 
 
 @pytest.mark.parametrize(
@@ -18,11 +34,31 @@ import pytest
      ("WAYFARE_SECRET_KEY_FILE", "/nowhere/at/all", "readable file"), ("DATABASE_URL", "mysql://a/b", "postgresql://"),
      ("WAYFARE_SECRET_KEY", "too short", "32 characters"), ("WAYFARE_SECRET_KEY_FILE", "/dev/null", "32 characters"),
      ("DATABASE_URL", "postgresql://u:change-me@h/db", "one of your own"),
-     ("WAYFARE_SHARED_BUFFERS", "lots", "512MB"), ("WAYFARE_SHARED_BUFFERS", "1GB\nfsync=off", "512MB"),
      ("WAYFARE_SPARK_MASTER", "lokal", "Spark master"), ("WAYFARE_SPARK_MEMORY", "lots", "amount of memory"),
      ("DATABASE_URL", "postgresql://host", "postgresql://"), ("DATABASE_URL", "postgresql://h:x/db", "port")],
 )  # fmt: skip
-def test_a_bad_value_is_refused_by_name(tmp_path, name, value, mend):
+def test_a_bad_value_is_refused_by_name(monkeypatch, tmp_path, name, value, mend):
+    """The control: without it nothing is said."""
+    assert read(monkeypatch, tmp_path / "home") == ""
+    said = read(monkeypatch, tmp_path / "home", **{name: value})
+    assert name in said
+    assert mend in said
+    assert not (tmp_path / "home").exists()
+
+
+@pytest.mark.parametrize("value", ["lots", "1GB\nfsync=off"])
+def test_a_bad_amount_for_the_database_is_refused_before_it_is_made(monkeypatch, tmp_path, value):
+    monkeypatch.setenv("WAYFARE_SHARED_BUFFERS", value)
+    with pytest.raises(embedded.EmbeddedError, match=r"WAYFARE_SHARED_BUFFERS.*512MB"):
+        embedded.use(tmp_path / "home")
+    assert not (tmp_path / "home" / "database" / "data").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "mend"),
+    [("WAYFARE_PORT", "eighty", "whole number from 1 to 65535"), ("WAYFARE_SHARED_BUFFERS", "lots", "512MB")],
+)
+def test_a_command_says_so_in_one_line_and_makes_nothing(tmp_path, name, value, mend):
     environment = {**os.environ, "WAYFARE_HOME": str(tmp_path / "home"), name: value}
     done = subprocess.run(
         [sys.executable, "-m", "wayfare.site.cli", "programme", "add"],
@@ -48,15 +84,22 @@ TOKEN = "pkcs11:token=wayfare?module-path=/usr/lib/module.so"
         (f"{TOKEN}&pin-value=4711", "/run/pin", "the PIN into the file of WAYFARE_KEYS_PIN_FILE"),
     ],
 )
-def test_a_token_that_is_set_wrong_is_refused_by_name_and_no_pin_is_shown(tmp_path, token, pin_file, said):
+def test_a_token_that_is_set_wrong_is_refused_by_name_and_no_pin_is_shown(monkeypatch, tmp_path, token, pin_file, said):
     keys = {"WAYFARE_KEYS_TOKEN": token, "WAYFARE_KEYS_PIN_FILE": pin_file}
+    found = read(monkeypatch, tmp_path / "home", **keys)
+    assert said in found
+    assert "4711" not in found
+
+
+def test_a_command_shows_no_pin_either(tmp_path):
+    keys = {"WAYFARE_KEYS_TOKEN": f"{TOKEN}&pin-value=4711", "WAYFARE_KEYS_PIN_FILE": "/run/pin"}
     done = subprocess.run(
         [sys.executable, "-m", "wayfare.site.cli", "people", "keys"],
         env={**os.environ, "WAYFARE_HOME": str(tmp_path / "home"), **keys},
         capture_output=True, text=True, check=False, timeout=60,
     )  # fmt: skip
     assert done.returncode == 2
-    assert said in done.stderr
+    assert "the PIN into the file of WAYFARE_KEYS_PIN_FILE" in done.stderr
     assert "4711" not in done.stderr
     assert "Traceback" not in done.stderr
 

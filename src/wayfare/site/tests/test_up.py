@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from wayfare.site import embedded
+from wayfare.site.tests import template
 from wayfare.site.tests.test_embedded import alive, keeper, postmaster, wait
 
 pytestmark = pytest.mark.slow
@@ -53,6 +54,8 @@ class Installation:
     def __init__(self, folder, **settings):
         self.port = free_port()
         self.home = embedded.Home(Path(folder) / "home")
+        if not self.home.home.exists():
+            template.fill(self.home.home)
         self.environment = {**os.environ, "WAYFARE_HOME": str(self.home.home), **settings}
         self.environment["PYTHONPATH"] = os.pathsep.join(sys.path)
         self.log = Path(folder) / "up.log"

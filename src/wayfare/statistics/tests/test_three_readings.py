@@ -35,14 +35,14 @@ def flat(counted):
     }
 
 
-@settings(max_examples=150)
+@settings(max_examples=2 * settings().max_examples)
 @given(st.integers(0, 2**32), st.integers(2, 8), st.integers(1, 120))
 def test_one_cluster_at_a_time_equals_the_naive_reading(seed, people, length):
     raws = history(seed, people, length)
     assert flat(rules.count(parsed(raws), PROGRAMMES).counted) == naive.count(raws, PROGRAMMES)
 
 
-@settings(max_examples=100)
+@settings(max_examples=settings().max_examples)
 @given(st.integers(0, 2**32), st.randoms(use_true_random=False))
 def test_the_order_of_arrival_changes_nothing(seed, chance):
     entries = parsed(history(seed))
@@ -53,7 +53,7 @@ def test_the_order_of_arrival_changes_nothing(seed, chance):
     assert Counter(one.findings) == Counter(other.findings)
 
 
-@settings(max_examples=12)
+@settings(max_examples=settings().max_examples // 3)
 @given(st.integers(0, 2**32), st.integers(0, 400))
 def test_set_by_set_equals_one_cluster_at_a_time(seed, cut):
     raws = history(seed, people=20, length=300)

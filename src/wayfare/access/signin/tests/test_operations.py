@@ -349,10 +349,10 @@ def test_a_sentence_or_what_a_password_manager_makes_is_taken(password):
     operations.check_password(password, email="ada@example.org", name="Ada Okoye")
 
 
-def test_what_is_stored_says_neither_password_nor_generator(office):
+def test_what_is_stored_says_neither_password_nor_generator(office, hashed_in_earnest):
     with_code()
     encoded, box = one("select encoded, sealed from access_password join access_totp using (staff)")
-    assert encoded.startswith("scrypt$")
+    assert encoded.startswith("scrypt$16384$")
     assert GENERATOR.encode() not in bytes(box)
 
 
@@ -370,7 +370,7 @@ def test_a_seal_moved_to_a_colleague_does_not_open(office):
     refuses("password_or_code", operations.sign_in_with_code, "bo@example.org", PASSWORD, code(LATER), at=LATER)
 
 
-def test_the_work_does_not_tell_whose_address_it_is(office):
+def test_the_work_does_not_tell_whose_address_it_is(office, hashed_in_earnest):
     """By the processor time of this thread, in which a password is hashed; what else the machine does is not in it."""
     with_code()
 
