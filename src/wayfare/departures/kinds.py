@@ -17,6 +17,7 @@ import orjson
 from wayfare.departures.rules import EVIDENCE
 from wayfare.ledger import countries
 from wayfare.ledger.rules import EARLIEST_US, NO_IDS, Entry, Kind, Refused, instant_us, make_entry
+from wayfare.ledger.texts import is_direction
 
 ASSISTANCE = ("cash", "in_kind_before", "reintegration")
 SEXES = frozenset({0, 1, 2, 9})
@@ -136,6 +137,8 @@ def _text(value: Any) -> str:
         raise ValueError(f"is not a text of 1 to {TEXT_LIMIT} characters")
     if any(ord(char) < 32 or 0xD800 <= ord(char) <= 0xDFFF or ord(char) == 127 for char in value):
         raise ValueError("holds a control character or half a character; send plain text on one line")
+    if not value.isascii() and any(map(is_direction, value)):
+        raise ValueError("holds a character that turns the direction of the text (U+202A to U+202E, U+2066 to U+2069)")
     return value
 
 
