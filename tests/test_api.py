@@ -20,8 +20,9 @@ from django.test import Client
 from wayfare.access import operations as access
 from wayfare.access.api import address_limiter, token_limiter
 from wayfare.access.rules import SCOPES, Limiter, write_secret
-from wayfare.common.web.problems import REFUSALS
+from wayfare.common.web.problems import REFUSALS, Problem
 from wayfare.departures import operations
+from wayfare.departures.api import decode
 from wayfare.departures.kinds import FORMS
 from wayfare.ledger import zones
 from wayfare.ledger.rules import Refused
@@ -217,6 +218,7 @@ def test_duplicate_and_conflict(office):
         (b" ", {}, "malformed_json"),
         (b"{", {}, "malformed_json"),
         (b"[NaN]", {}, "malformed_json"),
+        ("[]".encode("utf-16"), {}, "malformed_json"),
         (b'{"a":"\xff"}', {}, "malformed_json"),
         (b'{"a":"\\ud800"}', {}, "malformed_json"),
         (b"[" * 100_000, {}, "malformed_json"),
@@ -589,3 +591,24 @@ def test_the_examples_of_the_guide_work(client):
 def test_the_guide_names_every_refusal():
     rows = re.findall(r"^\| `(\w+)` \| (\d+) \|", DOCS.read_text(), re.MULTILINE)
     assert {code: int(status) for code, status in rows} == {c: r.status for c, r in REFUSALS.items()}
+
+
+@pytest.mark.parametrize(
+    ("encoding", "said"),
+    [
+        ("utf-16", "is UTF-16"), ("utf-16-le", "is UTF-16"), ("utf-16-be", "is UTF-16"), ("utf-32", "is UTF-32"),
+        ("utf-32-be", "is UTF-32"), ("utf-8-sig", "begins with a byte order mark"), ("latin-1", "is not UTF-8 (byte 3)"),
+    ],
+)  # fmt: skip
+def test_a_body_in_another_encoding_is_told_as_such(encoding, said):
+    with pytest.raises(Problem) as refused:
+        decode('["é"]'.encode(encoding))
+    detail = refused.value.detail
+    assert said in detail
+    assert "Send JSON as UTF-8 without a byte order mark" in detail
+
+
+def test_what_is_utf_8_is_told_by_where_it_breaks():
+    """The control."""
+    with pytest.raises(Problem, match="line 1 column"):
+        decode('["é"'.encode())

@@ -6,12 +6,14 @@ import configparser
 import http.client
 import importlib.machinery
 import importlib.util
+import os
 import re
 import shlex
 import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import click
@@ -370,3 +372,68 @@ def test_the_owner_of_the_composed_database_is_no_superuser():
     script = (DEPLOY / "database" / "10-owner.sh").read_text()
     assert re.search(r"create role wayfare_owner login createrole nosuperuser", script)
     assert "database/10-owner.sh:/docker-entrypoint-initdb.d/" in str(services["database"]["volumes"])
+
+
+def launched(*words, **environment):
+    command = [sys.executable, ROOT / "wayfare", *words]
+    return subprocess.run(command, env={**os.environ, **environment}, capture_output=True, timeout=120)
+
+
+def test_the_launcher_says_what_to_do_where_its_environment_cannot_be_made():
+    done = launched("--version", WAYFARE_ENVIRONMENT="/dev/null/environment")
+    assert done.returncode == 1
+    assert done.stderr.decode().count("\n") == 1
+    assert "WAYFARE_ENVIRONMENT; or run it as the user whose clone this is" in done.stderr.decode()
+
+
+@pytest.mark.skipif(os.getuid() != 0 or not Path("/usr/bin/python3.11").exists(), reason="becomes another user")
+def test_another_user_of_a_private_clone_is_told_the_mend():
+    folder = Path(tempfile.mkdtemp(dir="/var/tmp"))
+    try:
+        folder.chmod(0o755)
+        for name in ("wayfare", "requirements.lock", "pyproject.toml"):
+            (folder / name).write_bytes((ROOT / name).read_bytes())
+        (folder / ".venv").mkdir(mode=0o700)
+        command = ["/usr/bin/python3.11", folder / "wayfare", "--version"]
+        done = subprocess.run(
+            command, capture_output=True, text=True, user=65534, group=65534, extra_groups=[], cwd="/"
+        )
+    finally:
+        shutil.rmtree(folder)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "Permission denied. Put the clone where its users may read it" in done.stderr
+
+
+ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+
+
+@pytest.mark.skipif(not (Path(sys.prefix) / "wayfare-requirements").exists(), reason="the launcher made no environment")
+def test_the_launcher_reads_paths_as_utf_8_whatever_the_locale_says(tmp_path):
+    """The control is the same command without the launcher."""
+    home = tmp_path / "maison-été"
+    done = launched("ledger", "status", WAYFARE_HOME=str(home), WAYFARE_ENVIRONMENT=sys.prefix, **ASCII)
+    assert f"there is no installation at {home}".encode() in done.stderr
+    environment = {**os.environ, **ASCII, "WAYFARE_HOME": str(home), "PYTHONPATH": str(ROOT / "src")}
+    command = [sys.executable, "-m", "wayfare.site.cli", "ledger", "status"]
+    bare = subprocess.run(command, env=environment, capture_output=True, timeout=120)
+    assert str(home).encode() not in bare.stderr
+
+
+def test_a_path_with_accents_is_ascii_where_python_reads_it_by_the_locale():
+    spec = importlib.util.spec_from_loader(
+        "launcher", importlib.machinery.SourceFileLoader("launcher", str(ROOT / "wayfare"))
+    )
+    assert spec is not None
+    assert spec.loader is not None
+    launcher = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(launcher)
+    assert launcher.path_line(Path("/opt/wayfare/src")) == "/opt/wayfare/src"
+    line = launcher.path_line(Path("/opt/été/src"))
+    assert line.isascii()
+    before = [*sys.path]
+    try:
+        exec(line)
+        assert sys.path == [*before, "/opt/été/src"]
+    finally:
+        sys.path[:] = before

@@ -172,6 +172,14 @@ def test_the_sum_over_all_is_that_of_the_office_alone(cast):
     assert "Return, Lyon" not in text
 
 
+def test_a_statistician_whose_office_has_no_programme_is_led_to_no_figures(cast):
+    access.set_office("nice", "Nice", "Europe/Paris", by=None)
+    alone = browser(Colleague("nice", "statistician"))
+    for address in ("/", "/staff/me"):
+        assert 'href="/departures/"' not in alone.get(address).content.decode(), address
+        assert 'href="/departures/"' in browser(cast["paris", "statistician"]).get(address).content.decode(), "control"
+
+
 def test_what_waits_and_names_no_programme_is_told_to_nobody_of_one_office(world):
     scan = {"entry_id": str(uuid.uuid4()), "kind": "departure_confirmed", "occurred_at": NOW.isoformat(),
             "source": "desk", "departure": str(uuid.uuid4()), "evidence": "pass_scanned"}  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pyotp
@@ -17,6 +17,8 @@ from wayfare.access.rules import secret_hash
 from wayfare.access.signin import operations, own, queries, rules
 from wayfare.access.signin.passkeys import NewPasskey
 from wayfare.access.signin.rules import NotProved
+from wayfare.access.words import moment
+from wayfare.common.web.formats import moment as public_moment
 from wayfare.ledger.rules import Refused
 
 office, committed, stranger, staff, now = (
@@ -73,6 +75,16 @@ def test_a_password_is_changed_by_who_knows_it_and_all_other_sessions_end(ada):
     assert client.get("/staff/me").status_code == 200, "the one here stays"
     assert not opens(email, PASSWORD)
     assert opens(email, NEW)
+
+
+@pytest.mark.parametrize("language", ["en", "fr", "es", "ar"])
+def test_times_of_the_account_are_by_the_clock_of_the_office_and_of_24_hours(ada, language):
+    page = ada[2].get("/staff/me", HTTP_ACCEPT_LANGUAGE=language).content.decode()
+    assert moment(test_staff_doors.NOW, language, "Europe/Paris") in page
+    assert "UTC" not in page
+    afternoon = datetime(2026, 11, 27, 15, 4, tzinfo=UTC)
+    assert "16:04" in moment(afternoon, language, "Europe/Paris")
+    assert "15:04:00 UTC" in public_moment(afternoon, language), "of the public pages, which have no office"
 
 
 @pytest.mark.parametrize(

@@ -201,3 +201,21 @@ def test_every_zone_that_is_taken_is_there():
     assert {"UTC", "Etc/UTC", "Europe/Paris", "America/Argentina/Ushuaia", "US/Pacific"} <= zones.names()
     for name in zones.names():
         zoneinfo.ZoneInfo(name)
+
+
+@pytest.mark.parametrize(
+    ("old", "zone"),
+    [("Singapore", "Asia/Singapore"), ("japan", "Asia/Tokyo"), ("Egypt", "Africa/Cairo"), ("GB", "Europe/London")],
+)
+def test_an_old_name_of_a_zone_is_told_with_the_one_to_write(old, zone):
+    assert zones.place_of(old) == zone
+    assert zone in zones.names()
+    with pytest.raises(Refused, match=f"write {zone}"):
+        zones.check(old)
+
+
+@pytest.mark.parametrize("name", ["EST", "PST8PDT", "CET", "Etc/GMT+5", "GMT", "Factory", "localtime", "Nowhere", ""])
+def test_what_is_no_places_old_name_leads_to_no_place(name):
+    assert zones.place_of(name) is None
+    with pytest.raises(Refused, match="is not a place's time zone"):
+        zones.check(name)

@@ -146,7 +146,8 @@ def set_office(office: str, name: str, timezone: str, *, by: str | None) -> None
     `by`: as `administering`. Raises: Refused, Forbidden.
     """
     if not _OFFICE.fullmatch(office):
-        raise Refused("office", f"{office!r} is no office's id; use lower-case letters, digits and hyphens")
+        mend = "use lower-case letters, digits and hyphens, such as paris-2"
+        raise Refused("office", f"{office!r} cannot be the id of an office: {mend}")
     name = texts.one_line(name)
     if not texts.has_writing(name) or len(name) > NAME_LIMIT:
         raise Refused("name", f"has no visible character, or more than {NAME_LIMIT}; write the name of the office")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from uuid import UUID
 
+from django.utils import translation
 from django.utils.translation import gettext as _
 
 from wayfare.access import words
@@ -19,12 +21,14 @@ def named(lines: Iterable[Logged]) -> set[UUID]:
     return {UUID(line.body[field]) for line in lines for field in _NAMED if field in line.body}
 
 
-def sentence(line: Logged, names: Mapping[UUID, str]) -> str:
-    """Return what a line says. `names`: those of `named` whose names are known."""
+def sentence(line: Logged, names: Mapping[UUID, str], timezone: str) -> str:
+    """Return what a line says. `names`: those of `named` whose names are known; `timezone`: of the reader's office."""
     acted = who(line, names)
     if line.kind == "look":
         return words.look(acted, line.groups, line.body["purpose"])
-    return (_of_file if line.person else _of_staff)(line, acted, names)
+    if line.person:
+        return _of_file(line, acted, names)
+    return _of_staff(line, acted, names, timezone)
 
 
 def who(line: Logged, names: Mapping[UUID, str]) -> str:
@@ -40,7 +44,7 @@ def _of_file(line: Logged, who: str, names: Mapping[UUID, str]) -> str:
     body = line.body
     if line.kind == "approval":
         asked = names.get(UUID(body["for"]), _("a colleague"))
-        return _("%(who)s approved that %(asked)s opens the file in an emergency.") % {"who": who, "asked": asked}
+        return _("%(who)s approved emergency access for %(asked)s.") % {"who": who, "asked": asked}
     if line.kind == "hold":
         return _("%(who)s held look %(position)s back from the person’s own view until %(day)s.") % {
             "who": who,
@@ -49,7 +53,7 @@ def _of_file(line: Logged, who: str, names: Mapping[UUID, str]) -> str:
         }
     if line.kind == "refusal":
         asked = names.get(UUID(body["for"]), _("a colleague"))
-        return _("%(who)s refused that %(asked)s opens the file in an emergency.") % {"who": who, "asked": asked}
+        return _("%(who)s refused %(asked)s emergency access.") % {"who": who, "asked": asked}
     if line.kind == "correction":
         return _("%(who)s corrected %(what)s.") % {"who": who, "what": words.groups(line.groups)}
     if line.kind.startswith("erasure"):
@@ -68,21 +72,27 @@ def _of_erasure(line: Logged, who: str, names: Mapping[UUID, str]) -> str:
         told["ground"] = words.ground(line.body["ground"])
     match line.kind:
         case "erasure_asked" if line.staff is None:
-            return _("A command on the machine asked for %(whom)s that the person is erased (%(ground)s).") % told
+            return (
+                _(
+                    "A command on the machine asked in the name of %(whom)s to erase the person."
+                    " Legal ground: %(ground)s."
+                )
+                % told
+            )
         case "erasure_asked":
-            return _("%(who)s asked that the person is erased (%(ground)s).") % told
+            return _("%(who)s asked to erase the person. Legal ground: %(ground)s.") % told
         case "erasure_confirmed":
-            return _("%(who)s confirmed the request that the person is erased (%(ground)s).") % told
+            return _("%(who)s confirmed the request to erase the person. Legal ground: %(ground)s.") % told
         case "erasure_approved":
-            return _("%(who)s approved that the person is erased, as %(whom)s asked (%(ground)s).") % told
+            return _("%(who)s approved the request of %(whom)s to erase the person. Legal ground: %(ground)s.") % told
         case "erasure_refused":
-            return _("%(who)s refused that the person is erased, as %(whom)s asked (%(ground)s).") % told
+            return _("%(who)s refused the request of %(whom)s to erase the person. Legal ground: %(ground)s.") % told
         case "erasure_withdrawn":
-            return _("%(who)s withdrew the request that the person is erased.") % told
+            return _("%(who)s withdrew the request to erase the person.") % told
     return _("%(who)s erased the file.") % told
 
 
-def _of_staff(line: Logged, who: str, names: Mapping[UUID, str]) -> str:
+def _of_staff(line: Logged, who: str, names: Mapping[UUID, str], timezone: str) -> str:
     body = line.body
     told = {"who": who, "whom": _who(body.get("about"), names)}
     match line.kind:
@@ -122,9 +132,11 @@ def _of_staff(line: Logged, who: str, names: Mapping[UUID, str]) -> str:
         case "recovery_asked":
             return _("Somebody who was not signed in asked for account recovery for %(whom)s.") % told
         case "recovery_approved" if "usable_from" in body:
-            return _("%(who)s approved account recovery for %(whom)s. It can be used from %(at)s (UTC).") % {
+            return _("%(who)s approved account recovery for %(whom)s. It can be used from %(at)s.") % {
                 **told,
-                "at": body["usable_from"][:16].replace("T", " "),
+                "at": words.moment(
+                    datetime.fromisoformat(body["usable_from"]), translation.get_language() or "en", timezone
+                ),
             }
         case "recovery_approved":
             return _("%(who)s approved account recovery for %(whom)s.") % told

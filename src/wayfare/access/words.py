@@ -82,13 +82,15 @@ _TOLD = {
     ),
     "emergency_refused": gettext_lazy("%(who)s refused your emergency access to %(file)s."),
     "erasure_by_command": gettext_lazy(
-        "A command on the machine asked in your name that %(file)s is erased. Confirm it only if you asked for it."
+        "A command on the machine asked in your name to erase %(file)s. Confirm it only if you asked for it."
     ),
     "erasure_done": gettext_lazy("%(who)s approved the erasure that you asked for. The person is erased."),
     "erasure_refused": gettext_lazy("%(who)s refused to erase %(file)s, which you asked for."),
 }
 _REFUSALS = {
-    "person": gettext_lazy("No file that you may know of has this case number. Check it, or leave it out."),
+    "person": gettext_lazy(
+        "No file that you may know of has this case number, or the file was erased. Check it, or leave it out."
+    ),
     "since": gettext_lazy("Write the day as 2026-05-17, or leave it out."),
     "until": gettext_lazy("Write a day such as 2026-05-17 that is not before the first, or leave it out."),
     "why": gettext_lazy("Say in a sentence why. Do not name the person."),

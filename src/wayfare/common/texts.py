@@ -36,6 +36,23 @@ def _is_noncharacter(code: int) -> bool:
     return 0xFDD0 <= code <= 0xFDEF or code & 0xFFFE == 0xFFFE
 
 
+_DIRECTIONS = frozenset(map(chr, (*range(0x202A, 0x202F), *range(0x2066, 0x206A))))
+
+
+def is_direction(letter: str) -> bool:
+    """Tell whether a character turns the direction of what stands after it (U+202A to U+202E, U+2066 to U+2069).
+
+    One of them makes a text read as another, `exe.fdp` as `pdf.exe`; Unicode's bidirectional algorithm and the page
+    give each text its direction without them. The marks U+200E and U+200F turn nothing, and stay.
+    """
+    return letter in _DIRECTIONS
+
+
+def without_directions(text: str) -> str:
+    """Return a text without the characters that turn its direction; they come along where a number is copied."""
+    return "".join(one for one in text if one not in _DIRECTIONS)
+
+
 def is_control(letter: str) -> bool:
     """Tell whether a code point is no writing: a control, surrogate, private-use code or noncharacter."""
     category = unicodedata.category(letter)
@@ -43,11 +60,19 @@ def is_control(letter: str) -> bool:
 
 
 def control_in(text: str) -> str | None:
-    """Return the first control character or line break of a text, as `U+001B`; None where there is none."""
-    found = next((one for one in text if is_control(one) or unicodedata.category(one) in ("Zl", "Zp")), None)
+    """Return the first character of a text that no line of writing holds, as `U+001B`; None where there is none:
+    a control character, a line break, or what turns the direction.
+    """
+    found = next((one for one in text if _is_no_writing(one)), None)
     return None if found is None else f"U+{ord(found):04X}"
 
 
+def _is_no_writing(letter: str) -> bool:
+    return is_control(letter) or is_direction(letter) or unicodedata.category(letter) in ("Zl", "Zp")
+
+
 def one_line(text: str) -> str:
-    """Return a text as one line: without control characters and line breaks, blanks once and none at its ends."""
-    return "".join(one for one in " ".join(text.split()) if not is_control(one))
+    """Return a text as one line: without control characters, line breaks and what turns its direction; blanks once
+    and none at its ends.
+    """
+    return "".join(one for one in " ".join(text.split()) if not _is_no_writing(one))

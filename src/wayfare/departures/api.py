@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 from collections.abc import Iterable
 from typing import Any, NoReturn
@@ -158,12 +159,29 @@ def _twice_in(value: object) -> _Twice | None:
     return value if isinstance(value, _Twice) else None
 
 
+def _other_encoding(body: bytes) -> str:
+    """Return how a body is written if it is not UTF-8, or begins with a mark; nothing where it is plain UTF-8."""
+    if body.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)) or body[:3] == bytes(3):
+        return "is UTF-32"
+    if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or 0 in body[:2]:
+        return "is UTF-16"
+    if body.startswith(codecs.BOM_UTF8):
+        return "begins with a byte order mark (EF BB BF)"
+    try:
+        body.decode()
+    except UnicodeDecodeError as problem:
+        return f"is not UTF-8 (byte {problem.start + 1})"
+    return ""
+
+
 def decode(body: bytes) -> list[object]:
     """Return the entries of a body; a Refused stands for one that names a field twice. Raises: Problem."""
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as problem:
         detail = f"{problem.msg}, line {problem.lineno} column {problem.colno}." if body else "The body is empty."
+        if other := _other_encoding(body):
+            detail = f"The body {other}. Send JSON as UTF-8 without a byte order mark (RFC 8259, section 8.1)."
         raise Problem("malformed_json", detail) from None
     if not isinstance(value, dict | list):
         raise Problem("invalid", "Send an entry, or a list of entries.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from collections import Counter
@@ -120,12 +121,23 @@ def _chunks(sources: Sequence[Source], most: int) -> Iterator[Chunk]:
                 yield chunk
     except EOFError:
         reader.join(5)
-        problem = f"the process that reads the files ended early (exit code {reader.exitcode})"
-        raise ImportStopped(problem, again=True) from None
+        raise _ended_early(reader.exitcode) from None
     finally:
         reader.terminate()
         reader.join()
         ours.close()
+
+
+def _ended_early(code: int | None) -> ImportStopped:
+    """Return why the reading process is gone. Killed, it would be killed again: usually for the memory it took."""
+    if code is None or code >= 0:
+        return ImportStopped(f"the process that reads the files ended early (exit code {code})", again=True)
+    name = signal.Signals(-code).name if -code in {*signal.Signals} else f"signal {-code}"
+    killed = f"the process that reads the files was killed ({name})"
+    if -code == signal.SIGKILL:
+        out = "somebody killed it, or the machine ran out of memory (dmesg, or journalctl -k, says so)"
+        return ImportStopped(f"{killed}: {out}; free memory, or divide the file into smaller ones", again=False)
+    return ImportStopped(f"{killed}; if nobody did that by hand, please report it with the file", again=False)
 
 
 def _presence(sources: Sequence[Source]) -> Presence | None:

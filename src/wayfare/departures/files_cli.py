@@ -83,8 +83,16 @@ def _bar(sources: list[Source]) -> Iterator[tqdm[NoReturn]]:
         yield bar
 
 
+def _there(_context: click.Context, _parameter: click.Parameter, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Refuse a file that does not exist, before there is a home or a database."""
+    for name in names:
+        if name != "-" and not os.path.lexists(name):
+            _fail(f"{name}: does not exist; check the path", UNREADABLE)
+    return names
+
+
 @click.command(name="import")
-@click.argument("files", nargs=-1, required=True, metavar="FILE…")
+@click.argument("files", nargs=-1, required=True, metavar="FILE…", callback=_there)
 @click.option("--format", "format_", type=click.Choice(["jsonl", "csv", "parquet"]), help="Else by the suffix.")
 @click.option("--rejects", type=click.Path(), help="Where refused lines go, as JSON lines; - is standard output.")
 @click.option("--json", "as_json", is_flag=True, help="End with one JSON object.")

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from wayfare.common.texts import is_direction
 from wayfare.departures.rules import EVIDENCE
 from wayfare.ledger import countries
 from wayfare.ledger.rules import EARLIEST_US, NO_IDS, Entry, Kind, Refused, instant_us, make_entry
@@ -136,6 +137,8 @@ def _text(value: Any) -> str:
         raise ValueError(f"is not a text of 1 to {TEXT_LIMIT} characters")
     if any(ord(char) < 32 or 0xD800 <= ord(char) <= 0xDFFF or ord(char) == 127 for char in value):
         raise ValueError("holds a control character or half a character; send plain text on one line")
+    if not value.isascii() and any(map(is_direction, value)):
+        raise ValueError("holds a character that turns the direction of the text (U+202A to U+202E, U+2066 to U+2069)")
     return value
 
 

@@ -96,7 +96,7 @@ def set_programme_office(key: str, office: str | None, *, by: str | None = None)
         if programme is None:
             raise Refused("programme", f"{key!r} is not configured here; see `wayfare programme list`")
         if office is not None and not is_office(office):
-            raise Refused("office", f"{office!r} is no office's id; see `wayfare staff offices`")
+            raise Refused("office", f"there is no office with the id {office!r}; `wayfare staff offices` lists them")
         if queries.offices().get(key) == office:
             return
         note_programme_office(key, office)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from decimal import Decimal
 from functools import cache, partial
@@ -12,6 +12,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from wayfare.departures import kinds
+from wayfare.departures.parquet_limits import check_sizes, long_columns, text_columns
 from wayfare.departures.sources import BadFile, Read, Source, first_line, open_bytes
 from wayfare.departures.tables import ASIDE, LISTS, SEX, of_text, one_name_each, unfold
 from wayfare.ledger.rules import Refused
@@ -34,16 +35,36 @@ class _Unreadable(NamedTuple):
 
 def open_parquet(source: Source) -> Any:
     """Open a Parquet file. Raises: BadFile, with the mend."""
-    import pyarrow.parquet as pq
-
     open_bytes(source).close()
     try:
-        table = pq.ParquetFile(source.path, memory_map=False, page_checksum_verification=True)
+        table = _opened(source)
         _ = list(_flat(table.schema_arrow))
     except Exception as problem:  # noqa: BLE001 - whatever the library says, it says of the file
         what = f"is not a Parquet file that can be read ({first_line(problem)}); write it again"
         raise BadFile(source.name, what) from None
-    return table
+    check_sizes(source, table)
+    try:
+        texts = _opened(source, [column.path for column in text_columns(table)])
+        found = long_columns(source, table, texts)
+    except BadFile:
+        raise
+    except Exception as problem:  # noqa: BLE001
+        raise broken_inside(source, problem) from None
+    return _opened(source, found) if found else table
+
+
+def broken_inside(source: Source, problem: Exception) -> BadFile:
+    """Return the refusal of a file of which the library cannot read a part."""
+    return BadFile(source.name, f"is broken inside ({first_line(problem)}); write it again")
+
+
+def _opened(source: Source, dictionaries: Sequence[str] = ()) -> Any:
+    """Return an open file, whose columns `dictionaries` are read as numbers into a dictionary of texts."""
+    import pyarrow.parquet as pq
+
+    return pq.ParquetFile(
+        source.path, memory_map=False, page_checksum_verification=True, read_dictionary=[*dictionaries]
+    )
 
 
 def _flat(fields: Any) -> Iterator[tuple[str, Any]]:
@@ -153,15 +174,37 @@ def _of_element(value: Any) -> Any:
     return value
 
 
+_TOO_LONG = _Unreadable(f"is longer than {kinds.LINE_LIMIT:,} bytes; an entry is a few hundred")
+
+
 def _texts(array: Any) -> list[object]:
+    import pyarrow as pa
+
+    is_ = pa.types
+    if is_.is_string(array.type) or is_.is_binary(array.type) or is_.is_large_string(array.type):
+        return _short_texts(array)
+    return _read_each(array)
+
+
+def _short_texts(array: Any) -> list[object]:
+    """Return the texts of a column; of one that is longer than a line may be, only that it is."""
+    import pyarrow.compute as pc
+
+    if (pc.max(pc.binary_length(array)).as_py() or 0) <= kinds.LINE_LIMIT:
+        return _read_each(array)
+    lengths = pc.binary_length(array).to_pylist()
+    return [_TOO_LONG if length and length > kinds.LINE_LIMIT else _one(array[n]) for n, length in enumerate(lengths)]
+
+
+def _read_each(array: Any) -> list[object]:
     try:
         return list(array.to_pylist())
     except Exception:  # noqa: BLE001 - one cell at least; they are read one by one
         return [_one(cell) for cell in array]
 
 
-def _values(name: str, array: Any) -> list[Any]:
-    """Return the values of a column."""
+def _values(array: Any) -> list[Any]:
+    """Return the values of a column as they are stored, moments and days as text."""
     import pyarrow as pa
 
     is_ = pa.types
@@ -172,9 +215,16 @@ def _values(name: str, array: Any) -> list[Any]:
         return list(map(partial(_day, 1), array.view(pa.int32()).to_pylist()))
     if is_.is_date64(array.type):
         return list(map(partial(_day, 86_400_000), array.view(pa.int64()).to_pylist()))
-    return [
-        value if value is None or isinstance(value, _Unreadable) else _of_value(name, value) for value in _texts(array)
-    ]
+    if is_.is_dictionary(array.type):
+        return _of_dictionary(array)
+    return _texts(array)
+
+
+def _of_dictionary(array: Any) -> list[Any]:
+    """Return the values of a column that is read as a dictionary: each is made once, however many cells it is of."""
+    used = array.indices.drop_null().unique()
+    known = dict(zip(used.to_pylist(), _values(array.dictionary.take(used)), strict=True))
+    return [None if index is None else known[index] for index in array.indices.to_pylist()]
 
 
 def _columns(batch: Any) -> Iterator[Any]:
@@ -194,13 +244,13 @@ def read_parquet(table: Any) -> Iterator[Read]:
     number = 0
     for batch in table.iter_batches(batch_size=ROWS):
         arrays = zip(names, _columns(batch), strict=True)
-        columns = [_values(name, array) for name, array in arrays if name not in ASIDE]
+        columns = [_values(array) for name, array in arrays if name not in ASIDE]
         for row in zip(*columns, strict=True):
             number += 1
             filled = {
-                name: value
+                name: value if isinstance(value, _Unreadable) else _of_value(name, value)
                 for name, value in zip(kept, row, strict=True)
-                if value is not None and (value != "" or name in LISTS)
+                if value is not None and (value not in ("", b"") or name in LISTS)
             }
             yield _row(number, filled, names)
 

@@ -118,6 +118,7 @@ def chunks(source: Source, index: int, outlook: Outlook, most: int = CHUNK) -> I
         item = _parsed(one, outlook)
         if isinstance(item, Refused):
             shown[len(items)] = _shown(one)
+            size += len(shown[len(items)])
         numbers.append(one.line)
         items.append(item)
         size += len(one.text or b"")

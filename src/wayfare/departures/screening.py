@@ -11,6 +11,7 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from multiprocessing import get_context
 from typing import Any, BinaryIO
@@ -19,8 +20,8 @@ import orjson
 
 from wayfare.departures.csv_rows import csv_header
 from wayfare.departures.forbidden import reason_against
-from wayfare.departures.parquet_rows import open_parquet, parquet_columns
-from wayfare.departures.sources import BOM, BadFile, Source, first_line, open_bytes
+from wayfare.departures.parquet_rows import broken_inside, open_parquet, parquet_columns
+from wayfare.departures.sources import BOM, BadFile, Source, open_bytes
 from wayfare.departures.tables import NEEDED
 
 _NAME = re.compile(rb'"([^"\\]*+)"\s*+:')
@@ -127,9 +128,13 @@ def _screen_jsonl(source: Source) -> tuple[str, str] | None:
     cores = min(4, os.cpu_count() or 1)
     if source.size < _WORTH_SHARING or cores == 1:
         return _screen_range(source, (0, source.size))
-    with ProcessPoolExecutor(cores, mp_context=get_context("spawn")) as pool:
-        found = pool.map(partial(_screen_range, source), _ranges(source, cores))
-        return next((one for one in found if one), None)
+    try:
+        with ProcessPoolExecutor(cores, mp_context=get_context("spawn")) as pool:
+            found = pool.map(partial(_screen_range, source), _ranges(source, cores))
+            return next((one for one in found if one), None)
+    except BrokenProcessPool:
+        problem = "could not be looked through: a process was killed, by somebody or for want of memory. Nothing is in"
+        raise BadFile(source.name, f"{problem}; free memory, or divide the file into smaller ones") from None
 
 
 def _schema_names(fields: Any) -> Iterator[str]:
@@ -153,7 +158,7 @@ def _screen_parquet(source: Source) -> None:
         for _ in table.iter_batches(batch_size=10_000):
             pass
     except Exception as problem:  # noqa: BLE001 - whatever the library says, it says of the file
-        raise BadFile(source.name, f"is broken inside ({first_line(problem)}); write it again") from None
+        raise broken_inside(source, problem) from None
 
 
 def screen(sources: Sequence[Source]) -> None:

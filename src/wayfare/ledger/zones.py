@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from importlib import resources
 
@@ -33,8 +34,28 @@ def names() -> frozenset[str]:
     return frozenset(name for name in _all() if name in _UTC or ("/" in name and not name.startswith("Etc/")))
 
 
+@cache
+def _old_names() -> dict[str, str]:
+    """Return IANA's old names of zones (its file `backward`) that are no place's, with the zone that each links to."""
+    text = (resources.files("tzdata") / "zoneinfo" / "tzdata.zi").read_text("utf-8")
+    links = (line.split()[1:] for line in text.splitlines() if line.startswith("L "))
+    return {old: zone for zone, old in links if old not in names() and zone in names() and not _OFFSET(old)}
+
+
+_OFFSET = re.compile(r"[A-Z][ES]T(\d[A-Z]DT)?", re.ASCII).fullmatch
+"""Abbreviations of offsets, such as EST and PST8PDT, which IANA links to one of the many places that use them."""
+
+
+def place_of(name: str) -> str | None:
+    """Return the zone that an old name stands for: Asia/Singapore for Singapore, whatever its case; else None."""
+    folded = name.strip().casefold()
+    return next((zone for old, zone in _old_names().items() if old.casefold() == folded), None)
+
+
 def check(name: str) -> None:
     """Check that a zone is one of a place. Raises: Refused."""
     if name not in names():
+        if meant := place_of(name):
+            raise Refused("timezone", f"{name!r} is an old name of the time zone {meant}; write {meant}")
         mend = f"write one of IANA's names of a place, such as Europe/Paris (version {INSTALLED})"
         raise Refused("timezone", f"{name[:100]!r} is not a place's time zone; {mend}")

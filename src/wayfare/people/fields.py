@@ -10,13 +10,17 @@ from typing import Any, TypeVar
 
 import orjson
 
-from wayfare.common.texts import has_writing, is_control
+from wayfare.common.texts import has_writing, is_control, without_directions
 from wayfare.ledger.rules import Refused, TooLong
 
 TEXT_LIMIT = 200
 LIST_LIMIT = 50
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 T = TypeVar("T")
+
+
+class Invisible(Refused):
+    """A text that is not empty and shows nothing: its characters are all invisible."""
 
 
 def text_of(field: str, value: object, *, limit: int = TEXT_LIMIT, lines: bool = False) -> str:
@@ -28,9 +32,10 @@ def text_of(field: str, value: object, *, limit: int = TEXT_LIMIT, lines: bool =
         raise Refused(field, "is not text; write it in quotes")
     if len(value) > 4 * limit:  # too long in any form; and putting marks in order takes the square of their number
         raise TooLong(field, len(value), limit)
-    text = unicodedata.normalize("NFC", value).strip()
+    text = without_directions(unicodedata.normalize("NFC", value)).strip()
     if not has_writing(text):
-        raise Refused(field, "has no visible character; write it, or leave the whole of it out")
+        kind = Invisible if text else Refused
+        raise kind(field, "has no visible character; write it, or leave the whole of it out")
     if len(text) > limit:
         raise TooLong(field, len(text), limit)
     allowed = "\n\t" if lines else ""

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from wayfare.access.purposes import GROUPS
-from wayfare.ledger import countries
+from wayfare.ledger import countries, languages
 from wayfare.ledger.rules import Refused
 from wayfare.people.births import Birth, coded, read_birth
 from wayfare.people.fields import Reader, canonical, whole
@@ -105,6 +105,36 @@ def is_phone(text: str) -> bool:
     return _PHONE.fullmatch(text) is not None and 3 <= sum(map(str.isdecimal, text)) <= 24
 
 
+def can_be_dialled(text: str) -> bool:
+    """Tell whether a telephone number is one that a person has: 6 to 24 digits; with a country's code 7 to 15 (E.164).
+
+    Shorter ones are a service's or a house's own, which nobody outside reaches.
+    """
+    number = re.split(r"[^\W\d]|#", text, maxsplit=1)[0]  # without an extension
+    digits = sum(map(str.isdecimal, number))
+    return 7 <= digits <= 15 if number.lstrip(_BEFORE_PLUS).startswith("+") else 6 <= digits <= 24
+
+
+_BEFORE_PLUS = " (\u200e\u200f"
+
+
+def _check_new(value: Group) -> None:
+    """Check what only new input is held to, so that what was stored earlier still opens. Raises: Refused."""
+    if not isinstance(value, Contact):
+        return
+    for n, tag in enumerate(value.languages):
+        if not languages.is_known(tag):
+            raise Refused(f"contact.languages[{n}]", f"{tag!r} is no language that has a name; write ar, fr, ku-Arab")
+    for n, one in enumerate(value.channels):
+        if one.kind in ("phone", "text_message") and not can_be_dialled(one.value):
+            mend = "write all of it, with the area's code, or +33 and so on"
+            raise TooShort(f"contact.channels[{n}].value", f"is too short for a telephone number, or too long; {mend}")
+
+
+class TooShort(Refused):
+    """A telephone number that has too few digits to be one, or too many."""
+
+
 def _channel(reader: Reader) -> Channel:
     kind, value = reader.one_of("kind", CHANNELS), reader.text("value", limit=CHANNEL_LIMIT, lines=True)
     if kind in ("phone", "text_message") and not is_phone(value):
@@ -157,6 +187,7 @@ def read_group(group: str, data: object) -> Group:
 
 def write_group(value: Group) -> bytes:
     """Return a field group as canonical JSON: what is sealed. Raises: Refused."""
+    _check_new(value)
     found = canonical(value)
     if len(found) > GROUP_LIMIT:
         raise Refused(group_of(value), f"is {len(found)} bytes long; {GROUP_LIMIT} at most: shorten its texts")

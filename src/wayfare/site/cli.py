@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import errno
+import functools
 import importlib
 import os
 import signal
 import sys
+from collections.abc import Callable
 from enum import Enum
 from typing import Any, NamedTuple
 
@@ -37,7 +40,7 @@ class Entry(NamedTuple):
 COMMANDS: dict[str, dict[str, Entry]] = {
     "": {
         "demo": Entry("wayfare.site.up:demo", "A living example programme in a home of its own.", Use.OWN),
-        "up": Entry("wayfare.site.up:up", "Run database, web and live updates until stopped.", Use.MAKES),
+        "up": Entry("wayfare.site.up:up", "Run database, web and live updates until stopped.", Use.OWN),
         "check": Entry("wayfare.site.check:check", "Say whether this installation is well."),
         "test": Entry("wayfare.site.testing:test", "Run the project's checks and tests.", Use.NOTHING),
         "simulate": Entry(
@@ -155,17 +158,20 @@ class Lazy(click.Group):
         return sorted([*COMMANDS[self.path], *(GROUPS if not self.path else ())])
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Return a command, with the database up if it will be run and needs it."""
+        """Return a command; it brings the database up when it runs, so that a usage error makes no home."""
         if not self.path and cmd_name in GROUPS:
             return Lazy(cmd_name, help=GROUPS[cmd_name])
         entry = COMMANDS[self.path].get(cmd_name)
         if entry is None:
             return None
-        _provide(entry.use, loud=cmd_name == "up", run=not ctx.resilient_parsing and "--help" not in sys.argv)
+        if entry.use is not Use.OWN:
+            from wayfare.site import runtime
+
+            runtime.set_up_django()
         module, _, name = entry.target.partition(":")
         command = getattr(importlib.import_module(module), name)
         assert isinstance(command, click.Command)
-        return plainly(command)
+        return _provided(plainly(command), entry.use)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands without importing them."""
@@ -175,18 +181,31 @@ class Lazy(click.Group):
             formatter.write_dl(sorted(rows))
 
 
-def _provide(use: Use, loud: bool, run: bool) -> None:
-    """Provide what a command uses. Raises: SettingError, NoHome, EmbeddedError, DatabaseUnfit, OperationalError."""
-    if use is Use.OWN:
-        return
-    from wayfare.site import homes, progress, runtime, settings
+def _provided(command: click.Command, use: Use) -> click.Command:
+    """Return a command that brings up what it uses once its own arguments are read, or those of its subcommand."""
+    if use not in (Use.READS, Use.MAKES):
+        return command
+    command = copy.copy(command)
+    if isinstance(command, click.Group):
+        command.commands = {name: _provided(one, use) for name, one in command.commands.items()}
+    if command.callback is not None:
+        command.callback = _after_bringing_up(command.callback, use)
+    return command
 
-    if run and use is Use.READS:
-        homes.require(settings.WAYFARE_HOME)
-    if run and use in (Use.READS, Use.MAKES):
-        runtime.bring_up(*([progress.told] if loud else []))
-    else:
-        runtime.set_up_django()
+
+def _after_bringing_up(run: Callable[..., Any], use: Use) -> Callable[..., Any]:
+    """Return what a command does, begun with its home and database. It raises what `bring_up` does, and NoHome."""
+
+    @functools.wraps(run)
+    def provided(*args: Any, **kwargs: Any) -> Any:
+        from wayfare.site import homes, runtime, settings
+
+        if use is Use.READS:
+            homes.require(settings.WAYFARE_HOME)
+        runtime.bring_up()
+        return run(*args, **kwargs)
+
+    return provided
 
 
 root = Lazy("", help="Every step on time, every departure counted once, every file open to the person it is about.")

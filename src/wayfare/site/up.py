@@ -198,10 +198,11 @@ def _tend_database() -> None:
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen at.")
 def up(port: int | None, host: str) -> None:
     """Run database, web and live updates until stopped (Ctrl-C)."""
-    from django.conf import settings
+    from wayfare.site import runtime, settings
 
     port = port or settings.WAYFARE_PORT
     free(port, host)
+    runtime.bring_up(told)
     _master_keys_can_be_used()
     os.environ["WAYFARE_DEMO"] = "no"  # whatever was set: only `wayfare demo` shows exact figures to everybody
     _zones_agree()

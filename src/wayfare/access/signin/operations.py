@@ -34,6 +34,10 @@ _FORGET_CHALLENGES = timedelta(hours=1)
 # Invitations
 
 
+class LooksAlike(Refused):
+    """An e-mail address that may look like another one's."""
+
+
 def invite(
     name: str,
     email: str,
@@ -54,6 +58,8 @@ def invite(
         raise Refused("name", "is missing or longer than 200 characters; write the name colleagues know them by")
     if not _EMAIL.fullmatch(email):
         raise Refused("email", f"{email!r} is no e-mail address; write it like ada@example.org")
+    if rules.looks_like_another(email):
+        raise LooksAlike("email", f"{email!a} may look like another address; write it in letters of one script")
     if language not in dict(settings.LANGUAGES):
         raise Refused("language", "is none of " + ", ".join(dict(settings.LANGUAGES)))
     access.check_roles(roles)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+import unicodedata
 from datetime import datetime, timedelta
 
 from wayfare.common import texts
@@ -74,6 +75,23 @@ def plain(text: str) -> str:
     """Return a line of text without what no line has; nothing where no character of it is visible."""
     line = texts.one_line(text)
     return line if texts.has_writing(line) else ""
+
+
+def looks_like_another(email: str) -> bool:
+    """Tell whether an address may look like another one: forms of letters that only look apart, letters of two scripts.
+
+    `а@example.org` with a Cyrillic а looks like a colleague's; compared, it is another address.
+    """
+    if email.isascii():
+        return False
+    if unicodedata.normalize("NFKC", email) != email or not all(map(texts.is_visible, email)):
+        return True
+    scripts = {unicodedata.name(one, "").partition(" ")[0] for one in email if one.isalpha()}
+    return len({_WRITTEN_WITH.get(one, one) for one in scripts}) > 1
+
+
+_WRITTEN_WITH = {"HIRAGANA": "CJK", "KATAKANA": "CJK", "KATAKANA-HIRAGANA": "CJK"}
+"""Scripts that are written together, as Unicode's names of letters begin."""
 
 
 def folded_email(text: str) -> str:

@@ -300,7 +300,7 @@ def test_a_command_gives_roles_at_once_and_is_named_as_one(world):
     with acting(world["lyon", "auditor"].secret):
         line = queries.newest_staff_matters(limit=1)[0]
     assert (line.kind, line.staff, line.body["given"], line.body["taken"]) == ("roles", None, "auditor", "counsellor")
-    assert sentences.sentence(line, {ada.id: "Ada"}) == (
+    assert sentences.sentence(line, {ada.id: "Ada"}, "UTC") == (
         "A command on the machine took these roles from Ada: Counsellor."
         " A command on the machine gave these roles to Ada: Auditor."
     )
@@ -505,12 +505,12 @@ def test_every_kind_of_line_has_a_sentence(fresh_database, language):
     with acting(officer.secret), translation.override(language):
         lines = queries.log_of(limit=1000)
         names = queries.staff_names(sentences.named(lines))
-        said = {line.kind: sentences.sentence(line, names) for line in lines}
+        said = {line.kind: sentences.sentence(line, names, "UTC") for line in lines}
     assert set(said) == known
     assert all(sentence and "%(" not in sentence for sentence in said.values())
     if language != "en":
         with acting(officer.secret), translation.override("en"):
-            assert not {kind for kind, one in said.items() if one == sentences.sentence(next(line for line in lines if line.kind == kind), names)}  # fmt: skip
+            assert not {kind for kind, one in said.items() if one == sentences.sentence(next(line for line in lines if line.kind == kind), names, "UTC")}  # fmt: skip
 
 
 def test_a_session_is_begun_with_the_door_alone(db):

@@ -31,9 +31,9 @@ _NOTICES = {
         "%(who)s has searched for people as often as is allowed, and is stopped for a while."
     ),
     "break_glass": gettext_lazy("%(who)s opens a file in an emergency; a second person approved it."),
-    "erasure_asked": gettext_lazy("%(who)s asked that a person is erased; a second person has to decide."),
+    "erasure_asked": gettext_lazy("%(who)s asked to erase a person; a second person has to decide."),
     "erasure_by_command": gettext_lazy(
-        "A command on the machine asked in the name of %(who)s that a person is erased; %(who)s has to confirm it."
+        "A command on the machine asked in the name of %(who)s to erase a person; %(who)s has to confirm it."
     ),
     "roles": gettext_lazy("%(who)s asked for roles for a colleague; a second person has to confirm them."),
     "password_blocked": gettext_lazy(
@@ -65,7 +65,7 @@ def _entry(one: Logged, names: Mapping[UUID, str], actor: Actor) -> Line:
     return {
         **moments(one.at, actor),
         "position": one.position,
-        "sentence": sentences.sentence(one, names),
+        "sentence": sentences.sentence(one, names, actor.timezone),
         "why": one.body.get("reason") or one.body.get("basis") or "",
     }
 
@@ -119,6 +119,7 @@ def looks(request: StaffRequest) -> HttpResponse:
         files = naming.numbers([one.last.person for one in found if one.last.person] + [*filter(None, [asked.person])])
     if asked.person:
         context["given"] = fields | {"person": files.get(asked.person) or str(asked.person)}
+        context["erased"] = asked.person in files and files[asked.person] is None
     names = queries.staff_names(sentences.named(entry for one in found for entry in one.entries))
     shown = found[: lists.A_PAGE]
     context |= {

@@ -43,3 +43,16 @@ def test_a_rare_han_letter_stays_in_a_line():
 def test_every_letter_and_digit_is_visible_but_for_the_listed_fillers():
     hidden = {chr(n) for n in range(sys.maxunicode + 1) if unicodedata.category(chr(n))[0] in "LN"}
     assert {letter for letter in hidden if not texts.is_visible(letter)} == set("\u115f\u1160\u3164\uffa0")
+
+
+@pytest.mark.parametrize("letter", ["\u202e", "\u202d", "\u202a", "\u2066", "\u2069"])
+def test_what_turns_the_direction_of_a_text_is_no_writing(letter):
+    assert texts.control_in(f"Return{letter}ecnarF") == f"U+{ord(letter):04X}"
+    assert texts.one_line(f"Return{letter}ecnarF") == "ReturnecnarF"
+    assert texts.without_directions(f"a{letter}b") == "ab"
+
+
+@pytest.mark.parametrize("text", ["بيت \u200fA\u200e", "क\u094d\u200dष", "Return, France"])
+def test_marks_that_turn_nothing_stay(text):
+    assert texts.control_in(text) is None
+    assert texts.one_line(text) == texts.without_directions(text) == text

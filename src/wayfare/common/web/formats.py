@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from babel import Locale
-from babel.dates import format_datetime
+from babel.dates import format_date, format_time, get_datetime_format
 from babel.numbers import format_decimal
 
 _CLDR = {"en": "en_GB"}
@@ -23,5 +23,7 @@ def number(value: int, language: str) -> str:
 
 
 def moment(at: datetime, language: str) -> str:
-    """Return an instant in UTC."""
-    return str(format_datetime(at, "long", tzinfo=UTC, locale=locale(language)))
+    """Return an instant in UTC, by a clock of 24 hours in every language."""
+    where, there = locale(language), at.astimezone(UTC)
+    parts = format_time(there.time(), "HH:mm:ss 'UTC'", locale=where), format_date(there, "long", locale=where)
+    return str(get_datetime_format("medium", locale=where)).format(*parts)

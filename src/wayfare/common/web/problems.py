@@ -2,7 +2,7 @@
 
 | code | status | when |
 | --- | --- | --- |
-| `malformed_json` | 400 | the body is not JSON |
+| `malformed_json` | 400 | the body is not JSON, or not UTF-8 without a byte order mark |
 | `bad_request` | 400 | the request itself cannot be read, such as an unknown host name |
 | `token_missing` | 401 | no bearer token |
 | `token_refused` | 401 | no such token, or it was revoked or has expired: from outside the same |

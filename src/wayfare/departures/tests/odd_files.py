@@ -205,6 +205,15 @@ PARQUET = (
     Odd("a fact twice as null", arrow(FACTS, facts__nulls=[["birth_date", "birth_date"], ["birth_date"]]), 1, ((1, "facts.birth_date", "twice"),)),
     Odd("nulls that are no names", arrow(FACTS, facts__nulls=[1, 2]), 0, ((1, "facts.nulls", "names"), (2, "facts.nulls", "names"))),
     Odd("nil as bytes", arrow(TWO, person=[bytes(16), uuid.UUID(uid(7)).bytes]), 1, ((1, "person", "nil UUID"),)),
+    # Texts that are stored once and stand in many cells
+    Odd("a text longer than a line", arrow(map(returned, range(3)), person=[uid(7), "x" * 1_100_000, uid(8)]), 2, ((2, "person", "longer than 1,048,576"),)),
+    Odd("such a text in every row", arrow(map(returned, range(3)), place=["x" * 1_100_000] * 3), 0, tuple((n, "place", "longer than") for n in (1, 2, 3))),
+    Odd("a long text in every row", arrow(map(returned, range(3)), person=["x" * 5_000] * 3), 0, tuple((n, "person", "UUID") for n in (1, 2, 3))),
+    Odd("a long text in a struct", arrow(FACTS, facts=[None, {"nationality": "x" * 5_000}]), 0, ((1, "facts", "missing"), (2, "facts.nationality", "code"))),
+    Odd("a long text in a list", arrow(map(returned, range(3)), persons=[None, [], ["x" * 5_000] * 2]), unreadable="'persons.list.element'"),
+    Odd("a long text in a map", arrow(FACTS, facts=pa.array([[("sex", "x" * 5_000)], None], pa.map_(pa.string(), pa.string()))), unreadable="'facts.key_value.value'"),
+    Odd("long texts of one length", arrow(TWO, person=pa.array([b"x" * 5_000] * 2, pa.binary(5_000))), unreadable="5,000 bytes in the column 'person'"),
+    Odd("texts that are short when packed", arrow(map(returned, range(9)), person=["x" * 4_000_000 + str(n) for n in range(9)]), unreadable="bytes for 9 rows (row group 1)"),
     # What is no Parquet
     Odd("nothing in it", text(b""), unreadable="not a Parquet file"),
     Odd("the magic alone", text(b"PAR1PAR1"), unreadable="not a Parquet file"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import signal
 import uuid
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from click.testing import CliRunner
 from django.db import IntegrityError, connection, transaction
 
 from wayfare.departures import operations, queries
-from wayfare.departures.files import ImportStopped, import_sources, open_sources
+from wayfare.departures.files import ImportStopped, _ended_early, import_sources, open_sources
 from wayfare.departures.files_cli import AGAIN, MEND, _advice, export, import_
 from wayfare.departures.tests import odd_files
 from wayfare.ledger import queries as ledger
@@ -514,6 +515,9 @@ def test_a_file_that_breaks_while_it_is_imported_is_not_to_be_run_again(tmp_path
     ("problem", "advice"),
     [
         (ImportStopped("the process ended", again=True), AGAIN),
+        (_ended_early(-signal.SIGKILL), MEND),
+        (_ended_early(-signal.SIGSEGV), MEND),
+        (_ended_early(1), AGAIN),
         (OSError(errno.ENOSPC, "full"), AGAIN),
         (psycopg.OperationalError("the server went away"), AGAIN),
         (psycopg.errors.DiskFull("full"), AGAIN),

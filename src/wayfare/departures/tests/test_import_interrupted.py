@@ -201,7 +201,10 @@ def test_import_whose_reader_dies_says_so(home, file):
     os.kill(readers[0], signal.SIGKILL)
     _, err = running.communicate(timeout=60)
     assert running.returncode == 3
-    assert "ended early" in err
+    assert "was killed (SIGKILL)" in err
+    assert "out of memory" in err
+    assert "mend that first" in err
+    assert "run the same import again" not in err
     assert err.count("\n") == 1
     assert home.summary("ledger", "import", file)["position"] == PEOPLE * 8
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
 from pathlib import Path
 
 import orjson
@@ -95,6 +97,51 @@ def test_a_page_whose_checksum_is_wrong_is_not_read(tmp_path):
         else:
             with open_sources([str(path)], None) as (source,):
                 assert "2023" in str(next(read(source))[0].value)
+
+
+PEAK = r"""
+import re, sys
+from wayfare.departures.files import open_sources
+from wayfare.departures.reading import chunks
+from wayfare.departures.tests.test_odd_files import OUTLOOK
+with open_sources([sys.argv[1]], None) as (source,):
+    print(sum(len(chunk.items) for chunk in chunks(source, 0, OUTLOOK)))
+print(re.search(r"VmHWM:\s+(\d+)", open("/proc/self/status").read())[1])
+"""
+EXPANDED = r"""
+import re, sys
+import pyarrow.parquet as pq
+print(sum(batch.num_rows for batch in pq.ParquetFile(sys.argv[1]).iter_batches(batch_size=2_500)))
+print(re.search(r"VmHWM:\s+(\d+)", open("/proc/self/status").read())[1])
+"""
+MOST_MEMORY = 120 << 10
+"""KiB that a file may take beyond what one of three entries does."""
+
+
+def rows_and_peak(program: str, path: Path) -> tuple[int, int]:
+    """Return how many rows a program of its own reads in a file, and the KiB it takes at most."""
+    done = subprocess.run([sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=True)
+    rows, peak = done.stdout.split()
+    return int(rows), int(peak)
+
+
+def test_a_text_that_stands_in_many_cells_is_not_expanded(tmp_path):
+    """A file of a quarter of a megabyte would take half a gigabyte. The controls: a small file; and the same one, expanded."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    small, large = tmp_path / "small.parquet", tmp_path / "large.parquet"
+    for path, number in ((small, 3), (large, 2_500)):
+        rows = pa.Table.from_pylist([returned(n) for n in range(number)])
+        text = pa.DictionaryArray.from_arrays(pa.array([0] * number), ["x" * (200_000 if path == large else 4)])
+        pq.write_table(rows.append_column("place", text), path, compression="zstd", store_schema=False)
+    assert large.stat().st_size < 1 << 20
+    expected, least = rows_and_peak(PEAK, small)
+    assert expected == 3
+    read_rows, peak = rows_and_peak(PEAK, large)
+    assert read_rows == 2_500
+    assert peak - least < MOST_MEMORY
+    assert rows_and_peak(EXPANDED, large)[1] - least > 2 * MOST_MEMORY
 
 
 def test_the_rest_of_a_large_file_gets_in(tmp_path):

@@ -132,7 +132,7 @@ def home(request: HttpRequest) -> HttpResponse:
         "wanted": wanted,
         "found": ngettext("%(n)s programme", "%(n)s programmes", number) % {"n": words.number(number, language)},
         "empty": not queries.programmes(),
-        "reads": reading != NOTHING,
+        "leads_to_figures": bool(queries.readable(reading)[0]) if reading != NOTHING else False,
         "smallest": words.number(public.SMALLEST, language),
         "step": words.number(public.STEP, language),
         "days": words.number(public.MONTH_WAITS.days, language),

@@ -8,8 +8,10 @@ from django.utils import translation
 
 from wayfare.common.web.formats import locale
 from wayfare.ledger import countries
+from wayfare.ledger.rules import Refused
+from wayfare.people.fields import canonical
 from wayfare.people.names import Name, Names, Part, Written
-from wayfare.people.rules import is_phone, read_group
+from wayfare.people.rules import TooShort, can_be_dialled, is_phone, read_group, stored_group, write_group
 from wayfare.people.tests.cast import browser
 from wayfare.people.web import choices, forms, words
 
@@ -107,6 +109,39 @@ def test_a_telephone_number_as_people_write_it(number):
 )
 def test_what_is_no_telephone_number(text):
     assert not is_phone(text)
+
+
+@pytest.mark.parametrize(
+    "number",
+    ["+33 1 23 45 67 89", "01.23.45.67.89", "(030) 123-456", "0041/44 123 45 67 ext. 12", "٠١٢٣ ٤٥٦ ٧٨٩", "+683 4002"],
+)
+def test_a_whole_telephone_number_can_be_dialled(number):
+    assert can_be_dialled(number)
+    assert write_group(read_group("contact", contact(number)))
+
+
+@pytest.mark.parametrize("number", ["12345", "112", "+12345", "12345 ext. 6789", "+1 23456 78901 23456"])
+def test_a_number_with_too_few_digits_or_too_many_is_not_stored_anew_but_still_opens(number):
+    known = read_group("contact", contact(number))  # as what was stored before the rule
+    with pytest.raises(TooShort, match=r"contact\.channels\[0\]\.value"):
+        write_group(known)
+    assert stored_group("contact", canonical(known)) == known
+
+
+def contact(number):
+    return {"channels": [{"kind": "phone", "value": number, "allowed": True}], "languages": ["ku-Arab"]}
+
+
+@pytest.mark.parametrize("tag", ["zz", "qqq", "ar-Zzyx", "und", "fr-ZZZ"])
+def test_a_language_that_has_no_name_is_not_stored_anew_but_still_opens(tag):
+    try:
+        known = read_group("contact", {"languages": ["ar", tag]})
+    except Refused:
+        return  # not even the form of a tag
+    with pytest.raises(Refused, match=r"contact\.languages\[1\]"):
+        write_group(known)
+    assert stored_group("contact", canonical(known)) == known
+    assert write_group(read_group("contact", {"languages": ["ar", "prs", "pt-BR"]})), "the control"
 
 
 SAMPLES = {

@@ -329,18 +329,18 @@ def test_of_two_who_correct_at_once_the_second_is_shown_both_readings_and_nothin
     theirs = f"/files/work/{colleague.task(person)}/correct/contact"
     mine, other = browser(counsellor), browser(colleague)
     first, second = fields(other.get(theirs)), fields(mine.get(paths["contact"]))
-    assert other.post(theirs, first | {"channels.0.value": "+33 111"}).status_code == 302
-    page = mine.post(paths["contact"], second | {"channels.0.value": "+33 222", "channels.0.note": "at noon"})
+    assert other.post(theirs, first | {"channels.0.value": "+33 111 111 111"}).status_code == 302
+    page = mine.post(paths["contact"], second | {"channels.0.value": "+33 222 222 222", "channels.0.note": "at noon"})
     text = page.content.decode()
     assert page.status_code == 409
     assert "Somebody corrected this while you were typing" in text
-    assert "+33 111" in text
-    assert stored(counsellor, person, "contact")[0]["channels"][0]["value"] == "+33 111"
+    assert "+33 111 111 111" in text
+    assert stored(counsellor, person, "contact")[0]["channels"][0]["value"] == "+33 111 111 111"
     sent = fields(page)
-    assert (sent["channels.0.value"], sent["channels.0.note"], sent["version"]) == ("+33 222", "at noon", "2")
+    assert (sent["channels.0.value"], sent["channels.0.note"], sent["version"]) == ("+33 222 222 222", "at noon", "2")
     assert mine.post(paths["contact"], sent).status_code == 302
     data, version = stored(counsellor, person, "contact")
-    assert (data["channels"][0]["value"], version) == ("+33 222", 3)
+    assert (data["channels"][0]["value"], version) == ("+33 222 222 222", 3)
     seen = [groups for _, groups in looks(colleague, person)]
     assert seen.count(("contact",)) == 8, "every showing and every try is on the record"
 

@@ -572,8 +572,8 @@ def test_from_the_command_to_the_confirmation_to_the_approval(vault, supervisor,
     assert 'value="confirm"' not in own
     assert asks.post(address, {"do": "confirm"}).status_code == 404, "once"
     assert "Waiting for the colleague named" not in words_of(decides.get("/staff/requests"))
-    assert "counsellor of paris asked that a person is erased" in words_of(browser(officer).get("/staff/requests"))
-    assert "confirmed the request that the person is erased" in words_of(decides.get("/staff/looks"))
+    assert "counsellor of paris asked to erase a person" in words_of(browser(officer).get("/staff/requests"))
+    assert "confirmed the request to erase the person" in words_of(decides.get("/staff/looks"))
     page = decides.get(address).content.decode()
     seen = re.search(r'name="read_until" value="(\d+)"', page)[1]
     done = decides.post(address, {"do": "approve", "number": made.case_number, "read_until": seen})
@@ -625,3 +625,19 @@ def test_only_the_named_colleague_confirms_an_open_request_and_while_they_may_as
     rows(vault, "update access_erasure set ends_at = now() where outcome is null returning 1")
     assert confirms(counsellor, late) == "not_yours", "it lapsed"
     assert confirms(counsellor, by_command(counsellor)) == "confirmed", "the control"
+
+
+def test_the_looks_at_an_erased_file_say_that_it_was_erased(supervisor, officer, counsellor, made):
+    with counsellor.looks(made.person):
+        pass
+    address, said = f"/staff/looks?person={made.person}", "This file was erased"
+    page = browser(officer).get(address).content.decode()
+    assert said not in page
+    assert made.case_number in page
+    erased(made.person, supervisor)
+    page = browser(officer).get(address).content.decode()
+    assert said in page
+    assert "counsellor of paris opened names" in page, "that stays"
+    answer = browser(officer).get(f"/staff/looks?person={made.case_number}")
+    assert answer.status_code == 422
+    assert "or the file was erased" in answer.content.decode()

@@ -186,6 +186,22 @@ def test_a_harvester_is_slowed_down_in_words(counsellor):
     assert not any(secret in answer.content.decode() for secret in SECRETS)
 
 
+@pytest.mark.parametrize("year", ["abcd", "19x5", "-5"])
+def test_a_search_by_a_year_that_is_none_says_what_to_write(counsellor, year):
+    answer = browser(counsellor).post("/files/", {"text": "Karimi", "year": year})
+    text = answer.content.decode()
+    assert answer.status_code == 422
+    assert text.count("Write the year of birth in digits, such as 1985, or leave it empty.") == 2
+    assert 'href="#year"' in text
+    assert browser(counsellor).post("/files/", {"text": "Karimi", "year": "1985"}).status_code == 200, "the control"
+
+
+def test_what_turns_the_direction_of_a_name_is_taken_out(counsellor):
+    client = browser(counsellor)
+    assert client.post("/files/new", FORM | {"name": "Mar\u202eyam", "latin": ""}).status_code == 200
+    assert "Nobody was found" not in client.post("/files/", {"text": "Maryam"}).content.decode()
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -198,7 +214,11 @@ def test_a_harvester_is_slowed_down_in_words(counsellor):
         ({"calendar": "gregorian", "year": "2050"}, "This lies in the future. Check the year and the calendar."),
         ({"year": "3000"}, "one that the calendar has"),
         ({"phone": "abc"}, "such as +33 1 23 45 67 89"),
+        ({"phone": "12345"}, "This telephone number has too few digits or too many."),
         ({"speaks": "Klingon!"}, "Choose a language of the list"),
+        ({"speaks": "zz"}, "Choose a language of the list"),
+        ({"name": "\u3164"}, "This has only invisible characters."),
+        ({"latin": "\u2800\u2800"}, "This has only invisible characters."),
         ({"name": "x" * 5000}, "This has 5,000 characters. Write at most 200."),
     ],
 )

@@ -57,7 +57,17 @@ def test_a_second_registration_asks_first_and_saves_nothing(vault, counsellor):
     assert number in page
     assert "S." in page
     assert files(vault) == 1
-    assert "Suharto" not in page.replace('name="name" value="Suharto"', ""), "initials, as a search shows them"
+    typed = page.replace('name="name" value="Suharto"', "").replace("<bdi>Suharto</bdi>", "", 1)
+    assert "Suharto" not in typed, "of the file initials, as a search shows them"
+
+
+def test_the_question_repeats_names_and_birth_as_they_were_typed_not_as_the_file_has_them(vault, counsellor):
+    client = browser(counsellor)
+    registered(client, **SUHARTO)
+    page = client.post("/files/new", SUHARTO | {"name": "Soeharto", "document_name": "SOEHARTO H. M."}).content.decode()
+    shown = re.findall(r'<dd class="wf-summary-list__value"><bdi>([^<]*)</bdi>', page)
+    assert shown == ["Soeharto", "SOEHARTO H. M.", "Pak Harto", "1971"]
+    assert "Suharto" not in page
 
 
 def test_the_same_person_leads_to_their_file_and_makes_nothing(vault, counsellor):

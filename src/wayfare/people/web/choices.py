@@ -14,6 +14,7 @@ from django.utils import translation
 
 from wayfare.common.web.formats import locale
 from wayfare.ledger import countries as codes
+from wayfare.ledger import languages as known_languages
 from wayfare.ledger.web.words import country_name
 
 USUAL_LANGUAGES = [
@@ -64,9 +65,6 @@ IN_SCRIPTS = (
     "zh-Hans",
     "zh-Hant",
 )
-_NO_LANGUAGE = frozenset({"und", "mul", "zxx", "root"})
-_OTHER_TAGS = {"prs": "fa-AF", "kmr": "ku"}
-"""Tags of ISO 639-3 that CLDR writes otherwise."""
 _TAG = re.compile(r"([a-z]{2,3})(?:[-_]([a-z]{4}))?(?:[-_]([a-z]{2}|[0-9]{3}))?", re.ASCII | re.IGNORECASE)
 _NAMED = re.compile(r"([^()]+?)\s*\(([^()]+)\)")
 NAME_READ = 100
@@ -92,7 +90,7 @@ def language_name(tag: str) -> str:
 @cache
 def _language_name(tag: str, language: str) -> str:
     where = locale(language)
-    known = _OTHER_TAGS.get(tag, tag).replace("-", "_")
+    known = known_languages.OTHER_TAGS.get(tag, tag).replace("-", "_")
     if name := where.languages.get(known):
         return str(name)
     base, *rest = known.split("_")
@@ -109,7 +107,7 @@ def languages() -> Choices:
 
 @cache
 def _languages(language: str) -> Choices:
-    known = {str(tag).replace("_", "-") for tag in locale(language).languages} - _NO_LANGUAGE | {*IN_SCRIPTS}
+    known = {str(tag).replace("_", "-") for tag in locale(language).languages} - known_languages.NONE | {*IN_SCRIPTS}
     rest = sorted(known - {*USUAL_LANGUAGES}, key=lambda tag: folded(_language_name(tag, language)))
     return [(tag, _language_name(tag, language)) for tag in (*USUAL_LANGUAGES, *rest)]
 
@@ -130,9 +128,10 @@ def language_tag(text: str) -> str:
         ):
             return tag
     found = _TAG.fullmatch(text.strip())
-    if found is None or not (found[1].lower() in locale("en").languages or found[1].lower() in _OTHER_TAGS):
+    if found is None:
         return text
-    return "-".join(filter(None, (found[1].lower(), (found[2] or "").title(), (found[3] or "").upper())))
+    tag = "-".join(filter(None, (found[1].lower(), (found[2] or "").title(), (found[3] or "").upper())))
+    return tag if known_languages.is_known(tag) else text
 
 
 def _tag_of_parts(name: str, inside: str, language: str) -> str | None:

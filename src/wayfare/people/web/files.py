@@ -56,7 +56,7 @@ def search(request: StaffRequest) -> HttpResponse:
             raise Refused("text", "is missing")
         context["results"] = queries.search(request.session_secret, text, born)
     except Refused as refusal:
-        context["errors"] = {refusal.field: words.refused(refusal, language)}
+        context["errors"] = words.search_refused(refusal, language)
         return render(request, "people/search.html", context, status=422)
     except Forbidden as problem:
         context["errors"] = {"text": words.forbidden(problem.code)}

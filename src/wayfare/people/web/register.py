@@ -67,7 +67,8 @@ def register(request: StaffRequest) -> HttpResponse:
             same = queries.perhaps_same(request.session_secret, *named(file.groups))
         if same:
             typed = [(name, given[name]) for name in FIELDS if given.get(name)]
-            return render(request, "people/same.html", {"same": same, "typed": typed})
+            context = {"same": same, "typed": typed, "repeated": _repeated(file)}
+            return render(request, "people/same.html", context)
         made = made or _made(request, file)
     except Refused as refusal:
         said = words.refused(refusal, translation.get_language() or "en")
@@ -77,6 +78,14 @@ def register(request: StaffRequest) -> HttpResponse:
     except Stale:
         return _form(request, given.dict(), error=words.keys_changed(), status=409)
     return render(request, "people/enrolled.html", {"made": made})
+
+
+def _repeated(file: File) -> list[tuple[str, str]]:
+    """Return names and birth as they were typed, to compare with the files that may be of the same person."""
+    language = translation.get_language() or "en"
+    names, birth = named(file.groups)
+    groups = words.group("names", names, language), words.group("birth", birth, language)
+    return [(str(row["key"]), str(row["value"])) for group in groups for row in group["rows"]]
 
 
 def _form(

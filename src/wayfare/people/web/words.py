@@ -16,8 +16,9 @@ from wayfare.access.words import groups as group_names
 from wayfare.common.web.formats import locale, number
 from wayfare.ledger.rules import Refused, TooLong
 from wayfare.people.births import Birth, Told
+from wayfare.people.fields import Invisible
 from wayfare.people.names import Names
-from wayfare.people.rules import Contact, Documents, Group, Notes
+from wayfare.people.rules import Contact, Documents, Group, Notes, TooShort
 from wayfare.people.web import choices
 
 _USES = {
@@ -222,7 +223,26 @@ _REFUSALS = {
 
 def refused(problem: Refused, language: str) -> str:
     """Return what is wrong with a form, and the mend."""
-    return too_long(problem, language) or refusal(problem.field, language)
+    return too_long(problem, language) or _apart(problem) or refusal(problem.field, language)
+
+
+def search_refused(problem: Refused, language: str) -> dict[str, str]:
+    """Return what is wrong with a search, by the field of its form."""
+    if problem.field.startswith(("birth", "told")):
+        return {"year": _("Write the year of birth in digits, such as 1985, or leave it empty.")}
+    return {"text": refused(problem, language)}
+
+
+def _apart(problem: Refused) -> str:
+    """Return what is wrong where the kind of the refusal says more than its field; nothing where it does not."""
+    if isinstance(problem, Invisible):
+        return _("This has only invisible characters. Delete them, and write it with letters.")
+    if isinstance(problem, TooShort):
+        return _(
+            "This telephone number has too few digits or too many. Write all of it, such as +33 1 23 45 67 89"
+            " or 01 23 45 67 89."
+        )
+    return ""
 
 
 def too_long(problem: Refused, language: str) -> str:
@@ -268,12 +288,11 @@ _CORRECTIONS = {
 
 def correction(problem: Refused, language: str) -> str:
     """Return what is wrong with a correction, and the mend."""
-    if long := too_long(problem, language):
-        return long
+    if said := too_long(problem, language) or _apart(problem):
+        return said
     named = re.sub(r"\[\d+\]", "", problem.field).split(".")
     text = named[0] == "notes" and named[-1] == "text"
-    said = _CORRECTIONS.get("note" if text else named[-1])
-    return str(said or refusal(problem.field, language))
+    return str(_CORRECTIONS.get("note" if text else named[-1]) or refusal(problem.field, language))
 
 
 def keys_changed() -> str:

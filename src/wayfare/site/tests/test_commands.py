@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -42,7 +43,7 @@ def test_a_long_start_says_every_few_seconds_that_it_goes_on(capsys, monkeypatch
 
 EVERY = [(group, name, entry) for group, commands in cli.COMMANDS.items() for name, entry in commands.items()]
 MAKE_A_HOME = {
-    "up", "programme add", "programme import", "ledger import", "staff invite", "staff office", "token add",
+    "programme add", "programme import", "ledger import", "staff invite", "staff office", "token add",
 }  # fmt: skip
 WITHOUT_ONE = {"test", "simulate", "log check", "log audit"}
 
@@ -59,14 +60,17 @@ def test_every_command_says_what_it_uses():
     assert {name for name, use in uses.items() if use is cli.Use.MAKES} == MAKE_A_HOME
     assert {name for name, use in uses.items() if use is cli.Use.NOTHING} == WITHOUT_ONE
     own = {name for name, use in uses.items() if use is cli.Use.OWN}
-    assert own == {"demo", *(name for name in uses if name.startswith("witness "))}
+    assert own == {"demo", "up", *(name for name in uses if name.startswith("witness "))}
 
 
 @pytest.mark.parametrize(("group", "name"), [one[:2] for one in EVERY if one[2].use is cli.Use.READS], ids="-".join)
 def test_a_command_that_needs_a_home_makes_none(monkeypatch, tmp_path, group, name):
     monkeypatch.setattr("wayfare.site.settings.WAYFARE_HOME", tmp_path / "mistyped")
+    command = cli.Lazy(group).get_command(click.Context(click.Command("wayfare")), name)
+    assert command is not None
+    assert command.callback is not None
     with pytest.raises(homes.NoHome, match=r"mistyped\..*WAYFARE_HOME"):
-        cli.Lazy(group).get_command(click.Context(click.Command("wayfare")), name)
+        command.callback()
     assert list(tmp_path.iterdir()) == []
 
 
@@ -84,6 +88,26 @@ def test_what_needs_no_home_makes_none(tmp_path, words):
     assert "no installation" not in done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "home").exists()
+
+
+@pytest.mark.parametrize("words", [("programme", "add"), ("token", "add", "--bogus"), ("staff", "office", "x", "y", "z"),
+                                   ("up", "--port", "none"), ("ledger", "import", "missing.jsonl"),
+                                   ("ledger", "import", "--chunk", "0", "-")])  # fmt: skip
+def test_a_usage_error_makes_no_home(tmp_path, words):
+    """The control is below: the same command, rightly used, makes one."""
+    done = run(tmp_path / "home", *words)
+    assert done.returncode == 2, done.stderr
+    assert "Usage:" in done.stderr or "missing.jsonl: does not exist" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_up_on_a_taken_port_makes_no_home(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = run(tmp_path / "home", "up", "--port", port)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"--port {port}" in done.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.slow

@@ -489,3 +489,12 @@ def test_the_first_administrator_is_invited_by_command(office):
 def test_the_application_cannot_rewrite_how_staff_came_in(office, statement):
     with pytest.raises(Error, match="permission denied"), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(statement)
+
+
+def test_nobody_is_invited_by_an_address_that_looks_like_a_colleagues(office):
+    colleague("ada@example.org")
+    with pytest.raises(operations.LooksAlike) as refused:
+        invite("\u0430da@example.org", name="Ada Okoye")
+    assert refused.value.field == "email"
+    assert "\\u0430da@example.org" in refused.value.reason, "what the eye does not see is written out"
+    assert invite("bo@example.org"), "the control"

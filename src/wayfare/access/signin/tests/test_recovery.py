@@ -180,7 +180,10 @@ def test_the_account_s_owner_stops_it_on_their_page_with_the_means_they_have(los
     approve(recovery, lost.bo)
     client = browser(lost.ada)
     assert "whoever asked can make a new passkey" in client.get("/staff/me").content.decode()
-    assert client.post("/staff/me", {"do": "not-me", "recovery": str(recovery)}).status_code == 302
+    answer = client.post("/staff/me", {"do": "not-me", "recovery": str(recovery)})
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/staff/me?done=stopped")
+    assert "The account recovery is stopped" in client.get("/staff/me?done=stopped").content.decode()
+    assert "The account recovery is stopped" not in client.get("/staff/me").content.decode()
     assert owner("select stopped_by from access_recovery where id = %s", recovery) == [(lost.ada.id,)]
 
 

@@ -117,3 +117,18 @@ def test_a_qr_code_has_no_script_and_scales():
 )
 def test_what_is_known_of_somebody_is_no_password(password, made_of):
     assert rules.is_made_of(password, "ada@example.org", "Ada Okoye", "wayfare") == made_of
+
+
+@pytest.mark.parametrize(
+    "email",
+    ["\u0430da@example.org", "\uff41da@example.org", "ada@ex\u0430mple.org", "ada\u200b@example.org", "α@b.org"],
+)
+def test_an_address_that_may_look_like_another_is_told(email):
+    assert rules.looks_like_another(email)
+
+
+@pytest.mark.parametrize(
+    "email", ["ada@example.org", "josé@example.org", "иван@пример.рф", "用戶@例子.广告", "ユーザー様@例え.テスト"]
+)
+def test_an_address_in_letters_of_one_script_is_its_own(email):
+    assert not rules.looks_like_another(email)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from uuid import UUID
 
 from django.http import Http404, HttpResponse, HttpResponseRedirect
@@ -20,8 +21,8 @@ from wayfare.access.signin.rules import NotProved
 from wayfare.access.signin.web import doors, words
 from wayfare.access.signin.web.doors import StaffRequest
 from wayfare.access.signin.web.sure import ask_once_more
+from wayfare.access.words import moment
 from wayfare.access.words import role as role_name
-from wayfare.common.web.formats import moment
 from wayfare.ledger.rules import Refused
 
 
@@ -44,7 +45,8 @@ def me(request: StaffRequest) -> HttpResponse:
     except NotProved as problem:
         events.note("not_changed", why=problem.code)
         return _shown(request, failed=True, status=403)
-    return HttpResponseRedirect(reverse("staff-me"))
+    done = "?done=stopped" if request.POST.get("do") == "not-me" else ""
+    return HttpResponseRedirect(reverse("staff-me") + done)
 
 
 def _asked_once_more(request: StaffRequest) -> HttpResponse | None:
@@ -110,6 +112,10 @@ def _bytes(text: str) -> bytes:
 
 def _shown(request: StaffRequest, *, wrong: str = "", failed: bool = False, status: int = 200) -> HttpResponse:
     now, actor, language = timezone.now(), request.actor, translation.get_language() or "en"
+
+    def at(instant: datetime) -> str:
+        return moment(instant, language, actor.timezone)
+
     with acting(request.session_secret):
         asked = queries.own_recoveries(actor.staff)
     recovered, known = queries.last_recovered(actor.staff), own.password(actor.staff)
@@ -120,8 +126,8 @@ def _shown(request: StaffRequest, *, wrong: str = "", failed: bool = False, stat
             {
                 "id": one.id.hex(),
                 "name": one.name,
-                "made": moment(one.made_at, language),
-                "used": moment(one.used_at, language) if one.used_at else "",
+                "made": at(one.made_at),
+                "used": at(one.used_at) if one.used_at else "",
                 "copied": one.copied_at is not None,
             }
             for one in queries.passkeys(actor.staff)
@@ -130,27 +136,28 @@ def _shown(request: StaffRequest, *, wrong: str = "", failed: bool = False, stat
             {
                 "hash": one.hash.hex(),
                 "how": words.how(one.how),
-                "began": moment(one.began_at, language),
-                "used": moment(one.used_at, language),
+                "began": at(one.began_at),
+                "used": at(one.used_at),
                 "here": one.hash == secret_hash(request.session_secret),
             }
             for one in queries.sessions(actor.staff, at=now)
         ],
-        "password": known and {name: moment(at, language) for name, at in known._asdict().items()},
+        "password": known and {name: at(moment_) for name, moment_ in known._asdict().items()},
         "blocked": tries.blocked_at(actor.staff) is not None,
         "asked": [
             {
                 "id": one.id,
                 "code": format_html('<bdi class="wf-nb">{}</bdi>', one.code),
-                "at": moment(one.asked_at, language),
-                "usable": one.usable_at and moment(one.usable_at, language),
+                "at": at(one.asked_at),
+                "usable": one.usable_at and at(one.usable_at),
             }
             for one in asked
         ],
-        "recovered": recovered and {"at": moment(recovered.at, language), "by": " · ".join(recovered.by)},
+        "recovered": recovered and {"at": at(recovered.at), "by": " · ".join(recovered.by)},
         "fresh": doors.is_fresh(request),
         "wrong": wrong,
         "failed": failed,
+        "stopped": request.GET.get("done") == "stopped" and not asked,
     }
     return render(request, "access/me.html", context, status=status)
 

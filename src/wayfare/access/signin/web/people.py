@@ -21,15 +21,16 @@ from wayfare.access.signin.queries import Colleague
 from wayfare.access.signin.web import doors, words
 from wayfare.access.signin.web.doors import StaffRequest
 from wayfare.access.signin.web.sure import ask_once_more
+from wayfare.access.words import moment
 from wayfare.access.words import role as role_name
-from wayfare.common.web.formats import moment
+from wayfare.ledger import zones
 from wayfare.ledger.rules import Refused
 
 
-def _line(one: Colleague) -> dict[str, Any]:
+def _line(one: Colleague, zone: str) -> dict[str, Any]:
     language = translation.get_language() or "en"
     names = [role_name(role) for role in one.roles]
-    return {**one._asdict(), "since": moment(one.since, language), "roles": names, "has": one.roles}
+    return {**one._asdict(), "since": moment(one.since, language, zone), "roles": names, "has": one.roles}
 
 
 def _roles(chosen: tuple[str, ...] | list[str]) -> list[tuple[str, str, bool]]:
@@ -51,7 +52,7 @@ def people(request: StaffRequest) -> HttpResponse:
         ended = access.end_sessions(None, by=request.session_secret, at=timezone.now())
         events.note("sessions_ended", whose="everybody", count=ended)
         return HttpResponseRedirect(reverse("staff-people"))
-    lines = [_line(one) for one in queries.colleagues(at=timezone.now())]
+    lines = [_line(one, request.actor.timezone) for one in queries.colleagues(at=timezone.now())]
     return render(request, "access/people.html", {"lines": lines})
 
 
@@ -62,7 +63,7 @@ def colleague(request: StaffRequest, staff: UUID) -> HttpResponse:
     found = queries.colleague(staff, at=timezone.now())
     if found is None:
         raise Http404
-    context: dict[str, Any] = {"one": _line(found), "roles": _roles(found.roles)}
+    context: dict[str, Any] = {"one": _line(found, request.actor.timezone), "roles": _roles(found.roles)}
     context["blocked"] = tries.blocked_at(found.staff) is not None
     if request.method != "POST":
         return render(request, "access/colleague.html", context)
@@ -148,7 +149,8 @@ def invite(request: StaffRequest) -> HttpResponse:
             at=timezone.now(),
         )
     except Refused as refusal:
-        context["errors"] = {refusal.field: words.refusal(refusal.field)}
+        alike = isinstance(refusal, operations.LooksAlike)
+        context["errors"] = {refusal.field: words.looks_alike() if alike else words.refusal(refusal.field)}
         return render(request, "access/invite.html", context, status=422)
     events.note("invited", roles=sorted(set(given.getlist("roles"))), office=values["office"])
     link = doors.site_of(request).origin + reverse("staff-sign-up", args=[secret])
@@ -166,7 +168,8 @@ def offices(request: StaffRequest) -> HttpResponse:
     try:
         operations.set_office(**given, by=request.session_secret)
     except Refused as refusal:
-        context["errors"] = {refusal.field: words.refusal(refusal.field)}
+        meant = zones.place_of(given["timezone"]) if refusal.field == "timezone" else None
+        context["errors"] = {refusal.field: words.old_zone(meant) if meant else words.refusal(refusal.field)}
         return render(request, "access/offices.html", context, status=422)
     events.note("office_set", office=given["id"])
     return HttpResponseRedirect(reverse("staff-offices"))

@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone, translation
 from django.views.decorators.http import require_http_methods, require_POST
 
-from wayfare.access import events
+from wayfare.access import events, words
 from wayfare.access.duties import OBSTACLES
 from wayfare.access.operations import acting
 from wayfare.access.rules import Forbidden
@@ -95,9 +95,9 @@ def _listed(request: StaffRequest, obstacle: str = "") -> HttpResponse:
     waiting = [
         {
             **one._asdict(),
-            "asked": moment(one.asked_at, language),
-            "until": moment(one.expires_at, language),
-            "usable": one.usable_at and moment(one.usable_at, language),
+            "asked": words.moment(one.asked_at, language, request.actor.timezone),
+            "until": words.moment(one.expires_at, language, request.actor.timezone),
+            "usable": one.usable_at and words.moment(one.usable_at, language, request.actor.timezone),
             "obstacle": OBSTACLES.get(one.obstacle or "", ""),
         }
         for one in found

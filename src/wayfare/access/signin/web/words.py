@@ -16,6 +16,16 @@ def how(name: str) -> str:
     return names[name]
 
 
+def looks_alike() -> str:
+    """Return what is wrong with an e-mail address that may look like another one, and the mend."""
+    return _("This address mixes letters that look like others. Type it anew, all in letters of one script.")
+
+
+def old_zone(zone: str) -> str:
+    """Return the name to write in place of a time zone's old one."""
+    return _("This is an old name of a time zone. Write %(zone)s.") % {"zone": zone}
+
+
 def refusal(field: str) -> str:
     """Return what is wrong with a field of a form, and the mend."""
     sentences = {
