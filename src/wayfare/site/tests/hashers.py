@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.contrib.auth.hashers import ScryptPasswordHasher  # type: ignore[attr-defined] - the stubs lack it
+from django.contrib.auth.hashers import ScryptPasswordHasher  # type: ignore[attr-defined]  # the stubs lack it
 
 
 class QuickScrypt(ScryptPasswordHasher):  # type: ignore[misc]
