@@ -7,7 +7,7 @@ import shutil
 import stat
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import click
@@ -26,7 +26,7 @@ from wayfare.ledger.log.source import SOURCES
 from wayfare.people import epochs
 from wayfare.people.installed import master_keys
 from wayfare.people.masterkeys import MasterKeyProblem
-from wayfare.site import external, sql
+from wayfare.site import backup, external, restore, sql
 
 CLOCK_SECONDS = 5
 FREE_BYTES = 2 * 1024**3
@@ -161,7 +161,8 @@ def _log() -> str:
             [signed + 1],
         )
         waiting = cursor.fetchone()
-    if waiting:
+    restored = restore.restored_at(settings.WAYFARE_HOME)
+    if waiting and not (restored and datetime.now(UTC) - restored < timedelta(hours=1)):
         return f"position {signed + 1} of {waiting[0]:%Y-%m-%d %H:%M} is not signed yet; keep wayfare up running"
     return ""
 
@@ -201,6 +202,7 @@ def check(as_json: bool) -> None:
     """Say whether this installation is well; exit 0 only if all is."""
     found = {name: look() for name, look in CHECKS.items()}
     told = _open_recoveries() if not found["database"] and not found["migrations"] else []
+    told.append(backup.last(settings.WAYFARE_HOME))
     if as_json:
         problems = {k: v for k, v in found.items() if v}
         click.echo(json.dumps({"well": not problems, "problems": problems, "notes": told}))
