@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -83,11 +84,19 @@ def test_a_dump_without_projections_is_restored_rebuilt_and_the_same(filled, emp
     assert empty.table() == before
 
 
-def test_an_export_imported_elsewhere_gives_the_same(filled, empty, tmp_path):
-    backup = str(tmp_path / "backup.parquet")
-    filled.run("ledger", "export", backup)
-    programmes = str(tmp_path / "programmes.json")
-    empty.run("programme", "import", programmes)
-    empty.run("ledger", "import", backup)
+def test_an_export_imported_into_an_empty_home_gives_the_same(filled, empty, tmp_path):
+    backup = tmp_path / "backup.parquet"
+    filled.run("ledger", "export", str(backup))
+    beside = tmp_path / "backup.parquet.programmes.json"
+    assert len(json.loads(beside.read_text())) >= 2
+    kept = beside.rename(tmp_path / "kept.json")
+    with pytest.raises(AssertionError, match="is not configured"):  # the control: without its programmes none comes in
+        empty.run("ledger", "import", str(backup), "--rejects", "-")
+    assert empty.table() != filled.table()
+    kept.rename(beside)
+    empty.run("ledger", "import", str(backup))
     empty.run("ledger", "verify")
     assert empty.table() == filled.table()
+    programmes = tmp_path / "listed.json"
+    programmes.write_text(filled.run("programme", "list", "--json"))
+    assert ", 0 added" in empty.run("programme", "import", str(programmes)), "they are the same ones"

@@ -32,7 +32,7 @@ from wayfare.departures import operations as departures
 from wayfare.ledger import jobs, operations, projections
 from wayfare.ledger.source import LEDGER
 from wayfare.people.tests.cast import Colleague
-from wayfare.site import check, embedded, homes
+from wayfare.site import check, embedded, homes, restore
 from wayfare.site.tests.test_embedded import keeper, wait
 from wayfare.tlog import keys
 from wayfare.tlog import operations as log_operations
@@ -79,8 +79,9 @@ def as_superuser(*statements, undo):
 
 def test_all_is_well(database):
     assert problems() == {}
-    lines = CliRunner().invoke(check.check).stdout.splitlines()
+    *lines, last = CliRunner().invoke(check.check).stdout.splitlines()
     assert [line.split()[0] for line in lines] == list(check.CHECKS)
+    assert "no backup was made yet" in last, "which is a note, and no fault"
     assert all(line.endswith("well") for line in lines)
 
 
@@ -230,6 +231,11 @@ def test_the_log_is_behind_or_cannot_be_read(database, log_folder):
     operations.append(raws, at=datetime.now(UTC) - timedelta(hours=2))
     assert "position 4 of" in problems()["log"]
     assert "keep wayfare up running" in problems()["log"]
+    for hours, expected in ((0, {}), (2, problems())):  # nobody could sign before the home was restored
+        note = Path(settings.WAYFARE_HOME) / restore.RESTORED
+        note.write_text(json.dumps({"at": (datetime.now(UTC) - timedelta(hours=hours)).isoformat()}))
+        assert problems() == expected
+        note.unlink()
     log_operations.keep_up(LEDGER, held)
     assert problems() == {}
     database("alter table log_checkpoint disable trigger user", "update log_checkpoint set note = 'nonsense'")
@@ -332,7 +338,9 @@ def test_an_open_recovery_is_told_with_the_command_that_stops_it(database):
     signin.ask_recovery(signin_queries.email_of(ada.id), at=datetime.now(UTC))
 
     def notes():
-        return json.loads(CliRunner().invoke(check.check, ["--json"]).stdout.splitlines()[-1])["notes"]
+        *found, backup = json.loads(CliRunner().invoke(check.check, ["--json"]).stdout.splitlines()[-1])["notes"]
+        assert backup.startswith("no backup was made yet")
+        return found
 
     (told,) = notes()
     (found,) = signin_queries.open_recoveries(at=datetime.now(UTC))

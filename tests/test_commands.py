@@ -14,6 +14,7 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
+from wayfare.access import operations as access
 from wayfare.access.cli import list_ as tokens
 from wayfare.access.signin.cli import list_ as staff
 from wayfare.access.signin.cli import offices
@@ -79,6 +80,44 @@ def test_programmes_listed_are_programmes_to_import(programme, tmp_path, where):
     file.write_text(listed.replace("fra", "other"))
     assert json.loads(run(cli.import_, file, "--json").stdout) == {"read": 1, "added": 1}
     assert set(queries.programmes()) == {"fra", "other"}
+
+
+def test_programmes_listed_are_imported_where_their_office_is_not(programme, tmp_path):
+    access.set_office("paris", "Paris", "Europe/Paris", by=None)
+    operations.set_programme_office("fra", "paris")
+    listed = run(cli.list_, "--json").stdout
+    assert '"office": "paris"' in listed
+    file = tmp_path / "programmes.json"
+    file.write_text(listed.replace('"fra"', '"there"'))
+    assert run(cli.import_, file).stderr == ""
+    file.write_text(listed.replace('"fra"', '"elsewhere"').replace('"paris"', '"lyon"'))
+    done = run(cli.import_, file, "--json")
+    assert json.loads(done.stdout) == {"read": 1, "added": 1}
+    assert "Programme elsewhere: there is no office 'lyon' here" in done.stderr
+    assert queries.offices() == {"fra": "paris", "there": "paris"}
+
+
+def test_programmes_beside_an_export_are_added_where_they_are_missing_and_never_changed(programme, tmp_path):
+    file = jsonl(tmp_path / "out.jsonl", history())
+    beside = tmp_path / "out.jsonl.programmes.json"
+    beside.write_text(json.dumps([{**FRANCE, "title": "Otherwise"}, {**FRANCE, "key": "more"}]))
+    done = run(files_cli.import_, file)
+    assert f"1 programmes added, from {beside}" in done.stderr
+    assert "Programme fra is configured otherwise" in done.stderr
+    assert {key: one.title for key, one in queries.programmes().items()} == {"fra": "France", "more": "France"}
+    assert run(files_cli.import_, file).stderr.count("added") == 0
+    beside.write_text("[{]")
+    done = run(files_cli.import_, file)
+    assert (done.exit_code, "is not JSON" in done.stderr) == (2, True)
+
+
+def test_an_export_says_what_it_does_not_contain(programme, tmp_path):
+    done = run(files_cli.export, tmp_path / "out.jsonl")
+    assert "Not contained: people's files, staff" in done.stderr
+    assert json.loads((tmp_path / "out.jsonl.programmes.json").read_text()) == [FRANCE]
+    done = run(files_cli.export, "-")
+    assert "programme list --json" in done.stderr
+    assert done.stdout == ""
 
 
 @pytest.mark.parametrize(

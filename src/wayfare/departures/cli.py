@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
-from typing import Any
 
 import click
 from django.db import transaction
 
-from wayfare.departures import kinds, operations, queries
+from wayfare.departures import operations, programme_files, queries
 from wayfare.departures.rules import EVIDENCE
 from wayfare.ledger.rules import Refused
-
-PROGRAMME_FIELDS = {"key", "title", "country", "timezone", "counts_from", "office"}
 
 
 @click.command()
@@ -73,33 +69,6 @@ def list_(as_json: bool) -> None:
         click.echo(f"{place}\t{one['office'] or '-'}\t{one['title']}")
 
 
-def _decoded(file: Path) -> object:
-    try:
-        text = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
-        return json.loads(text.decode("utf-8-sig"), object_pairs_hook=kinds.once)
-    except OSError as problem:
-        raise click.UsageError(f"{file}: {problem.strerror}; name a readable JSON file") from None
-    except Refused as refusal:
-        raise click.UsageError(f"{file}: {refusal}") from None
-    except (ValueError, RecursionError) as problem:
-        raise click.UsageError(f"{file}: is not JSON ({problem}); it should hold a list of programmes") from None
-
-
-def _read_programmes(file: Path) -> list[dict[str, Any]]:
-    rows = _decoded(file)
-    if isinstance(rows, dict) and rows.keys() == {"programmes"}:  # what `programme list --json` prints
-        rows = rows["programmes"]
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise click.UsageError(f'{file}: is not a list of objects; write [{{"key": …}}, …]')
-    for number, row in enumerate(rows, 1):
-        for name in ("key", "title", "country", "timezone"):
-            if not isinstance(row.get(name), str):
-                raise click.UsageError(f"{file}: programme {number}: {name}: is missing or not text")
-        for name in row.keys() - PROGRAMME_FIELDS:
-            raise click.UsageError(f"{file}: programme {number}: {name}: is not a field of a programme; leave it out")
-    return rows
-
-
 @click.command(name="import")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on the last line.")
@@ -108,18 +77,12 @@ def import_(file: Path, as_json: bool) -> None:
 
     FILE is as `programme list --json` prints it, or the bare list; - is standard input.
     """
-    rows = _read_programmes(file)
-    try:
-        with transaction.atomic():
-            added = 0
-            for row in rows:
-                office = row.pop("office", None)
-                added += operations.add_programme(**row)
-                if office is not None:
-                    operations.set_programme_office(row["key"], office)
-    except Refused as refusal:
-        raise click.UsageError(f"{file}: {refusal}") from None
+    rows = programme_files.read(file)
+    done = programme_files.add_all(file, rows)
+    for key, office in done.unknown_offices.items():
+        mend = f"add it with `wayfare staff office`, then `wayfare programme office {key} OFFICE`"
+        click.echo(f"Programme {key}: there is no office {office!r} here, so it has none; {mend}.", err=True)
     if as_json:
-        click.echo(json.dumps({"read": len(rows), "added": added}))
+        click.echo(json.dumps({"read": len(rows), "added": done.added}))
     else:
-        click.echo(f"{len(rows)} programmes read, {added} added.")
+        click.echo(f"{len(rows)} programmes read, {done.added} added.")

@@ -20,7 +20,7 @@ from django.db import Error as DatabaseError
 from tqdm import tqdm
 
 from wayfare.common import trouble
-from wayfare.departures import zones
+from wayfare.departures import programme_files, zones
 from wayfare.departures.files import ImportStopped, export_entries, import_sources, open_sources
 from wayfare.departures.reading import CHUNK
 from wayfare.departures.sources import BadFile, Source
@@ -98,7 +98,7 @@ def _there(_context: click.Context, _parameter: click.Parameter, names: tuple[st
 @click.option("--json", "as_json", is_flag=True, help="End with one JSON object.")
 @click.option("--chunk", type=click.IntRange(1, 100_000), default=CHUNK, help="Entries in one transaction.")
 def import_(files: tuple[str, ...], format_: str | None, rejects: str | None, as_json: bool, chunk: int) -> None:
-    """Append the entries of files; - is standard input.
+    """Append the entries of files; - is standard input. Beside an export lie its programmes: missing ones are added.
 
     Run again after any interruption, it ends as if it had run once. Exit 0: nothing was refused; 1: some
     entries were, the others are in; 2: a file cannot be read, nothing is in; 3: stopped half-way.
@@ -106,6 +106,8 @@ def import_(files: tuple[str, ...], format_: str | None, rejects: str | None, as
     zones.must_agree()
     try:
         with open_sources(files, format_) as sources:
+            for file in files:
+                programme_files.add_missing(file)
             with _rejects(rejects, files) as refused, _bar(sources) as bar:
                 done = import_sources(sources, refused, lambda at: bar.update(at - bar.n), chunk_entries=chunk)
     except BadFile as problem:
@@ -157,6 +159,28 @@ def _target(file: str) -> Iterator[BinaryIO]:
         raise
 
 
+_NOT_CONTAINED = (
+    "Not contained: people's files, staff, offices, access records, tokens, logs and keys;"
+    " `wayfare backup` keeps everything."
+)
+
+
+def _is_stream(file: str) -> bool:
+    return file == "-" or (os.path.exists(file) and not stat.S_ISREG(os.stat(file).st_mode))
+
+
+@contextmanager
+def _programmes_beside(file: str) -> Iterator[None]:
+    """Write the programmes beside an export, where it is a file: both appear whole, or none."""
+    if _is_stream(file):
+        yield
+        return
+    with _target(str(programme_files.beside(file))) as out:
+        out.write(programme_files.listed())
+        out.flush()
+        yield
+
+
 _WRITTEN_AS = {"": "jsonl", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl"}
 _WRITTEN_AS |= {".parquet": "parquet", ".pq": "parquet"}
 
@@ -181,12 +205,15 @@ def _format_of(file: str, wanted: str | None) -> str:
     "--format", "format_", type=click.Choice(["jsonl", "parquet"]), help="Else by the suffix: .jsonl, .parquet."
 )
 def export(file: str, first: int, last: int | None, format_: str | None) -> None:
-    """Write entries in position order to a file; - is standard output. It is a line of the access record."""
+    """Write entries in position order to a file; - is standard output. It is a line of the access record.
+
+    The programmes that the entries name go into FILE.programmes.json beside it. `wayfare backup` keeps everything else.
+    """
     chosen = _format_of(file, format_)
     last = min(stored.head() if last is None else last, stored.head())
     registry.note_reading(first, last)
     try:
-        with _target(file) as out:
+        with _programmes_beside(file), _target(file) as out:
             count = export_entries(out, chosen, first=first, last=last)
     except BrokenPipeError:  # whoever reads has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -196,3 +223,5 @@ def export(file: str, first: int, last: int | None, format_: str | None) -> None
         mend = "the disk is full; make room" if full else f"cannot be written ({problem.strerror or problem})"
         _fail(f"{file}: {mend}. Nothing was left there", UNREADABLE)
     click.echo(f"{count:,} entries written.", err=file == "-")
+    where = "`wayfare programme list --json`" if _is_stream(file) else programme_files.beside(file)
+    click.echo(f"Their programmes: {where}. {_NOT_CONTAINED}", err=True)

@@ -7,7 +7,7 @@ import shutil
 import stat
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import click
@@ -25,7 +25,7 @@ from wayfare.ledger import jobs, projections
 from wayfare.people import epochs
 from wayfare.people.installed import master_keys
 from wayfare.people.masterkeys import MasterKeyProblem
-from wayfare.site import external
+from wayfare.site import backup, external, restore
 from wayfare.tlog import notes
 from wayfare.tlog import queries as log
 from wayfare.tlog.source import SOURCES
@@ -163,7 +163,8 @@ def _log() -> str:
             [signed + 1],
         )
         waiting = cursor.fetchone()
-    if waiting:
+    restored = restore.restored_at(settings.WAYFARE_HOME)
+    if waiting and not (restored and datetime.now(UTC) - restored < timedelta(hours=1)):
         return f"position {signed + 1} of {waiting[0]:%Y-%m-%d %H:%M} is not signed yet; keep wayfare up running"
     return ""
 
@@ -203,6 +204,7 @@ def check(as_json: bool) -> None:
     """Say whether this installation is well; exit 0 only if all is."""
     found = {name: look() for name, look in CHECKS.items()}
     told = _open_recoveries() if not found["database"] and not found["migrations"] else []
+    told.append(backup.last(settings.WAYFARE_HOME))
     if as_json:
         problems = {k: v for k, v in found.items() if v}
         click.echo(json.dumps({"well": not problems, "problems": problems, "notes": told}))

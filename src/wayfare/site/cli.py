@@ -42,6 +42,8 @@ COMMANDS: dict[str, dict[str, Entry]] = {
         "demo": Entry("wayfare.site.up:demo", "A living example programme in a home of its own.", Use.OWN),
         "up": Entry("wayfare.site.up:up", "Run database, web and live updates until stopped.", Use.OWN),
         "check": Entry("wayfare.site.check:check", "Say whether this installation is well."),
+        "backup": Entry("wayfare.site.backup_cli:backup_", "Back up the database; the keys apart, sealed."),
+        "restore": Entry("wayfare.site.backup_cli:restore_", "Restore a backup into a new home.", Use.OWN),
         "test": Entry("wayfare.site.testing:test", "Run the project's checks and tests.", Use.NOTHING),
         "simulate": Entry(
             "wayfare.departures.simulate_cli:simulate", "Make departure histories with known truth.", Use.NOTHING

@@ -106,9 +106,7 @@ def give_roles(database: dict[str, Any], keys: Path, password_of: Any) -> dict[s
             raise DatabaseUnfit(_unknown(keys, "has no password for it"))
         for role in (APPLICATION, READER):
             if role not in there:
-                make_role(link, role, password_of(f"database-{role}"))
-                limit(link, role)
-                link.execute(_ENDED_BY_OWNER.format(sql.Identifier(role)))
+                add_role(link, role, password_of(f"database-{role}"))
         login = {"USER": APPLICATION, "PASSWORD": password_of(f"database-{APPLICATION}")}
         can_use(database | login, keys)
         return login
@@ -128,6 +126,13 @@ def _unknown(keys: Path, why: str) -> str:
         f" installation's, so it was left as it is. Copy keys/database-{APPLICATION} of that installation's home to"
         f" {keys} to share the role, or give this installation a PostgreSQL server of its own"
     )
+
+
+def add_role(link: psycopg.Connection[Any], role: str, password: str) -> None:
+    """Make a role on the operator's server, as an owner who may end its sessions."""
+    make_role(link, role, password)
+    limit(link, role)
+    link.execute(_ENDED_BY_OWNER.format(sql.Identifier(role)))
 
 
 def make_role(link: psycopg.Connection[Any], role: str, password: str) -> None:

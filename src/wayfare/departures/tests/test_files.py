@@ -401,7 +401,8 @@ def test_export_imported_elsewhere_gives_the_same(tmp_path, suffix):
     assert ledger.head() == 0
     assert run(out)["accepted"] == 26
     assert (bodies(), cells(), queries.findings()) == before
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.jsonl", f"out.{suffix}"]
+    there = sorted(path.name for path in tmp_path.iterdir())
+    assert there == ["a.jsonl", f"out.{suffix}", f"out.{suffix}.programmes.json"]
 
 
 def test_export_of_a_range(tmp_path):

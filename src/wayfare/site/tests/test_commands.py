@@ -60,7 +60,7 @@ def test_every_command_says_what_it_uses():
     assert {name for name, use in uses.items() if use is cli.Use.MAKES} == MAKE_A_HOME
     assert {name for name, use in uses.items() if use is cli.Use.NOTHING} == WITHOUT_ONE
     own = {name for name, use in uses.items() if use is cli.Use.OWN}
-    assert own == {"demo", "up", *(name for name in uses if name.startswith("witness "))}
+    assert own == {"demo", "up", "restore", *(name for name in uses if name.startswith("witness "))}
 
 
 @pytest.mark.parametrize(("group", "name"), [one[:2] for one in EVERY if one[2].use is cli.Use.READS], ids="-".join)
