@@ -51,6 +51,7 @@ OPTIONS_FOR_ALL = answers(("POST",), 200)
 OPTIONS_FOR_LINK = answers(("POST",), 404)
 DOORS: dict[str, Expectation] = {
     "": PAGE,
+    "home": TO_SIGN_IN,
     "departures/": TO_SIGN_IN,
     "departures/<slug:key>/": TO_SIGN_IN,
     "departures/choose": TURN,

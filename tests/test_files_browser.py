@@ -14,7 +14,7 @@ from django.db import connections
 from tests import test_live_page
 from tests.test_signin_browser import browser, meanwhile  # noqa: F401 - a fixture
 from wayfare.access import operations as access
-from wayfare.access.purposes import PURPOSES
+from wayfare.access.purposes import PURPOSES, ROLES
 from wayfare.access.tests import past
 from wayfare.people import operations as people
 from wayfare.people.tests.cast import WORDS, Colleague, asked_erasure, erased
@@ -55,6 +55,7 @@ HISTORY = {
     "2026-10": {"case_work": 1377, "travel_booking": 166, "duplicate_review": 12, "break_glass": 5, "approved": 5},
 }
 PAGES = ("files", "new", "file", "looks", "waits", "requests", "names", "birth", "contact", "documents", "notes")
+PAGES += tuple(f"home {role}" for role in ROLES)
 PAGES += ("shown", "published", "log", "purposes", "waiting", "told", "erase", "erasure", "receipt", "matters")
 
 
@@ -87,7 +88,9 @@ def world(server, settings):
             people.correct(task, "names", PERSON["names"], version=1, at=now)
         gone = erased(counsellor.enrols("Gone Away").person, supervisor, counsellor)
         asked = asked_erasure(counsellor.enrols("Wants To Go").person, counsellor)
-        return {
+        homes = {role: Colleague("paris", role) for role in ROLES}
+        homes |= {"counsellor": counsellor, "supervisor": supervisor, "data_protection_officer": officer}
+        return {f"home {role}": (one, "/home") for role, one in homes.items()} | {
             "waiting": (supervisor, "/files/"),
             "told": (officer, "/files/"),
             "erase": (counsellor, f"/files/{made.person}/erase"),
@@ -147,7 +150,7 @@ def shown(browser, server, page, *, language="en", width=1280, script=True, sche
     if form and path == "/files/":
         for name, text in form[0].items():
             found.fill(f"#{name}", text)
-        found.click("form[action='/files/'] button")
+        found.click("main form[action='/files/'] button")
     return found
 
 
@@ -162,8 +165,12 @@ def test_axe_finds_nothing_and_nothing_is_cut_off(world, browser, server, langua
     for name in (*PAGES, "found", "wrong", "same", "unopened", "sure", "year", "gone", "stopped"):
         page = shown(browser, server, world[name], language=language, width=width, scheme=scheme)
         if SHOTS:
-            page.screenshot(path=Path(SHOTS) / f"{name}-{language}-{width}-{scheme}.png", full_page=True)
+            page.screenshot(
+                path=Path(SHOTS) / f"{name.replace(' ', '-')}-{language}-{width}-{scheme}.png", full_page=True
+            )
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), (name, language, width)
+        if name.startswith("home"):
+            assert page.locator(".wf-strip [aria-current=page]").count() == 1, (name, "it is no page of an error")
         found = Axe().run(page).response["violations"]
         assert found == [], [(name, one["id"], [node["html"] for node in one["nodes"]]) for one in found]
         page.context.close()
@@ -255,11 +262,12 @@ def test_two_who_correct_at_once_are_shown_both_readings(world, browser, server,
 @pytest.mark.parametrize("language", ["en", "ar"])
 def test_who_looked_is_printed_without_what_is_only_for_the_screen(world, browser, server, language):  # noqa: F811
     page = shown(browser, server, world["shown"], script=False)
+    page.click(".wf-menu summary")
     page.click(f"nav a[lang={language}]")
     assert page.get_attribute("html", "dir") == ("rtl" if language == "ar" else "ltr")
     assert page.is_visible(".wf-bar")
     page.emulate_media(media="print")
-    for hidden in (".wf-bar", ".wf-header nav >> nth=0", ".wf-as-link"):
+    for hidden in (".wf-bar", ".wf-header .wf-menu", ".wf-as-link"):
         assert not page.is_visible(hidden), hidden
     assert page.is_visible("h1")
     assert page.locator(".wf-way__item").count() == 3
@@ -273,6 +281,7 @@ def test_who_looked_is_printed_without_what_is_only_for_the_screen(world, browse
 def test_signing_out_from_any_page_ends_the_session(world, browser, server):  # noqa: F811
     page = shown(browser, server, world["file"], script=False)
     address = page.url
+    page.click("#account summary")
     page.click("text=Sign out")
     page.wait_for_url("**/staff/sign-in")
     assert "مريم" not in again(page, address)
@@ -312,3 +321,21 @@ def test_a_page_says_that_the_keys_cannot_be_used(world, browser, server, langua
     assert {"en": "cannot be opened now", "ar": "لا يمكن فتح الملفات"}[language] in page.inner_text("h1")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert Axe().run(page).response["violations"] == []
+
+
+@pytest.mark.parametrize("language", ["en", "ar"])
+def test_the_header_is_one_row_on_a_phone_and_leads_on_without_javascript(world, browser, server, language):  # noqa: F811
+    page = shown(browser, server, world["home supervisor"], language=language, width=390, script=False)
+    assert page.locator(".wf-header").bounding_box()["height"] <= 56
+    page.click(".wf-menu.wf-top__narrow summary")
+    page.locator(".wf-menu__panel a[href='/staff/looks']:visible").click()
+    page.wait_for_url("**/staff/looks")
+    page.click("#account summary")
+    assert page.is_visible("a[href='/staff/me']")
+
+
+def test_the_header_search_finds_a_person_from_any_page(world, browser, server):  # noqa: F811
+    page = shown(browser, server, world["purposes"], script=False)
+    page.fill("#find", "Karimi Maryam")
+    page.press("#find", "Enter")
+    assert re.search(r"[0-9A-Z]{4}-[0-9A-Z]{4}", page.inner_text("#results"))

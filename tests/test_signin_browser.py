@@ -111,7 +111,8 @@ class Person:
     def signs_up(self, secret: str) -> None:
         self.go(f"/staff/sign-up/{secret}")
         self.page.get_by_role("button", name="Make a passkey and begin").click()
-        self.page.wait_for_url("**/staff/me")
+        self.page.wait_for_url("**/home")
+        self.go("/staff/me")
 
     def signs_in(self) -> None:
         self.go("/staff/sign-in")
@@ -119,6 +120,7 @@ class Person:
 
     def signs_out(self) -> None:
         self.go("/staff/me")
+        self.page.click("#account summary")
         self.page.get_by_role("button", name="Sign out").click()
         self.page.wait_for_url("**/staff/sign-in")
 
@@ -145,7 +147,7 @@ def test_an_invitation_makes_a_passkey_and_the_passkey_lets_in(person):
     person.go("/staff/me")
     assert urlsplit(person.page.url).path == "/staff/sign-in"
     person.signs_in()
-    person.page.wait_for_url("**/staff/me")
+    person.page.wait_for_url("**/home")
     assert person.cookie() not in (None, first)
     assert sql("select how from access_session where ended_at is null") == [("passkey",)]
     assert sql("select sign_count from access_passkey")[0][0] > stored[1]
@@ -156,7 +158,7 @@ def test_the_session_changes_at_sign_in_and_the_one_before_ends(person):
     person.signs_up(invited())
     planted = person.cookie()
     person.signs_in()
-    person.page.wait_for_url("**/staff/me")
+    person.page.wait_for_url("**/home")
     assert person.cookie() != planted
     assert meanwhile(lambda: len(queries.sessions(sql_staff(), at=datetime.now(UTC)))) == 1
 
@@ -189,7 +191,7 @@ def test_an_answer_that_is_sent_again_opens_nothing(person):
     sent: list[Any] = []
     person.page.on("request", lambda one: sent.append(one) if "credential=" in (one.post_data or "") else None)
     person.signs_in()
-    person.page.wait_for_url("**/staff/me")
+    person.page.wait_for_url("**/home")
     (told,) = sent
     headers = {name: value for name, value in told.all_headers().items() if not name.startswith(":")}
     assert "wayfare_ceremony" in headers["cookie"]
@@ -205,7 +207,7 @@ def test_a_copy_of_an_authenticator_is_noticed_and_the_passkey_opens_nothing_any
     thief.cdp.send("WebAuthn.addCredential", {"authenticatorId": thief.authenticator, "credential": held})
     for _ in range(2):
         person.signs_in()
-        person.page.wait_for_url("**/staff/me")
+        person.page.wait_for_url("**/home")
     thief.signs_in()
     thief.page.get_by_text("There is a problem").wait_for()
     assert sql("select copied_at is not null from access_passkey") == [(True,)]
@@ -222,7 +224,7 @@ def test_a_copy_whose_counter_goes_on_comes_in(person, server, browser):
     (held,) = person.credentials()
     thief.cdp.send("WebAuthn.addCredential", {"authenticatorId": thief.authenticator, "credential": held})
     thief.signs_in()
-    thief.page.wait_for_url("**/staff/me")
+    thief.page.wait_for_url("**/home")
 
 
 def test_who_cancels_is_told_and_nothing_was_done(person):
@@ -234,7 +236,7 @@ def test_who_cancels_is_told_and_nothing_was_done(person):
     assert sql("select 1 from access_staff") == []
     person.cdp.send("WebAuthn.setUserVerified", {"authenticatorId": person.authenticator, "isUserVerified": True})
     person.page.get_by_role("button", name="Make a passkey and begin").click()
-    person.page.wait_for_url("**/staff/me")
+    person.page.wait_for_url("**/home")
 
 
 def test_without_javascript_a_password_and_a_code_let_in(server, browser):
@@ -242,7 +244,7 @@ def test_without_javascript_a_password_and_a_code_let_in(server, browser):
     page = person.page
     person.go(f"/staff/sign-up/{invited()}")
     assert "This browser cannot use passkeys here" in page.content()
-    page.locator("summary").click()
+    page.locator("main summary").click()
     generator = pyotp.TOTP(page.locator("code").inner_text().replace(" ", ""))
     page.fill("#code", generator.now())
     page.fill("#password", "password1234")
@@ -252,14 +254,14 @@ def test_without_javascript_a_password_and_a_code_let_in(server, browser):
     page.fill("#password", PASSWORD)
     page.fill("#code", generator.now())
     page.get_by_role("button", name="Begin").click()
-    page.wait_for_url("**/staff/me")
+    page.wait_for_url("**/home")
     person.signs_out()
-    page.locator("summary").click()
+    page.locator("main summary").click()
     page.fill("#email", "ADA@example.org ")
     page.fill("#password", PASSWORD)
     page.fill("#code", generator.at(int(time.time()) + 30))  # the one before was used up by signing up
     page.get_by_role("button", name="Sign in", exact=True).click()
-    page.wait_for_url("**/staff/me")
+    page.wait_for_url("**/home")
     assert sql("select how from access_session where ended_at is null") == [("totp",)]
 
 
@@ -282,7 +284,7 @@ def test_another_passkey_is_added_and_the_first_removed(person):
     page.get_by_text("blue key").first.wait_for()
     assert sql("select name from access_passkey") == [("blue key",)]
     person.signs_in()
-    page.wait_for_url("**/staff/me")
+    page.wait_for_url("**/home")
 
 
 def test_two_colleagues_let_somebody_in_again(person, server, browser):
@@ -349,6 +351,7 @@ def test_axe_finds_nothing_and_nothing_overflows(person, server, browser):
     owner("insert into access_password_tries values (%s, 61, now())", staff)
     state = person.context.storage_state()
     paths = [
+        "/home",
         "/staff/me",
         "/staff/recoveries",
         "/staff/people",

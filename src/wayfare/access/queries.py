@@ -417,6 +417,40 @@ def erasure(request: UUID) -> Erasure | None:
     return next((Erasure(*row) for row in called("select * from access_erasures(%s)", [request])), None)
 
 
+class Load(NamedTuple):
+    """How much work an office has: counts only, of no colleague and of no person."""
+
+    office: str
+    name: str
+    counsellors: int
+    files: int
+    """Not erased."""
+    recent: int
+    """Of them, registered within 30 days."""
+    without_team: int
+    """Of them, with nobody on the case team."""
+
+
+def office_load() -> list[Load]:
+    """Return the work of each office whose files the actor may know of, by name. Within `acting`.
+
+    The policies of files and case teams decide: a supervisor sees that of their own office.
+    """
+    found = rows(
+        "with team as (select distinct person from access_team),"
+        " file as (select f.office, count(*) as files,"
+        "  count(*) filter (where f.made_at > now() - interval '30 days') as recent,"
+        "  count(*) filter (where t.person is null) as without_team"
+        "  from access_file f left join team t on t.person = f.person where f.erased_at is null group by f.office)"
+        " select o.id, o.name, (select count(*) from access_staff s join access_role r on r.staff = s.id"
+        "  where s.office = o.id and s.left_at is null and r.role = 'counsellor'),"
+        " coalesce(f.files, 0), coalesce(f.recent, 0), coalesce(f.without_team, 0)"
+        " from access_office o left join file f on f.office = o.id"
+        " where f.office is not null or o.id = access_own_office() order by o.name, o.id"
+    )
+    return [Load(*row) for row in found]
+
+
 class Task(NamedTuple):
     """Work that a member of staff has in hand: what a file is open to them for, and until when."""
 

@@ -248,7 +248,7 @@ TEMPLATES = [
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.template.context_processors.i18n",
-                "wayfare.site.context.demo",
+                "wayfare.site.context.shell",
             ]
         },
     }

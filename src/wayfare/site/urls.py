@@ -10,11 +10,12 @@ from wayfare.access.web import looks as access
 from wayfare.departures import web
 from wayfare.ledger import web as log
 from wayfare.people.web import correct, erasing, files, register, shown, team
-from wayfare.site import reference
+from wayfare.site import home, reference
 from wayfare.site.api import api
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", web.home, name="home"),
+    path("home", home.home, name="staff-home"),
     path("departures/", web.page, name="departures-all"),
     path("departures/choose", web.choose, name="departures-choose"),
     path("departures/<slug:key>/", web.page, name="departures"),

@@ -36,11 +36,11 @@ def logs(request: StaffRequest) -> HttpResponse:
     """Show for each log how far it is signed, who cosigned it, and what was found when it was last recomputed."""
     language, now = translation.get_language() or "en", timezone.now()
     shown = []
-    for log, title in ((LEDGER.log, _("The ledger")), (ACCESS.log, _("The record of looks"))):
+    for log, title in _logs():
         signed = queries.last_signed(log)
         size = signed.size if signed else 0
         with operations.acting(request.session_secret):
-            extent = ledger_source.extent(size) if log == LEDGER.log else log_extent(size)
+            extent = _extent(log, size)
             gone = undone() if log == ACCESS.log else None
             others = [other() for other in OTHERS_UNDONE] if log == ACCESS.log else []
         rows = _rows(extent, signed, request.actor, now, language)
@@ -62,6 +62,25 @@ def logs(request: StaffRequest) -> HttpResponse:
         )
     quorum = number(settings.WITNESS_QUORUM, language) if settings.WITNESS_QUORUM else ""
     return render(request, "access/logs.html", {"logs": shown, "quorum": quorum})
+
+
+def _logs() -> tuple[tuple[str, str], ...]:
+    return (LEDGER.log, _("The ledger")), (ACCESS.log, _("The record of looks"))
+
+
+def _extent(log: str, size: int) -> Extent:
+    return ledger_source.extent(size) if log == LEDGER.log else log_extent(size)
+
+
+def health_in_short(actor: Actor) -> list[dict[str, Any]]:
+    """Return for each log how it is signed and what was found when it was last recomputed. Within `acting`."""
+    language, now = translation.get_language() or "en", timezone.now()
+    found = []
+    for log, title in _logs():
+        signed = queries.last_signed(log)
+        status = _status(_extent(log, signed.size if signed else 0), signed, now, language)
+        found.append({"title": title, "status": status, "verified": _verified(log, actor, language)})
+    return found
 
 
 def _status(extent: Extent, signed: Signed | None, now: datetime, language: str) -> dict[str, str]:

@@ -61,7 +61,7 @@ _APPROVALS = {
 """The same of an approval of account recovery by colleagues: of one, and of those that are enough."""
 
 
-def _entry(one: Logged, names: Mapping[UUID, str], actor: Actor) -> Line:
+def entry_row(one: Logged, names: Mapping[UUID, str], actor: Actor) -> Line:
     return {
         **moments(one.at, actor),
         "position": one.position,
@@ -70,13 +70,13 @@ def _entry(one: Logged, names: Mapping[UUID, str], actor: Actor) -> Line:
     }
 
 
-def _visit(one: Visit, names: Mapping[UUID, str], files: Mapping[UUID, str | None], actor: Actor) -> Line:
+def visit_row(one: Visit, names: Mapping[UUID, str], files: Mapping[UUID, str | None], actor: Actor) -> Line:
     """Return a visit, or another entry, as a line of the list."""
     person = one.last.person
     assert person is not None
     known = {"person": person, "file": naming.file_name(person, files)}
     if not one.is_visit:
-        return _entry(one.last, names, actor) | known
+        return entry_row(one.last, names, actor) | known
     first, last = one.entries[0], one.last
     language = translation.get_language() or "en"
     who = sentences.who(first, names)
@@ -123,7 +123,7 @@ def looks(request: StaffRequest) -> HttpResponse:
     names = queries.staff_names(sentences.named(entry for one in found for entry in one.entries))
     shown = found[: lists.A_PAGE]
     context |= {
-        "days": lists.by_day([_visit(one, names, files, actor) for one in shown]),
+        "days": lists.by_day([visit_row(one, names, files, actor) for one in shown]),
         "older": lists.older(fields, shown[-1].last.position) if len(found) > lists.A_PAGE else "",
     }
     return render(request, "access/looks.html", context)
@@ -146,7 +146,7 @@ def staff_matters(request: StaffRequest) -> HttpResponse:
         names = queries.staff_known(sentences.named(found))
     shown = found[: lists.A_PAGE]
     context |= {
-        "days": lists.by_day([_entry(one, names, request.actor) for one in shown]),
+        "days": lists.by_day([entry_row(one, names, request.actor) for one in shown]),
         "older": lists.older(fields, shown[-1].position) if len(found) > lists.A_PAGE else "",
     }
     return render(request, "access/staff_matters.html", context)
@@ -175,6 +175,8 @@ def requests(request: StaffRequest) -> HttpResponse:
     except Refused as refusal:
         said = {"task": request.POST.get("decline", ""), "why": request.POST.get("why", "")}
         return _requests(request, 422, refused=said | {"error": words.refusal(refusal.field)})
+    if request.POST.get("back") == "home":
+        return HttpResponseRedirect(reverse("staff-home"))
     return HttpResponseRedirect(reverse("staff-requests") + (f"?done={done}" if done else ""))
 
 
@@ -192,18 +194,18 @@ def _waiting(request: StaffRequest) -> dict[str, Any]:
         files = naming.numbers(filter(None, [*named, *(one.person for one in done)]))
     names = queries.staff_names(
         [
-            *(staff for one in told for staff in (one.staff, *_approvers(one))),
+            *(staff for one in told for staff in (one.staff, *approvers(one))),
             *(one.by for one in asked),
             *sentences.named(done),
             actor.staff,
         ]
     )
     return {
-        "waiting": [_emergency(one, files, actor) for one in waiting],
-        "erasures": [_erasure(one, files, actor) for one in erasures],
-        "asked": [_roles(one, names, actor) for one in asked],
-        "told": [_notice(one, names, files, actor) for one in told],
-        "done": [_entry(one, names, actor) | {"file": _file_of(one, files)} for one in done],
+        "waiting": [emergency_row(one, files, actor) for one in waiting],
+        "erasures": [erasure_row(one, files, actor) for one in erasures],
+        "asked": [roles_row(one, names, actor) for one in asked],
+        "told": [notice_row(one, names, files, actor) for one in told],
+        "done": [entry_row(one, names, actor) | {"file": _file_of(one, files)} for one in done],
         "officer": "data_protection_officer" in actor.roles,
         "approves": actor.approves,
     }
@@ -220,7 +222,7 @@ def _file_of(one: Logged, files: Mapping[UUID, str | None]) -> str:
     return naming.file_name(one.person, files) if one.person else ""
 
 
-def _emergency(one: Waiting, files: Mapping[UUID, str | None], actor: Actor) -> dict[str, Any]:
+def emergency_row(one: Waiting, files: Mapping[UUID, str | None], actor: Actor) -> dict[str, Any]:
     return {
         "task": str(one.task),
         "file": naming.file_name(one.person, files),
@@ -234,7 +236,7 @@ def _emergency(one: Waiting, files: Mapping[UUID, str | None], actor: Actor) -> 
     }
 
 
-def _erasure(one: Erasure, files: Mapping[UUID, str | None], actor: Actor) -> dict[str, Any]:
+def erasure_row(one: Erasure, files: Mapping[UUID, str | None], actor: Actor) -> dict[str, Any]:
     return {
         "id": one.id,
         "file": naming.file_name(one.person, files),
@@ -248,7 +250,7 @@ def _erasure(one: Erasure, files: Mapping[UUID, str | None], actor: Actor) -> di
     }
 
 
-def _roles(one: Asked, names: dict[UUID, str], actor: Actor) -> dict[str, Any]:
+def roles_row(one: Asked, names: dict[UUID, str], actor: Actor) -> dict[str, Any]:
     return {
         "staff": one.staff,
         "name": one.name,
@@ -262,7 +264,7 @@ def _roles(one: Asked, names: dict[UUID, str], actor: Actor) -> dict[str, Any]:
     }
 
 
-def _notice(one: Notice, names: dict[UUID, str], files: Mapping[UUID, str | None], actor: Actor) -> dict[str, Any]:
+def notice_row(one: Notice, names: dict[UUID, str], files: Mapping[UUID, str | None], actor: Actor) -> dict[str, Any]:
     return {
         "id": one.id,
         "at": _moment(one.at, actor),
@@ -275,7 +277,7 @@ def _notice(one: Notice, names: dict[UUID, str], files: Mapping[UUID, str | None
 def _told(one: Notice, names: Mapping[UUID, str], actor: Actor) -> str:
     """Return what a notice to a data-protection officer says."""
     who = {"who": names.get(one.staff, _("A colleague"))}
-    by = words.listed([names.get(staff, _("A colleague")) for staff in _approvers(one)])
+    by = words.listed([names.get(staff, _("A colleague")) for staff in approvers(one)])
     if not by:
         return str(_NOTICES[one.about]) % who
     if "usable_from" not in one.body:
@@ -284,7 +286,7 @@ def _told(one: Notice, names: Mapping[UUID, str], actor: Actor) -> str:
     return str(_APPROVALS["both"]) % {**who, "by": by, "at": at}
 
 
-def _approvers(one: Notice) -> list[UUID]:
+def approvers(one: Notice) -> list[UUID]:
     """Return which colleagues approved an account recovery: who did now, and once it is enough, all."""
     if one.about != "recovery_approved":
         return []
@@ -317,4 +319,4 @@ def notices(request: StaffRequest) -> HttpResponse:
     if notice.isdecimal() and len(notice) < 19:
         with operations.acting(request.session_secret):
             operations.note_seen(int(notice), at=timezone.now())
-    return HttpResponseRedirect(reverse("files"))
+    return HttpResponseRedirect(reverse("staff-home" if request.POST.get("back") == "home" else "files"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlencode
 
 from django.conf import settings
@@ -120,12 +120,13 @@ def home(request: HttpRequest) -> HttpResponse:
     text = words.folded(wanted)
     actor = None if settings.DEMO else actor_of(request)
     reading = EVERYTHING if settings.DEMO else reader(actor)
+    if actor is not None:
+        cast(StaffRequest, request).actor = actor  # the header shows who is signed in
     exact = [_exact_row(line, language) for line in _exact_lines(reading) if _is_meant(line.programme, text, language)]
     shown = [] if settings.DEMO else public.closed(datetime.now(UTC))
     rows = [_public_row(line, language) for line in shown if _is_meant(line.programme, text, language)]
     number = len(exact if settings.DEMO else rows)
     context = {
-        "actor": actor,
         "demo": settings.DEMO,
         "exact": exact,
         "rows": rows,
@@ -139,7 +140,7 @@ def home(request: HttpRequest) -> HttpResponse:
         "months": words.number(public.YEAR_WAITS_MONTHS, language),
     }
     response = render(request, "departures/home.html", context)
-    response.headers["Cache-Control"] = "private, no-cache" if reading == NOTHING else "no-store"
+    response.headers["Cache-Control"] = "private, no-cache" if actor is None and reading == NOTHING else "no-store"
     return response
 
 

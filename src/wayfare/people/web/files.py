@@ -44,7 +44,9 @@ def _purposes(actor: Actor) -> list[dict[str, Any]]:
 @needs(*OPENERS)
 def search(request: StaffRequest) -> HttpResponse:
     """Search by name, birth or case number. The text travels in the body: addresses stay in histories and logs."""
-    language, context = translation.get_language() or "en", _open_work(request)
+    language = translation.get_language() or "en"
+    with access.acting(request.session_secret):
+        context = open_work(request.actor)
     context |= {"may_enrol": not request.actor.roles.isdisjoint(ENROLLERS)}
     if request.method != "POST":
         return render(request, "people/search.html", context)
@@ -64,16 +66,15 @@ def search(request: StaffRequest) -> HttpResponse:
     return render(request, "people/search.html", context)
 
 
-def _open_work(request: StaffRequest) -> dict[str, Any]:
-    """Return what is open to the actor now, what waits for approval, and what they are told."""
-    with access.acting(request.session_secret):
-        tasks, told = staff.open_tasks(), staff.own_notices()
-        files = queries.files_named([*(one.person for one in tasks), *(one.person for one in told)])
-    work = [{**_task(one, request.actor), "file": naming.file_name(one.person, files)} for one in tasks]
+def open_work(actor: Actor) -> dict[str, Any]:
+    """Return what is open to the actor now, what waits for approval, and what they are told. Within `acting`."""
+    tasks, told = staff.open_tasks(), staff.own_notices()
+    files = queries.files_named([*(one.person for one in tasks), *(one.person for one in told)])
+    work = [{**_task(one, actor), "file": naming.file_name(one.person, files)} for one in tasks]
     return {
         "work": [one for one in work if not one["waits"]],
         "waiting": [one for one in work if one["waits"]],
-        "told": [_told(one, files, request.actor) for one in told],
+        "told": [_told(one, files, actor) for one in told],
     }
 
 

@@ -132,10 +132,10 @@ def _to_sign_in(request: HttpRequest) -> HttpResponse:
 
 
 def way_on(request: HttpRequest) -> str:
-    """Return where to go after a sign-in: what `next` names if it is an address here, else one's own page."""
+    """Return where to go after a sign-in: what `next` names if it is an address here, else the home page."""
     wanted = request.GET.get("next", "")
     safe = url_has_allowed_host_and_scheme(wanted, allowed_hosts=None)
-    return wanted if safe and wanted.startswith("/") else reverse("staff-me")
+    return wanted if safe and wanted.startswith("/") else reverse("staff-home")
 
 
 def let_in(request: HttpRequest, secret: str, to: str) -> HttpResponse:

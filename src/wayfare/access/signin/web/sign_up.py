@@ -30,7 +30,7 @@ def sign_up(request: HttpRequest, secret: str) -> HttpResponse:
     if seconds := doors.wait_seconds(request, "link"):
         return doors.too_many(request, seconds)
     try:
-        return doors.let_in(request, _accepted(request, found, secret), reverse("staff-me"))
+        return doors.let_in(request, _accepted(request, found, secret), reverse("staff-home"))
     except Refused as refusal:
         return _shown(request, found, errors={refusal.field: words.refusal(refusal.field)})
     except NotProved as problem:
