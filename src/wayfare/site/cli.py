@@ -36,7 +36,7 @@ class Entry(NamedTuple):
 
 COMMANDS: dict[str, dict[str, Entry]] = {
     "": {
-        "demo": Entry("wayfare.site.up:demo", "A living example programme in a home of its own.", Use.OWN),
+        "demo": Entry("wayfare.site.demo.command:demo", "A living example programme in a home of its own.", Use.OWN),
         "up": Entry("wayfare.site.up:up", "Run database, web and live updates until stopped.", Use.MAKES),
         "check": Entry("wayfare.site.check:check", "Say whether this installation is well."),
         "test": Entry("wayfare.site.testing:test", "Run the project's checks and tests.", Use.NOTHING),

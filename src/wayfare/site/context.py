@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Any
+
 from django.conf import settings
 from django.http import HttpRequest
 
+from wayfare.site.demo import web
 
-def demo(request: HttpRequest) -> dict[str, bool]:
-    """Tell every page whether this is a demo, where the navigation leads everybody to the exact figures."""
-    return {"demo": settings.DEMO}
+
+def demo(request: HttpRequest) -> dict[str, Any]:
+    """Tell every page whether this is a demo, where the navigation leads everybody to the exact figures.
+
+    `demo_offices`: the colleagues as whom a visitor may sign in by one click; read when a page shows them.
+    """
+    return {"demo": settings.DEMO, "demo_offices": partial(web.offices, request)}

@@ -13,6 +13,7 @@ import pytest
 
 from wayfare import __version__
 from wayfare.site import cli, homes, progress, up
+from wayfare.site.demo import command
 
 
 def test_version_is_told_without_a_home(tmp_path):
@@ -105,10 +106,16 @@ def test_the_demo_takes_the_next_port_and_says_so(monkeypatch, capsys):
             raise click.UsageError("taken")
 
     monkeypatch.setattr(up, "free", free)
-    assert up.free_for_demo(None) == 8002
+    assert command.free_port(None) == 8002
     assert "port 8000 is taken; using 8002" in capsys.readouterr().err
-    with pytest.raises(click.UsageError):
-        up.free_for_demo(8001)
+    assert command.free_port(8001) == 8002, "also of one that was asked for"
+    assert "port 8001 is taken; using 8002" in capsys.readouterr().err
+    monkeypatch.setenv("WAYFARE_PORT", "8001")
+    assert command.free_port(None) == 8002
+    taken.update(range(8000, 8101))
+    with pytest.raises(click.UsageError, match="8001 to 8100 are taken"):
+        command.free_port(None)
     taken.clear()
-    assert up.free_for_demo(None) == 8000
+    capsys.readouterr()
+    assert command.free_port(None) == 8001
     assert capsys.readouterr().err == ""

@@ -52,14 +52,13 @@ def test_a_demo_comes_up_moves_and_goes_on_after_a_stop(tmp_path):
                     assert demo.poll() is None, demo.stderr
                 time.sleep(0.3)
             assert len({page.split(b"data-said")[-1][:60] for page in pages}) >= 2, "no departure arrived"
-            second = subprocess.run(
-                [*COMMAND, "--port", str(port)],
-                env={**os.environ, "WAYFARE_HOME": str(home)},
-                stderr=subprocess.PIPE,
-                text=True,
-            )
-            assert second.returncode == 2
-            assert "another --port" in second.stderr
+            second = start(home, port)
+            try:
+                assert second.stderr is not None
+                assert next((one for one in second.stderr if f"port {port} is taken; using " in one), None)
+            finally:
+                os.killpg(second.pid, signal.SIGINT)
+                second.communicate(timeout=60)
         finally:
             os.killpg(demo.pid, signal.SIGINT)
             _, said = demo.communicate(timeout=60)
