@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import click
@@ -49,16 +49,20 @@ def start(part: Part) -> subprocess.Popen[bytes]:
     return subprocess.Popen(part.command, stdin=subprocess.DEVNULL, preexec_fn=child)  # noqa: S603
 
 
-def supervise(parts: list[Part], tell: Callable[[], None], tend: Callable[[], None]) -> None:
+def supervise(
+    parts: list[Part], tell: Callable[[], None], tend: Callable[[], None], later: Sequence[Part] = ()
+) -> None:
     """Run parts until told to stop; start again whatever dies, the sooner the longer it had lived.
 
     `tell` runs once beside them; `tend` every second, for what is not a child of ours: the database's keeper.
+    `later`: parts that start when `tell` has ended, so that they do not hold the others up.
     """
     stopping: list[int] = []
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda received, _: stopping.append(received))
     running = {part: start(part) for part in parts}
-    threading.Thread(target=tell, daemon=True).start()
+    telling = threading.Thread(target=tell, daemon=True)
+    telling.start()
     started = dict.fromkeys(parts, time.monotonic())
     tended = time.monotonic()
     while not stopping:
@@ -66,6 +70,10 @@ def supervise(parts: list[Part], tell: Callable[[], None], tend: Callable[[], No
         if time.monotonic() - tended > TEND_SECONDS:
             tended = time.monotonic()
             tend()
+        if later and not telling.is_alive():
+            running |= {part: start(part) for part in later}
+            started |= dict.fromkeys(later, time.monotonic())
+            later = ()
         for part, process in running.items():
             if part.once:
                 continue

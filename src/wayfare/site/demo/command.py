@@ -18,6 +18,8 @@ from wayfare.site.up import LOG, Part, supervise, wait_and_tell, web
 HOST = "127.0.0.1"
 """The example listens here and nowhere else: whoever reaches it signs in by one click."""
 PORTS_TRIED = 100
+PEOPLE_DONE = "demo-has-people"
+"""A file of the home: all invented people have their files."""
 
 
 def free_port(asked: int | None) -> int:
@@ -112,14 +114,16 @@ def demo(port: int | None) -> None:
     _fill(home)
     up.zones_agree()
     port = free_port(port)
-    feed = Part("feed", (sys.executable, "-m", "wayfare.departures.feed"))
+    later = [Part("feed", (sys.executable, "-m", "wayfare.departures.feed"))]
+    if not (home / PEOPLE_DONE).exists():
+        later.append(Part("people", (sys.executable, "-m", "wayfare.site.demo.filling"), once=True))
     lines = [
         f"Wayfare's example is up at {up.address(HOST, port)}",
         "  Sign in there by one click, as a counsellor, a supervisor and so on. Staff and people are invented.",
-        "  Departures arrive every second or two; watch the figures move.",
+        "  For a minute departures arrive every few seconds; then at the usual pace of each programme, a few a day.",
         "  The figures before this year are UNHCR's (CC BY 4.0); this year's are invented.",
         f"  Try: WAYFARE_HOME={shlex.quote(str(home))} ./wayfare stats table --by year,destination",
         f"       WAYFARE_HOME={shlex.quote(str(home))} ./wayfare ledger verify",
         "  Ctrl-C stops it; what it holds stays.",
     ]
-    supervise([web(port, HOST), LOG, feed], wait_and_tell(port, HOST, lines), up.tend_database)
+    supervise([web(port, HOST), LOG], wait_and_tell(port, HOST, lines), up.tend_database, later)
