@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from wayfare.access import operations as access
+from wayfare.access.rules import Forbidden
 from wayfare.access.signin.rules import NotProved
 from wayfare.access.statements import rows
 
@@ -41,12 +42,12 @@ def colleagues() -> list[Colleague]:
         " from access_example e join access_staff s using (email) join access_office o on o.id = s.office"
         " where s.left_at is null order by s.joined_at, s.id"
     )
-    return [Colleague(*one[:4], tuple(one[4])) for one in found]
+    return [Colleague(*one, tuple(roles)) for *one, roles in found]
 
 
 def sign_in(staff: UUID, *, at: datetime) -> str:
     """Begin a session of an invented colleague; return its secret. Raises: NotProved for anybody else."""
     try:
         return access.begin_session(staff, "example", at=at)
-    except access.Forbidden:
+    except Forbidden:
         raise NotProved("not_of_the_example") from None

@@ -25,6 +25,7 @@ django.setup()
 
 from wayfare.access import operations as access  # noqa: E402 - Django first
 from wayfare.access import queries as staff  # noqa: E402
+from wayfare.access.rules import Forbidden  # noqa: E402
 from wayfare.access.signin import example  # noqa: E402
 from wayfare.people import operations as files  # noqa: E402
 from wayfare.people import queries  # noqa: E402
@@ -127,7 +128,7 @@ def _ask_erasure(colleagues: Staff) -> None:
     try:
         with access.acting(colleagues.secret(who)):
             access.ask_erasure(colleagues.id_of("person", whose), ground, why)
-    except access.Forbidden as problem:
+    except Forbidden as problem:
         if problem.code != "asked_already":
             raise
 

@@ -119,3 +119,26 @@ def test_the_demo_takes_the_next_port_and_says_so(monkeypatch, capsys):
     capsys.readouterr()
     assert command.free_port(None) == 8001
     assert capsys.readouterr().err == ""
+
+
+def test_parts_that_start_later_wait_and_one_that_ends_by_itself_is_not_started_again(tmp_path):
+    """In a process of its own, which takes signals as the supervisor does."""
+    log = tmp_path / "log"
+    say = f"import sys, time; open({str(log)!r}, 'a').write(sys.argv[1] + chr(10)); time.sleep(float(sys.argv[2]))"
+    script = (
+        "import sys, time, threading, os, signal\n"
+        "from pathlib import Path\n"
+        "from wayfare.site.up import Part, supervise\n"
+        f"def part(name, seconds, once=False): return Part(name, (sys.executable, '-c', {say!r}, name, seconds), once)\n"
+        "def tell():\n"
+        "    time.sleep(2)\n"
+        f"    Path({str(log)!r}).open('a').write('told' + chr(10))\n"
+        "threading.Timer(6, lambda: os.kill(os.getpid(), signal.SIGTERM)).start()\n"
+        "supervise([part('web', '60')], tell, lambda: None, [part('feed', '0.5'), part('people', '0.1', True)])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    lines = log.read_text().split()
+    assert lines[:2] == ["web", "told"]
+    assert lines.count("people") == 1
+    assert lines.count("feed") >= 2, "the control: what is to run for ever is started again"
