@@ -42,7 +42,7 @@ def colleagues() -> list[Colleague]:
         " from access_example e join access_staff s using (email) join access_office o on o.id = s.office"
         " where s.left_at is null order by s.joined_at, s.id"
     )
-    return [Colleague(*one, tuple(roles)) for *one, roles in found]
+    return [Colleague(staff, name, email, office, tuple(roles)) for staff, name, email, office, roles in found]
 
 
 def sign_in(staff: UUID, *, at: datetime) -> str:
