@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from babel.messages.pofile import read_po
 
 from tests.test_deploy import resolve
-from wayfare.departures import simulation
 from wayfare.site import settings
 from wayfare.site.translations import LOCALE, extract
 
@@ -98,27 +100,58 @@ def test_the_guides_have_commands():
     assert len(COMMANDS) >= 12
 
 
+def pasted(guide: Path, port: int) -> str:
+    """Return the console blocks of a guide as somebody pastes them, but for the commands that run until stopped."""
+    blocks = re.findall(r"```(?:console|sh)\n(.*?)```", guide.read_text(), re.DOTALL)
+    lines = [line.removeprefix("$ ") for block in blocks for line in block.splitlines()]
+    kept = [line for line in lines if not re.match(r"\./wayfare (demo|test|up)\b", line)]
+    return "\n".join(kept).replace("localhost:8000", f"localhost:{port}") + "\n"
+
+
+@contextmanager
+def running_demo(folder: Path, environment: dict[str, str]) -> Iterator[int]:
+    """Run `wayfare demo` in a folder; yield its port, once it has printed it."""
+    demo = subprocess.Popen(
+        ["./wayfare", "demo"], cwd=folder, env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
+    try:
+        assert demo.stdout is not None
+        told = next(
+            (found for line in demo.stdout if (found := re.search(r"up at http://127.0.0.1:(\d+)/", line))), None
+        )
+        assert told is not None
+        yield int(told[1])
+    finally:
+        demo.send_signal(signal.SIGTERM)
+        demo.communicate(timeout=60)
+
+
 @pytest.mark.slow
-def test_the_commands_of_the_readme_run(tmp_path):
-    """In their order, in one home, but for those that run until they are stopped (their own tests run them)."""
-    figures = simulation.Figures([], {})
-    lines = simulation.lines(figures, [simulation.Corridor(2025, "FRA", "GEO", 500)], 0.0, 1)
-    entries = tmp_path / "entries.jsonl"
-    entries.write_text("".join(line.replace('"programme":"fra"', '"programme":"paris"') for line in lines))
-    environment = {**os.environ, "WAYFARE_HOME": str(tmp_path / "home")}
-    ran = 0
-    made = [
-        "wayfare",
-        *("programme", "add", "--key", "fra", "--title", "France", "--country", "FRA", "--timezone", "Europe/Paris"),
-    ]  # as demo
-    for words in (made, *examples(ROOT / "README.md")):
-        if words[0] == "export" or words[1] in ("demo", "test", "up"):
-            continue
-        command = [sys.executable, "-m", "wayfare.site.cli", *words[1:]]
-        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
-        assert done.returncode == 0, (words, done.stdout, done.stderr)
-        ran += 1
-    assert ran >= 6
+def test_the_examples_of_readme_and_api_run_as_pasted_beside_the_demo(tmp_path):
+    """In their order; what runs until it is stopped has tests of its own."""
+    (tmp_path / "wayfare").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m wayfare.site.cli "$@"\n')
+    (tmp_path / "wayfare").chmod(0o755)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("WAYFARE_")}
+    with running_demo(tmp_path, environment) as port:
+        said = {}
+        for guide in (ROOT / "README.md", ROOT / "docs" / "api.md"):
+            script = pasted(guide, port)
+            shell = ["bash", "-e", "-x", "-c", script]
+            done = subprocess.run(shell, cwd=tmp_path, env=environment, capture_output=True, text=True)
+            assert done.returncode == 0, (guide.name, done.stdout, done.stderr)
+            said[guide.name] = done.stdout
+    assert "/staff/sign-up/" in said["README.md"], "the link of the invitation"
+    assert "month,nationality,departures" in said["README.md"], "the table"
+    assert '"status":"accepted"' in said["api.md"].replace(" ", "")
+    assert "month,nationality,departures" in said["api.md"]
+
+
+def test_pasting_leaves_out_only_what_runs_until_stopped():
+    script = pasted(ROOT / "README.md", 8123)
+    assert "./wayfare ledger verify" in script
+    assert "localhost:8123" in script
+    assert not re.search(r"^\./wayfare (demo|test|up)\b", script, re.MULTILINE)
+    assert pasted(ROOT / "docs" / "api.md", 8123).count("curl ") == 3
 
 
 # The front door

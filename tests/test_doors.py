@@ -65,6 +65,7 @@ DOORS: dict[str, Expectation] = {
     "log/access/tile/<path:path>": PAGE,
     "looks/": PAGE,
     "looks/table.csv": PAGE,
+    "demo/sign-in": answers(METHODS, 404),
     "staff/sign-in": PAGE | answers(("POST",), 403),
     "staff/sign-in/options": OPTIONS_FOR_ALL,
     "staff/sign-out": answers(("POST",), 302),

@@ -320,15 +320,16 @@ def test_a_demo_is_open_to_everybody_and_says_that_its_people_are_invented(world
 
 
 def test_a_home_of_real_people_is_no_demo_whatever_is_set(tmp_path, monkeypatch):
-    from wayfare.site import settings, up
+    from wayfare.site import settings
+    from wayfare.site.demo import command
 
     monkeypatch.setenv("WAYFARE_DEMO", "yes")
     with pytest.raises(settings.SettingError, match="WAYFARE_DEMO"):
         settings._demo(tmp_path)
     (tmp_path / "keys").mkdir()
-    with pytest.raises(up.click.UsageError, match="is not a home of `wayfare demo`"):
-        up._make_demo_home(tmp_path)
-    up._make_demo_home(tmp_path / "new")
+    with pytest.raises(command.click.UsageError, match="is not a home of `wayfare demo`"):
+        command.make_home(tmp_path)
+    command.make_home(tmp_path / "new")
     assert settings._demo(tmp_path / "new")
     monkeypatch.setenv("WAYFARE_DEMO", "no")
     assert not settings._demo(tmp_path / "new")

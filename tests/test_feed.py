@@ -9,11 +9,12 @@ import subprocess
 import sys
 import tempfile
 import threading
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import psycopg
 import pytest
+from django.db import connection
 
 from wayfare.departures import feed, operations
 from wayfare.ledger import projections
@@ -50,6 +51,53 @@ def test_without_a_programme_it_waits():
 
     assert feed.run(Stop(), random.Random(1), pause_seconds=1.0) == 0
     assert ledger.head() == 0
+
+
+class Turns(threading.Event):
+    """Lets a number of turns pass at once, and notes how long each would have waited."""
+
+    def __init__(self, number):
+        super().__init__()
+        self.number, self.waits = number, []
+
+    def wait(self, timeout=None):
+        self.waits.append(timeout)
+        return len(self.waits) > self.number
+
+
+@pytest.mark.django_db
+def test_a_minute_moves_and_then_departures_come_at_the_usual_pace():
+    operations.add_programme("fra", "France", "FRA", "Europe/Paris")
+    turns = Turns(40)
+    assert feed.run(turns, random.Random(1), quick=15) == 15, "nobody left on such a day before: none comes after them"
+    assert 30 <= sum(turns.waits[:15]) <= 90
+    assert set(turns.waits[16:]) == {feed.LOOK_AGAIN_SECONDS}
+
+
+@pytest.mark.django_db
+def test_the_pace_is_that_of_the_same_weekday_in_the_weeks_before():
+    operations.add_programme("fra", "France", "FRA", "Europe/Paris")
+    operations.add_programme("aus", "Australia", "AUS", "Australia/Sydney")
+    chance, now = random.Random(1), datetime(2026, 11, 27, 12, tzinfo=UTC)
+    for days, number in ((0, 9), (1, 9), (7, 40), (56, 40), (63, 9)):
+        for _ in range(number):
+            operations.record(feed.history(chance, "fra", now - timedelta(days=days)), now=now)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select sum(departures) from departures_daycell where day in (%s, %s)",
+            [date(2026, 11, 20), date(2026, 10, 2)],
+        )
+        counted = int(cursor.fetchone()[0])
+    assert 60 <= counted <= 80
+    assert feed.usual_pace(now) == {"aus": 0, "fra": counted / 8}
+
+
+def test_waits_are_as_long_as_the_pace_says():
+    chance = random.Random(1)
+    waits = [feed.next_in({"fra": 96.0, "aus": 192.0}, chance) for _ in range(4000)]
+    assert sum(waits) / len(waits) == pytest.approx(300, rel=0.1), "288 a day are one in 300 s"
+    assert max(waits) <= feed.LOOK_AGAIN_SECONDS
+    assert feed.next_in({"fra": 0.0}, chance) == feed.LOOK_AGAIN_SECONDS
 
 
 def head(home):

@@ -100,7 +100,7 @@ def test_nothing_is_counted_until_an_operator_decides(upgrade):
     why = f"the figures stand under time zones 2026a, {installed.INSTALLED} is installed"
     assert CHECKS["projections"]().startswith(why)
     with pytest.raises(click.ClickException, match="run wayfare ledger zones"):
-        up._zones_agree()
+        up.zones_agree()
     with pytest.raises(OperationalError, match="stand under time zones 2026a"), transaction.atomic():
         record(departed("2026-11-05T12:00:00Z"))
     assert record(departed("2026-11-05T12:00:00Z")[:2]) == {"accepted"}  # counts nothing, and so is taken

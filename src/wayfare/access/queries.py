@@ -462,6 +462,15 @@ class Task(NamedTuple):
     """Whether it waits for a second person's approval: nothing is open yet."""
 
 
+def took_up(person: UUID, purpose: str) -> bool:
+    """Tell whether the actor ever took up work on a person's file for a purpose. Within `acting`."""
+    found = rows(
+        "select from access_task where staff = access_actor() and person = %s and purpose = %s limit 1",
+        [person, purpose],
+    )
+    return bool(found)
+
+
 def open_tasks() -> list[Task]:
     """Return the actor's tasks that have not ended, the last taken up first. Within `acting`."""
     found = rows(

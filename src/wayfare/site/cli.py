@@ -39,7 +39,7 @@ class Entry(NamedTuple):
 
 COMMANDS: dict[str, dict[str, Entry]] = {
     "": {
-        "demo": Entry("wayfare.site.up:demo", "A living example programme in a home of its own.", Use.OWN),
+        "demo": Entry("wayfare.site.demo.command:demo", "A living example programme in a home of its own.", Use.OWN),
         "up": Entry("wayfare.site.up:up", "Run database, web and live updates until stopped.", Use.OWN),
         "check": Entry("wayfare.site.check:check", "Say whether this installation is well."),
         "backup": Entry("wayfare.site.backup_cli:backup_", "Back up the database; the keys apart, sealed."),

@@ -12,6 +12,7 @@ from wayfare.ledger import web as log
 from wayfare.people.web import correct, erasing, files, register, shown, team
 from wayfare.site import home, reference
 from wayfare.site.api import api
+from wayfare.site.demo import web as demo
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", web.home, name="home"),
@@ -29,6 +30,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("log/access/tile/<path:path>", log.tile, {"log": "access"}, name="access-log-tile"),
     path("looks/", published.page, name="looks-published"),
     path("looks/table.csv", published.table, name="looks-table"),
+    path("demo/sign-in", demo.sign_in, name="demo-sign-in"),
     path("staff/sign-in", sign_in.sign_in, name="staff-sign-in"),
     path("staff/sign-in/options", sign_in.sign_in_options, name="staff-sign-in-options"),
     path("staff/sign-out", sign_in.sign_out, name="staff-sign-out"),

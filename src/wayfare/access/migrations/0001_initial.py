@@ -55,7 +55,7 @@ create table access_role (staff uuid not null references access_staff, role text
   check (confirmed_by <> staff));
 create table access_session (hash bytea primary key check (length(hash) = 32), staff uuid not null references
   access_staff, began_at timestamptz not null, used_at timestamptz not null, ends_at timestamptz not null,
-  ended_at timestamptz, how text not null check (how in ('passkey', 'totp', 'recovery', 'command')));
+  ended_at timestamptz, how text not null check (how in ('passkey', 'totp', 'recovery', 'command', 'example')));
 create index access_session_staff on access_session (staff) where ended_at is null;
 
 create table access_file (person uuid primary key, office text not null references access_office,
@@ -161,6 +161,8 @@ create table access_door (alone boolean primary key default true check (alone),
 -- Keys that lie in the home, by what they are known again by: one that is missing or wrong is told, not made anew.
 create table access_key (name text primary key check (name in ('staff-codes')),
   mark bytea not null check (length(mark) = 16), noted_at timestamptz not null);
+-- Colleagues of the example of `wayfare demo`; empty in every other installation (sql/68_example.sql).
+create table access_example (email text primary key check (email like '%@example.org'));
 create table access_role_asked (staff uuid primary key, office text not null references access_office,
   roles text[] not null check (cardinality(roles) > 0), asked_by uuid not null references access_staff,
   asked_at timestamptz not null, confirmed_by uuid references access_staff, confirmed_at timestamptz,

@@ -80,6 +80,7 @@ create function access_begin_session(its_hash bytea, whose uuid, how text, at ti
 returns void language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 begin
   if not access_door_open() then perform access_refuse('no_door'); end if;
+  if how = 'example' and not access_is_example(whose) then perform access_refuse('not_yours'); end if;
   insert into access_session (hash, staff, began_at, used_at, ends_at, how) values (its_hash, whose, at, at, until, how);
   perform access_write('session', whose, null, '{}', null, jsonb_build_object('how', how));
 end $$;

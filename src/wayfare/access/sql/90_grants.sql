@@ -11,7 +11,7 @@ begin
 
   grant select, update (last_used_at) on access_token to wayfare_app;
   grant select on access_purpose, access_purpose_role, access_office, access_staff, access_role, access_file, access_team,
-    access_log, access_hold, access_notice, access_limits, access_words, access_key to wayfare_app;
+    access_log, access_hold, access_notice, access_limits, access_words, access_key, access_example to wayfare_app;
   grant select, update (ended_at) on access_session to wayfare_app;
   grant insert on access_file to wayfare_app;
   grant select, insert (id, purpose, person, staff, opened_at, ends_at, basis, reason), update (closed_at)

@@ -14,6 +14,7 @@ import pytest
 
 from wayfare import __version__
 from wayfare.site import cli, homes, progress, up
+from wayfare.site.demo import command
 
 
 def test_version_is_told_without_a_home(tmp_path):
@@ -130,10 +131,39 @@ def test_the_demo_takes_the_next_port_and_says_so(monkeypatch, capsys):
             raise click.UsageError("taken")
 
     monkeypatch.setattr(up, "free", free)
-    assert up.free_for_demo(None) == 8002
+    assert command.free_port(None) == 8002
     assert "port 8000 is taken; using 8002" in capsys.readouterr().err
-    with pytest.raises(click.UsageError):
-        up.free_for_demo(8001)
+    assert command.free_port(8001) == 8002, "also of one that was asked for"
+    assert "port 8001 is taken; using 8002" in capsys.readouterr().err
+    monkeypatch.setenv("WAYFARE_PORT", "8001")
+    assert command.free_port(None) == 8002
+    taken.update(range(8000, 8101))
+    with pytest.raises(click.UsageError, match="8001 to 8100 are taken"):
+        command.free_port(None)
     taken.clear()
-    assert up.free_for_demo(None) == 8000
+    capsys.readouterr()
+    assert command.free_port(None) == 8001
     assert capsys.readouterr().err == ""
+
+
+def test_parts_that_start_later_wait_and_one_that_ends_by_itself_is_not_started_again(tmp_path):
+    """In a process of its own, which takes signals as the supervisor does."""
+    log = tmp_path / "log"
+    say = f"import sys, time; open({str(log)!r}, 'a').write(sys.argv[1] + chr(10)); time.sleep(float(sys.argv[2]))"
+    script = (
+        "import sys, time, threading, os, signal\n"
+        "from pathlib import Path\n"
+        "from wayfare.site.up import Part, supervise\n"
+        f"def part(name, seconds, once=False): return Part(name, (sys.executable, '-c', {say!r}, name, seconds), once)\n"
+        "def tell():\n"
+        "    time.sleep(2)\n"
+        f"    Path({str(log)!r}).open('a').write('told' + chr(10))\n"
+        "threading.Timer(6, lambda: os.kill(os.getpid(), signal.SIGTERM)).start()\n"
+        "supervise([part('web', '60')], tell, lambda: None, [part('feed', '0.5'), part('people', '0.1', True)])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    lines = log.read_text().split()
+    assert lines[:2] == ["web", "told"]
+    assert lines.count("people") == 1
+    assert lines.count("feed") >= 2, "the control: what is to run for ever is started again"

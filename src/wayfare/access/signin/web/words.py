@@ -12,6 +12,7 @@ def how(name: str) -> str:
         "totp": _("with a password and a code"),
         "recovery": _("after a recovery"),
         "command": _("from the command line"),
+        "example": _("from the front page of the example"),
     }
     return names[name]
 
