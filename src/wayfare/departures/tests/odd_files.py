@@ -55,9 +55,10 @@ def arrays(rows: Iterable[dict[str, Any]], **columns: Any) -> tuple[list[Any], l
 
 def arrow(rows: Iterable[dict[str, Any]], **columns: Any) -> Callable[[Path], object]:
     """Write rows by pyarrow; a column given as text is `type of pyarrow` and numbers."""
+    known = list(rows)
 
     def make(path: Path) -> None:
-        values, names = arrays(rows, **columns)
+        values, names = arrays(known, **columns)
         pq.write_table(pa.Table.from_arrays(values, names=names), path)
 
     return make
