@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 from django.conf import settings
-from django.db import connection
+from django.db import OperationalError, connection
 from django.test import Client
 
 from wayfare.access import operations as access
@@ -16,6 +16,7 @@ from wayfare.access.rules import Forbidden
 from wayfare.access.web import home
 from wayfare.departures import operations as departures
 from wayfare.people.tests.cast import WORDS, Colleague, asked_erasure, browser
+from wayfare.site import navigation
 from wayfare.site.navigation import STAFF
 
 LANGUAGES = [code for code, _ in settings.LANGUAGES]
@@ -215,3 +216,17 @@ def test_every_word_of_it_is_in_each_language(staff, language):
     if language != "en":
         for english in ("Files you have open", "To approve", "Load by office", "Log health", "Find a person"):
             assert not any(english in text for text in pages.values()), english
+
+
+def test_a_page_that_says_that_the_database_is_away_has_its_header(staff, monkeypatch):
+    departures.add_programme("fra", "Return from France", "FRA", "Europe/Paris")
+    departures.set_programme_office("fra", "paris")
+    assert 'href="/departures/"' in header(page(staff["statistician"])), "the control"
+
+    def away(*_):
+        raise OperationalError("away")
+
+    monkeypatch.setattr(navigation.queries, "readable", away)
+    answer = browser(staff["statistician"]).get("/staff/purposes")
+    assert answer.status_code == 200
+    assert 'href="/departures/"' not in header(answer.content.decode())
