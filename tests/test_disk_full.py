@@ -163,7 +163,7 @@ def test_recording_stops_at_the_reserve_and_reading_goes_on(disk, tmp_path):
             assert post() == (503, "storage_full")
             assert ask(installation.port, token, "GET", "/api/v1/health")[0] == 200
             assert ask(installation.port, token, "GET", f"{ENTRIES}?limit=5")[0] == 200
-            assert ask(installation.port, token, "GET", "/departures/", accept="text/html")[0] == 200
+            assert ask(installation.port, token, "GET", "/", accept="text/html")[0] == 200
         code, _, err = command(environment, "ledger", "import", file)
         assert code == 3, err
         assert "disk is full" in err
