@@ -23,8 +23,8 @@ from wayfare.access.rules import SCOPES, Limiter, write_secret
 from wayfare.common.web.problems import REFUSALS, Problem
 from wayfare.departures import operations
 from wayfare.departures.api import decode
-from wayfare.departures.kinds import FORMS
-from wayfare.ledger import zones
+from wayfare.ledger import registry, zones
+from wayfare.ledger.entries.types import fields
 from wayfare.ledger.rules import Refused
 from wayfare.ledger.source import LEDGER
 from wayfare.site.api import api, description
@@ -361,11 +361,11 @@ def test_every_dimension_is_described():
 def test_every_field_of_every_kind_is_described():
     described = json.loads(description())["paths"][ENTRIES]["post"]["requestBody"]["content"]["application/json"]
     forms = {form["title"]: form for form in described["schema"]["anyOf"][0]["oneOf"]}
-    assert forms.keys() == FORMS.keys()
-    for name, form in FORMS.items():
+    assert forms.keys() == registry.kinds.keys()
+    for name, type_ in registry.kinds.items():
         common = {"entry_id", "kind", "occurred_at", "source"}
-        assert set(forms[name]["properties"]) == common | form.required.keys() | form.optional.keys()
-        assert set(forms[name]["required"]) == common | form.required.keys()
+        assert set(forms[name]["properties"]) == common | {one.name for one in fields(type_)}
+        assert set(forms[name]["required"]) == common | {one.name for one in fields(type_) if one.required}
 
 
 # Who may do what: each operation of the description with each kind of caller.

@@ -17,7 +17,8 @@ from wayfare.access import operations as access
 from wayfare.access.rules import SCOPES
 from wayfare.common.web.problems import REFUSALS
 from wayfare.departures import operations
-from wayfare.departures.kinds import FORMS
+from wayfare.ledger import registry
+from wayfare.ledger.entries.types import fields
 from wayfare.site import invalid
 from wayfare.site.api import description
 
@@ -71,9 +72,9 @@ def test_the_reference_has_every_call_parameter_kind_field_scope_and_refusal(db)
             for status in one["responses"]:
                 assert str(status) in section
     assert named >= 8
-    for name, form in FORMS.items():
+    for name, type_ in registry.kinds.items():
         table = text.split(f"<caption>{name}</caption>")[1].split("</table>")[0]
-        for field in (*form.required, *form.optional, "entry_id", "occurred_at", "source"):
+        for field in (*(one.name for one in fields(type_)), "entry_id", "occurred_at", "source"):
             assert f"<code>{field}</code>" in table, (name, field)
     for word in (*SCOPES, *REFUSALS):
         assert f"<code>{word}</code>" in text

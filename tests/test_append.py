@@ -12,8 +12,8 @@ import psycopg
 import pytest
 from django.db import connection, connections, transaction
 
-from wayfare.departures import kinds
 from wayfare.ledger import operations, queries
+from wayfare.ledger.entries import parsing
 from wayfare.ledger.rules import Refused, digest, instant_us
 
 LATEST = instant_us("2026-12-01T00:00:00Z")
@@ -27,7 +27,7 @@ def returned(entry_id: str | None = None, at: str = "2026-07-01T10:00:00Z", pers
         "source": "desk",
         "person": person or str(uuid.uuid4()),
     }
-    return kinds.parse(raw | more, programmes=(), latest_us=LATEST)
+    return parsing.parse(raw | more, programmes=(), latest_us=LATEST)
 
 
 @pytest.mark.django_db

@@ -11,10 +11,11 @@ from django.db import connection, connections, transaction
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wayfare.departures import forecast, kinds, queries
+from wayfare.departures import forecast, queries
 from wayfare.departures.operations import add_programme, record
 from wayfare.ledger import operations, registry, rows
 from wayfare.ledger import queries as ledger
+from wayfare.ledger.entries import parsing
 from wayfare.ledger.presence import Presence, ids_of
 from wayfare.ledger.rules import Ahead, Refused, instant_us
 from wayfare.statistics.tests.histories import PROGRAMMES, history
@@ -26,7 +27,7 @@ def entry(kind="returned", **fields):
     raw = {"entry_id": str(uuid.uuid4()), "kind": kind, "occurred_at": "2026-07-01T10:00:00Z", "source": "desk"}
     if kind == "returned":
         fields.setdefault("person", str(uuid.uuid4()))
-    return kinds.parse(raw | fields, programmes=PROGRAMMES, latest_us=LATEST)
+    return parsing.parse(raw | fields, programmes=PROGRAMMES, latest_us=LATEST)
 
 
 def configure():
@@ -71,11 +72,11 @@ def standing():
 def sent(seed, length):
     """Return a history with repeats, other content under the same id, and what was refused, in batches."""
     raws = history(seed, people=5, length=length)
-    items = [kinds.parse(raw, programmes=PROGRAMMES, latest_us=LATEST) for raw in raws]
+    items = [parsing.parse(raw, programmes=PROGRAMMES, latest_us=LATEST) for raw in raws]
     for n, again in enumerate(items[::7]):
         items.insert((n * 13 + seed) % len(items), again)
         other = {**again.data, "source": "another"}
-        items.insert((n * 17 + seed) % len(items), kinds.parse(other, programmes=PROGRAMMES, latest_us=LATEST))
+        items.insert((n * 17 + seed) % len(items), parsing.parse(other, programmes=PROGRAMMES, latest_us=LATEST))
         items.insert((n * 5 + seed) % len(items), Refused("sex", "is bad"))
     step = 5 + seed % 40
     return [items[start : start + step] for start in range(0, len(items), step)]
@@ -204,10 +205,10 @@ def test_a_memory_hears_of_what_others_wrote_and_forgets_what_was_undone(fresh_d
     assert presence.position == 4
 
 
-@given(st.sampled_from(sorted(kinds.FORMS)), st.integers(0, 2**32))
+@given(st.sampled_from(sorted(registry.kinds)), st.integers(0, 2**32))
 def test_a_row_gives_back_its_canonical_form(kind, seed):
     for raw in history(seed, length=40):
-        one = kinds.parse(raw, programmes=PROGRAMMES, latest_us=LATEST)
+        one = parsing.parse(raw, programmes=PROGRAMMES, latest_us=LATEST)
         assert rows.body_of(one.tail, one.kind, one.source, one.object) == one.body
         assert one._replace(known_data=None).data == one.data
 

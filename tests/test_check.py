@@ -27,9 +27,9 @@ from wayfare.access.signin import cli as signin_cli
 from wayfare.access.signin import keys as codes
 from wayfare.access.signin import operations as signin
 from wayfare.access.signin import queries as signin_queries
-from wayfare.departures import kinds
 from wayfare.departures import operations as departures
 from wayfare.ledger import jobs, operations, projections
+from wayfare.ledger.entries import parsing
 from wayfare.ledger.source import LEDGER
 from wayfare.people.tests.cast import Colleague
 from wayfare.site import check, embedded, homes, restore
@@ -227,7 +227,7 @@ def log_folder(tmp_path, monkeypatch):
 def test_the_log_is_behind_or_cannot_be_read(database, log_folder):
     held = keys.opened(log_folder, "log.example/ledger")
     log_operations.keep_up(LEDGER, held)
-    raws = [kinds.parse(raw, programmes=("fra",), latest_us=2**62) for raw in batch(1)]
+    raws = [parsing.parse(raw, programmes=("fra",), latest_us=2**62) for raw in batch(1)]
     operations.append(raws, at=datetime.now(UTC) - timedelta(hours=2))
     assert "position 4 of" in problems()["log"]
     assert "keep wayfare up running" in problems()["log"]

@@ -7,8 +7,8 @@ from django.db import transaction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wayfare.departures.kinds import parse
 from wayfare.ledger import operations, queries, registry
+from wayfare.ledger.entries.parsing import parse
 from wayfare.statistics.tests.histories import PROGRAMMES, history
 
 from .test_append_ways import LATEST, configure
@@ -18,13 +18,13 @@ SCOPE = registry.scope("departures")
 
 def touching(entry, other):
     """Tell whether one entry names what the other speaks of, each id in a role it may have."""
-    kind, others = registry.kinds[entry.kind], registry.kinds[other.kind]
-    if kind.names_entry and other.entry_id == entry.subject:
+    naming = {"confirmation_retracted": "departure_confirmed", "persons_unlinked": "persons_linked"}
+    if entry.kind in naming and other.entry_id == entry.subject:
         return True
-    if kind.can_be_named and other.subject == entry.entry_id and others.names_entry:
+    if entry.kind in naming.values() and other.subject == entry.entry_id and other.kind in naming:
         return True
-    mine = {id_ for id_ in (None if kind.names_entry else entry.subject, entry.object) if id_}
-    its = {id_ for id_ in (None if others.names_entry else other.subject, other.object) if id_}
+    mine = {id_ for id_ in (None if entry.kind in naming else entry.subject, entry.object) if id_}
+    its = {id_ for id_ in (None if other.kind in naming else other.subject, other.object) if id_}
     return bool(mine & its)
 
 

@@ -6,17 +6,22 @@ import io
 import json
 import uuid
 from functools import partial
+from typing import Annotated
 
 import pytest
 from click.testing import CliRunner
 from django.db import connection
+from typing_extensions import TypedDict
 
 from wayfare.departures import files, forecast, projection, queries
+from wayfare.departures.kinds import DepartureId
 from wayfare.ledger import operations, projections, projections_cli, registry
 from wayfare.ledger import queries as ledger
+from wayfare.ledger.entries.fields import Id, Refers
+from wayfare.ledger.entries.types import EntryType
 from wayfare.ledger.presence import Presence
 from wayfare.ledger.registry import Projection
-from wayfare.ledger.rules import Kind, instant_us, make_entry
+from wayfare.ledger.rules import instant_us, make_entry
 from wayfare.ledger.scopes import components, scope_of
 from wayfare.ledger.verify import differences
 
@@ -24,8 +29,24 @@ from .test_append_ways import configure, entry
 
 pytestmark = pytest.mark.django_db
 
-BOARDED = Kind("toy_boarded", "departure", "flight", subject_is_shared=True)
-DELAYED = Kind("toy_delayed", "flight", subject_is_shared=True)
+FlightId = Annotated[Id, Refers("flight")]
+
+
+class ToyBoarded(TypedDict):
+    """A departure is by this flight."""
+
+    departure: DepartureId
+    flight: FlightId
+
+
+class ToyDelayed(TypedDict):
+    """A flight is late."""
+
+    flight: FlightId
+
+
+BOARDED = EntryType("toy_boarded", ToyBoarded, "departure", "flight")
+DELAYED = EntryType("toy_delayed", ToyDelayed, "flight")
 
 
 def new() -> str:

@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 
 from wayfare.access.rules import EVERYTHING
-from wayfare.departures import kinds, operations, rules
+from wayfare.departures import operations, rules
+from wayfare.ledger.entries import parsing
 from wayfare.ledger.rules import instant_us
 from wayfare.statistics import engines, queries
 from wayfare.statistics.recount import recount
@@ -252,7 +253,7 @@ class Shared:
             for case, tables in zip(CASES, stages, strict=True):
                 if tables is not None:
                     self.expected[case].append((len(taken), tables))
-        entries = [kinds.parse(raw, programmes=CASES, latest_us=LATEST) for raw in taken.values()]
+        entries = [parsing.parse(raw, programmes=CASES, latest_us=LATEST) for raw in taken.values()]
         self.file = copied(entries)
 
     def tables(self, engine: engines.Engine) -> dict[tuple[int, str], list[tuple[Any, ...]]]:

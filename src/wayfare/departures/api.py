@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import codecs
 import json
-from collections.abc import Iterable
 from typing import Any, NoReturn
 
 import orjson
@@ -16,72 +15,19 @@ from ninja import Schema
 from wayfare.access.api import Scope
 from wayfare.access.rules import Token
 from wayfare.common.web.problems import Problem
-from wayfare.departures import kinds, operations
-from wayfare.departures.rules import EVIDENCE
+from wayfare.departures import operations
+from wayfare.ledger import registry
 from wayfare.ledger.api import router
+from wayfare.ledger.entries import parsing
+from wayfare.ledger.entries.fields import is_uuid
+from wayfare.ledger.entries.types import json_schema
 
 __all__ = ["append_entries", "router"]
 ENTRIES_MAX = 10_000
 BODY_MAX = 16 * 1024 * 1024
 
-_UUID = {"type": "string", "format": "uuid", "not": {"pattern": "^([0-]*|[Ff-]*)$"}}
-"""Neither nil nor max (RFC 9562)."""
-_SLUG = {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$"}
-_COUNTRY = {
-    "type": "string",
-    "pattern": "^[A-Z]{3}$",
-    "description": "ISO 3166-1 alpha-3; XKX Kosovo; XXA stateless; XXB, XXC refugees; XXX unspecified; GBD, GBN, GBO,"
-    " GBP, GBS, UNO, UNA as in ICAO 9303; UNK not known",
-}
-_SEX = {"enum": sorted(kinds.SEXES), "description": "ISO 5218"}
-_BIRTH = {"type": ["string", "null"], "pattern": "^[0-9]{4}(-[0-9]{2}(-[0-9]{2})?)?$"}
-_ASSISTANCE = {"type": "array", "items": {"enum": list(kinds.ASSISTANCE)}, "uniqueItems": True}
-_DAY = {"type": "string", "format": "date"}
-_FIELDS: dict[str, dict[str, Any]] = {
-    "person": _UUID,
-    "departure": _UUID,
-    "confirmation": {**_UUID, "description": "the entry_id of the confirmation"},
-    "link": {**_UUID, "description": "the entry_id of the persons_linked"},
-    "persons": {"type": "array", "items": _UUID, "minItems": 2, "maxItems": 2, "uniqueItems": True},
-    "programme": _SLUG,
-    "nationality": _COUNTRY,
-    "sex": _SEX,
-    "birth_date": _BIRTH,
-    "destination": _COUNTRY,
-    "assistance": _ASSISTANCE,
-    "planned_on": _DAY,
-    "evidence": {"enum": list(EVIDENCE)},
-    "place": {"type": "string", "pattern": "^([A-Z]{3}|[A-Z]{2}[A-Z2-9]{3})$", "description": "UN/LOCODE or IATA"},
-    "reason": {"type": "string", "minLength": 1, "maxLength": kinds.TEXT_LIMIT},
-}
-
-
-def _facts(names: Iterable[str]) -> dict[str, Any]:
-    properties = {name: _FIELDS[name] for name in names}
-    return {"type": "object", "properties": properties, "minProperties": 1, "additionalProperties": False}
-
-
-def _form(name: str, form: kinds.Form) -> dict[str, Any]:
-    """Return the JSON Schema of one kind of entry."""
-    facts = _facts(kinds.PERSON_FACTS if form.kind.subject == "person" else kinds.DEPARTURE_FACTS)
-    own = {field: facts if field == "facts" else _FIELDS[field] for field in (*form.required, *form.optional)}
-    common = {
-        "entry_id": {**_UUID, "description": "chosen by you; the same id again has no effect"},
-        "kind": {"const": name},
-        "occurred_at": {"type": "string", "format": "date-time", "description": "with its offset"},
-        "source": {**_SLUG, "description": "your token's"},
-    }
-    return {
-        "type": "object",
-        "title": name,
-        "properties": common | own,
-        "required": [*common, *form.required],
-        "additionalProperties": False,
-    }
-
-
 ENTRY = {
-    "oneOf": [_form(name, form) for name, form in kinds.FORMS.items()],
+    "oneOf": [json_schema(type_) for type_ in registry.kinds.values()],
     "discriminator": {"propertyName": "kind"},
 }
 _BODY = {
@@ -133,8 +79,8 @@ class _Twice:
     """Stands for a JSON object that names a field twice."""
 
     def __init__(self, name: str, entry_id: object) -> None:
-        self.refusal = kinds.twice(name)
-        if isinstance(entry_id, str) and kinds.is_uuid(entry_id):
+        self.refusal = parsing.twice(name)
+        if isinstance(entry_id, str) and is_uuid(entry_id):
             self.refusal.entry_id = entry_id.lower()
 
 
@@ -188,7 +134,7 @@ def decode(body: bytes) -> list[object]:
     values: list[object] = value if isinstance(value, list) else [value]
     if len(values) > ENTRIES_MAX:
         raise Problem("too_many_entries", f"Send at most {ENTRIES_MAX:,} entries in one request; divide the list.")
-    if kinds.surely_once(body, sum(map(kinds.names_of, values))):
+    if parsing.surely_once(body, sum(map(parsing.names_of, values))):
         return values
     try:
         value = json.loads(body, object_pairs_hook=_once)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Collection, Set
+
 from django.apps import AppConfig
 from django.db.backends.base.base import BaseDatabaseWrapper
 
@@ -8,6 +10,12 @@ def _connected(connection: BaseDatabaseWrapper, **_: object) -> None:
     from wayfare.departures import zones
 
     zones.tell(connection.connection)
+
+
+def _programmes(named: Set[str]) -> Collection[str]:
+    from wayfare.departures import queries
+
+    return queries.configured(named)[0]
 
 
 class DeparturesConfig(AppConfig):
@@ -21,9 +29,10 @@ class DeparturesConfig(AppConfig):
         """Register this room's kinds of entry and its projection with the ledger."""
         from django.db.backends.signals import connection_created
 
-        from wayfare.departures.kinds import KINDS
+        from wayfare.departures.kinds import ENTRY_TYPES
         from wayfare.departures.projections import DEPARTURES
         from wayfare.ledger import registry
 
-        registry.register(KINDS.values(), [DEPARTURES])
+        registry.register(ENTRY_TYPES, [DEPARTURES])
+        registry.programmes = _programmes
         connection_created.connect(_connected, dispatch_uid="departures.zones")

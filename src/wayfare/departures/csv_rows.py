@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from itertools import compress
 from typing import BinaryIO
 
-from wayfare.departures import kinds
 from wayfare.departures.sources import BadFile, Read, Source, lines, open_bytes
-from wayfare.departures.tables import NEEDED, of_text, one_name_each, unfold
+from wayfare.departures.tables import NEEDED, of_text, one_name_each, shapes, unfold
+from wayfare.ledger.entries.parsing import LINE_LIMIT
 from wayfare.ledger.rules import Refused
 
 _OTHER_MARKS = {";": "semicolons (;)", "\t": "tabs", "|": "vertical bars (|)"}
@@ -17,8 +17,8 @@ _OTHER_MARKS = {";": "semicolons (;)", "\t": "tabs", "|": "vertical bars (|)"}
 
 def _cells(line: bytes) -> list[str]:
     """Return the cells of one line. Raises: Refused."""
-    if len(line) > kinds.LINE_LIMIT:
-        raise Refused("entry", f"is longer than {kinds.LINE_LIMIT:,} bytes; an entry is a few hundred")
+    if len(line) > LINE_LIMIT:
+        raise Refused("entry", f"is longer than {LINE_LIMIT:,} bytes; an entry is a few hundred")
     try:
         text = line.decode()
     except UnicodeDecodeError:
@@ -88,6 +88,8 @@ def read_csv(file: BinaryIO, columns: list[str]) -> Iterator[Read]:
     """Yield the rows below the header; blank ones, as spreadsheets write, are no rows."""
     unnamed = [number for number, name in enumerate(columns) if not name]
     named = [bool(name) for name in columns]
+    known = shapes()
+    typed = [(name, known.get(name)) for name in columns]
     for number, line in lines(file):
         if number == 1 or not line:
             continue
@@ -100,9 +102,11 @@ def read_csv(file: BinaryIO, columns: list[str]) -> Iterator[Read]:
             for at in unnamed:
                 if row[at].strip():
                     raise Refused("entry", f"has a value in column {at + 1}, which has no name in the first line")
-            cells = zip(columns, row, strict=True)
+            cells = zip(typed, row, strict=True)
             filled = {
-                name: of_text(name, cell) for name, cell in (compress(cells, named) if unnamed else cells) if cell
+                name: of_text(shape, cell)
+                for (name, shape), cell in (compress(cells, named) if unnamed else cells)
+                if cell
             }
             yield Read(number, unfold(filled, columns), line)
         except Refused as refusal:

@@ -20,14 +20,14 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 import orjson
 
 from wayfare.departures import queries
-from wayfare.departures.operations import latest_us
 from wayfare.departures.reading import CHUNK, Chunk, Outlook, feed, guess_format, require_text, whole
 from wayfare.departures.screening import screen
 from wayfare.departures.sources import BadFile, Source, open_bytes
-from wayfare.departures.tables import NULLS
+from wayfare.departures.tables import NULLS, shapes
 from wayfare.ledger import operations as ledger
 from wayfare.ledger import projections, registry
 from wayfare.ledger import queries as stored
+from wayfare.ledger.entries.operations import latest_us
 from wayfare.ledger.queries import StoredEntry
 from wayfare.ledger.rules import Entry, Refused, Result
 
@@ -101,7 +101,9 @@ def open_sources(names: Sequence[str], format_: str | None) -> Iterator[list[Sou
 
 def _outlook() -> Outlook:
     precounts = {name: one.precount() for name, one in registry.projections.items() if one.precount is not None}
-    return Outlook(frozenset(queries.programme_ids()), latest_us(queries.clock()), precounts)
+    return Outlook(
+        tuple(registry.kinds.values()), frozenset(queries.programme_ids()), latest_us(stored.clock()), precounts
+    )
 
 
 def _chunks(sources: Sequence[Source], most: int) -> Iterator[Chunk]:
@@ -229,15 +231,6 @@ def _write_jsonl(batches: Iterator[list[StoredEntry]], out: BinaryIO) -> int:
     return count
 
 
-_TEXTS = (
-    *("entry_id", "kind", "occurred_at", "source", "person", "programme", "nationality", "birth_date"),
-    *("departure", "destination", "assistance", "planned_on", "evidence", "place", "confirmation", "persons"),
-    *("link", "reason", "facts.nationality", "facts.birth_date", "facts.destination", "facts.assistance"),
-    "facts.planned_on",
-)
-_NUMBERS = ("sex", "facts.sex")
-
-
 def _row(entry: StoredEntry) -> dict[str, Any]:
     """Return an entry as one row of the table that `reading.unfold` reads back."""
     data = orjson.loads(entry.body)
@@ -257,9 +250,7 @@ def _write_parquet(batches: Iterator[list[StoredEntry]], out: BinaryIO) -> int:
         [
             ("position", pa.int64()),
             ("recorded_at", pa.timestamp("us", tz="UTC")),
-            *((name, pa.string()) for name in _TEXTS),
-            *((name, pa.int8()) for name in _NUMBERS),
-            (NULLS, pa.string()),
+            *((name, pa.int64() if shape == "number" else pa.string()) for name, shape in shapes().items()),
         ]
     )
     count = 0

@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db import connection, transaction
 
 from wayfare.access.operations import administering, note_programme_office
 from wayfare.access.queries import is_office
 from wayfare.common import texts
-from wayfare.departures import kinds, queries
+from wayfare.departures import queries
 from wayfare.departures.rules import EVIDENCE, Programme
 from wayfare.ledger import countries, zones
 from wayfare.ledger import operations as ledger
-from wayfare.ledger.rules import EPOCH, MICROSECOND, Entry, Refused, Result
-
-HORIZON = timedelta(hours=24)
-"""How far ahead of the clock an entry may have happened: clocks differ, plans are not departures."""
-
-
-def latest_us(now: datetime) -> int:
-    """Return the latest `occurred_at` that is taken at a moment, in microseconds since 1970."""
-    return (now + HORIZON - EPOCH) // MICROSECOND
+from wayfare.ledger.entries import fields, parsing
+from wayfare.ledger.entries.operations import latest_us
+from wayfare.ledger.queries import clock_nearby
+from wayfare.ledger.rules import Entry, Refused, Result
 
 
 def record(raws: Iterable[object], *, now: datetime | None = None, writer: str | None = None) -> list[Result]:
@@ -35,7 +30,7 @@ def record(raws: Iterable[object], *, now: datetime | None = None, writer: str |
     raws = list(raws)
     named = {raw["programme"] for raw in raws if isinstance(raw, dict) and isinstance(raw.get("programme"), str)}
     known, _ = queries.configured(named)
-    latest = latest_us(now or queries.clock_nearby())
+    latest = latest_us(now or clock_nearby())
     return ledger.append_together([_read(raw, known, latest, writer) for raw in raws])
 
 
@@ -43,7 +38,7 @@ def _read(raw: object, known: Collection[str], latest: int, writer: str | None) 
     if isinstance(raw, Refused):
         return raw
     try:
-        entry = kinds.parse(raw, programmes=known, latest_us=latest)
+        entry = parsing.parse(raw, programmes=known, latest_us=latest)
     except Refused as refusal:
         return refusal
     if writer is not None and entry.source != writer:
@@ -57,10 +52,10 @@ def add_programme(key: str, title: str, country: str, timezone: str, counts_from
     The same again changes nothing. Raises: Refused, when a value is bad, or when the key is configured
     otherwise already: a table as of a position must keep its bytes, so a programme never changes.
     """
-    if not kinds.is_slug(key):
+    if not fields.is_slug(key):
         raise Refused("key", f"{key!r} is not a slug; use letters, digits, hyphen and underscore")
-    if not texts.has_writing(title) or len(title) > kinds.TEXT_LIMIT:
-        raise Refused("title", f"is not a text of 1 to {kinds.TEXT_LIMIT} characters, one of them visible")
+    if not texts.has_writing(title) or len(title) > fields.TEXT_LIMIT:
+        raise Refused("title", f"is not a text of 1 to {fields.TEXT_LIMIT} characters, one of them visible")
     if control := texts.control_in(title):
         raise Refused("title", f"holds the control character {control}; write plain text on one line")
     if country not in countries.COUNTRIES:

@@ -11,10 +11,11 @@ from typing import Any, NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from wayfare.departures import kinds
 from wayfare.departures.parquet_limits import check_sizes, long_columns, text_columns
 from wayfare.departures.sources import BadFile, Read, Source, first_line, open_bytes
-from wayfare.departures.tables import ASIDE, LISTS, SEX, of_text, one_name_each, unfold
+from wayfare.departures.tables import ASIDE, of_text, one_name_each, shapes, unfold
+from wayfare.ledger.entries.fields import is_uuid
+from wayfare.ledger.entries.parsing import LINE_LIMIT
 from wayfare.ledger.rules import Refused
 
 ROWS = 1_000
@@ -142,23 +143,23 @@ def _one(cell: Any) -> object:
         return _Unreadable(f"cannot be read ({first_line(problem)}); write it as text")
 
 
-def _of_value(name: str, value: Any) -> Any:
-    """Return what a typed cell says."""
+def _of_value(shape: str | None, value: Any) -> Any:
+    """Return what a typed cell says in a column of a shape."""
     match value:
         case str():
-            return of_text(name, value)
-        case bytes() if len(value) == 16 and name in kinds.ID_FIELDS:
+            return of_text(shape, value)
+        case bytes() if len(value) == 16 and shape == "id":
             return str(UUID(bytes=value))
         case bytes():
             try:
-                return of_text(name, value.decode())
+                return of_text(shape, value.decode())
             except UnicodeDecodeError:
                 return _Unreadable("is not UTF-8 text; export it as UTF-8", value.decode(errors="backslashreplace"))
         case UUID():
             return str(value)
-        case float() | Decimal() if name in SEX and value == value // 1:
+        case float() | Decimal() if shape == "number" and value == value // 1:
             return int(value)
-        case list() if name in LISTS:
+        case list() if shape == "list":
             return [_of_element(one) for one in value]
         case datetime() | date():
             return value.isoformat()
@@ -174,7 +175,7 @@ def _of_element(value: Any) -> Any:
     return value
 
 
-_TOO_LONG = _Unreadable(f"is longer than {kinds.LINE_LIMIT:,} bytes; an entry is a few hundred")
+_TOO_LONG = _Unreadable(f"is longer than {LINE_LIMIT:,} bytes; an entry is a few hundred")
 
 
 def _texts(array: Any) -> list[object]:
@@ -190,10 +191,10 @@ def _short_texts(array: Any) -> list[object]:
     """Return the texts of a column; of one that is longer than a line may be, only that it is."""
     import pyarrow.compute as pc
 
-    if (pc.max(pc.binary_length(array)).as_py() or 0) <= kinds.LINE_LIMIT:
+    if (pc.max(pc.binary_length(array)).as_py() or 0) <= LINE_LIMIT:
         return _read_each(array)
     lengths = pc.binary_length(array).to_pylist()
-    return [_TOO_LONG if length and length > kinds.LINE_LIMIT else _one(array[n]) for n, length in enumerate(lengths)]
+    return [_TOO_LONG if length and length > LINE_LIMIT else _one(array[n]) for n, length in enumerate(lengths)]
 
 
 def _read_each(array: Any) -> list[object]:
@@ -240,6 +241,7 @@ def _columns(batch: Any) -> Iterator[Any]:
 def read_parquet(table: Any) -> Iterator[Read]:
     """Yield the rows of an open file whose columns have one name each."""
     names = [name for name, _ in _flat(table.schema_arrow)]
+    known = shapes()
     kept = [name for name in names if name not in ASIDE]
     number = 0
     for batch in table.iter_batches(batch_size=ROWS):
@@ -248,9 +250,9 @@ def read_parquet(table: Any) -> Iterator[Read]:
         for row in zip(*columns, strict=True):
             number += 1
             filled = {
-                name: value if isinstance(value, _Unreadable) else _of_value(name, value)
+                name: value if isinstance(value, _Unreadable) else _of_value(known.get(name), value)
                 for name, value in zip(kept, row, strict=True)
-                if value is not None and (value not in ("", b"") or name in LISTS)
+                if value is not None and (value not in ("", b"") or known.get(name) == "list")
             }
             yield _row(number, filled, names)
 
@@ -268,4 +270,4 @@ def _row(number: int, filled: dict[str, Any], names: list[str]) -> Read:
 
 def _entry_id(filled: dict[str, Any]) -> str | None:
     given = filled.get("entry_id")
-    return given.lower() if isinstance(given, str) and kinds.is_uuid(given) else None
+    return given.lower() if isinstance(given, str) and is_uuid(given) else None

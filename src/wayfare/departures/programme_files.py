@@ -15,7 +15,8 @@ import click
 from django.db import transaction
 
 from wayfare.access.queries import is_office
-from wayfare.departures import kinds, operations, queries
+from wayfare.departures import operations, queries
+from wayfare.ledger.entries import parsing
 from wayfare.ledger.rules import Refused
 
 FIELDS = {"key", "title", "country", "timezone", "counts_from", "office"}
@@ -42,7 +43,7 @@ def listed() -> bytes:
 def _decoded(file: Path) -> object:
     try:
         text = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
-        return json.loads(text.decode("utf-8-sig"), object_pairs_hook=kinds.once)
+        return json.loads(text.decode("utf-8-sig"), object_pairs_hook=parsing.once)
     except OSError as problem:
         raise click.UsageError(f"{file}: {problem.strerror}; name a readable JSON file") from None
     except Refused as refusal:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Mapping, Set
-from datetime import datetime
 from typing import Any, NamedTuple
 
 from django.db import connection
@@ -12,30 +10,6 @@ from django.db import connection
 from wayfare.access.rules import Reader
 from wayfare.common.postgres.statements import run
 from wayfare.departures.rules import ANOMALIES, Programme
-
-
-def clock() -> datetime:
-    """Return the database's clock, the one that every process of an installation shares."""
-    with connection.cursor() as cursor:
-        cursor.execute("select clock_timestamp()")
-        moment = cursor.fetchone()[0]
-        assert isinstance(moment, datetime)
-        return moment
-
-
-_CLOCK_SECONDS = 2.0
-_heard: dict[tuple[str, str], tuple[float, datetime]] = {}
-
-
-def clock_nearby() -> datetime:
-    """Return the database's clock as it was heard within the last two seconds; for limits of hours."""
-    where = connection.settings_dict["HOST"], connection.settings_dict["NAME"]
-    now = time.monotonic()
-    heard = _heard.get(where)
-    if heard is None or not 0 <= now - heard[0] <= _CLOCK_SECONDS:
-        heard = _heard[where] = now, clock()
-    return heard[1]
-
 
 _PROGRAMMES = "select id, key, title, country, timezone, counts_from from departures_programme order by key"
 

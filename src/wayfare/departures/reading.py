@@ -15,11 +15,13 @@ from typing import Any, BinaryIO, NamedTuple
 
 import orjson
 
-from wayfare.departures import kinds
 from wayfare.departures.csv_rows import csv_header, read_csv
 from wayfare.departures.parquet_rows import open_parquet, read_parquet
 from wayfare.departures.sources import BOM, BadFile, Read, Source, first_line, lines, open_bytes
 from wayfare.departures.tables import ASIDE
+from wayfare.ledger import registry
+from wayfare.ledger.entries import parsing
+from wayfare.ledger.entries.types import EntryType
 from wayfare.ledger.registry import Precount
 from wayfare.ledger.rules import Ahead, Entry, Refused
 
@@ -44,8 +46,9 @@ class Chunk(NamedTuple):
 
 
 class Outlook(NamedTuple):
-    """What is configured when a file is read: the programmes' keys, the latest `occurred_at`, and who counts ahead."""
+    """What holds when a file is read: entry types, the programmes' keys, the latest `occurred_at`, who counts ahead."""
 
+    types: tuple[EntryType, ...]
     programmes: frozenset[str]
     latest_us: int
     precounts: dict[str, Precount]
@@ -57,7 +60,7 @@ def _read_jsonl(file: BinaryIO) -> Iterator[Read]:
         if not line or line.isspace():
             continue
         try:
-            value = kinds.decode(line)
+            value = parsing.decode(line)
             if isinstance(value, dict) and ("position" in value or "recorded_at" in value):
                 value = {name: field for name, field in value.items() if name not in ASIDE}
         except Refused as refusal:
@@ -88,7 +91,7 @@ def _shown(one: Read) -> bytes:
         except orjson.JSONEncodeError:
             pass
     text = one.text or str(value or "").encode(errors="backslashreplace")
-    beginning = text if len(text) <= kinds.LINE_LIMIT else text[:_SHOWN_CHARS]
+    beginning = text if len(text) <= parsing.LINE_LIMIT else text[:_SHOWN_CHARS]
     return orjson.dumps(beginning.decode(errors="backslashreplace"))
 
 
@@ -96,7 +99,7 @@ def _parsed(one: Read, outlook: Outlook) -> Entry | Refused:
     if isinstance(one.value, Refused):
         return one.value
     try:
-        return kinds.parse(one.value, programmes=outlook.programmes, latest_us=outlook.latest_us)
+        return parsing.parse(one.value, programmes=outlook.programmes, latest_us=outlook.latest_us)
     except Refused as refusal:
         return Refused(refusal.field, refusal.reason, refusal.entry_id)  # without its traceback
 
@@ -139,6 +142,7 @@ def feed(sources: Sequence[Source], outlook: Outlook, most: int, pipe: Connectio
     The main function of the reading process. The pipe holds it back when the other end is slower.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    registry.register(outlook.types)
     gc.disable()  # nothing here makes cycles, and looking for them in long lists takes a third of the time
     try:
         for index, source in enumerate(sources):

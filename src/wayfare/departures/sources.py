@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
-from wayfare.departures import kinds
+from wayfare.ledger.entries.parsing import LINE_LIMIT
 
 BOM = b"\xef\xbb\xbf"
 
@@ -53,7 +53,7 @@ def open_bytes(source: Source) -> BinaryIO:
 
 def lines(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
     """Yield number and bytes of each line; of one beyond the limit only its beginning."""
-    limit = kinds.LINE_LIMIT + 2
+    limit = LINE_LIMIT + 2
     number = 0
     while line := file.readline(limit):
         number += 1

@@ -4,20 +4,31 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 from wayfare.departures.sources import BadFile, Source
+from wayfare.ledger import registry
+from wayfare.ledger.entries.types import COMMON, EntryType, all_columns, columns
 from wayfare.ledger.rules import Refused
 
 ASIDE = frozenset({"position", "recorded_at"})
 """What an export adds; another ledger gives its own."""
-LISTS = frozenset({"persons", "assistance", "facts.assistance"})
 EMPTY_LIST = ";"
 """In a CSV cell, where nothing at all means absent."""
 NULLS = "facts.nulls"
 """The column that names facts given as an explicit null."""
-NEEDED = ("entry_id", "kind", "occurred_at", "source")
-SEX = ("sex", "facts.sex")
+NEEDED = COMMON
+
+
+def shapes() -> dict[str, str]:
+    """Return the shape of each column (`types.Column`) that a table of entries may have."""
+    return {name: column.shape for name, column in all_columns(registry.kinds.values()).items()} | {NULLS: "list"}
+
+
+@cache
+def _if_empty(type_: EntryType) -> tuple[tuple[str, object], ...]:
+    return tuple((one.name, one.if_empty) for one in columns(type_) if one.if_empty is not ...)
 
 
 def one_name_each(source: Source, columns: Sequence[str]) -> None:
@@ -34,15 +45,15 @@ def _split(text: str) -> list[str]:
     return [] if text in ("", EMPTY_LIST) else text.split(";")
 
 
-def _sex(text: str) -> int | str:
-    return int(text) if re.fullmatch(r"[0-9]{1,4}", text, re.ASCII) else text
+def _number(text: str) -> int | str:
+    return int(text) if re.fullmatch(r"[0-9]{1,15}", text, re.ASCII) else text
 
 
-def of_text(name: str, text: str) -> Any:
-    """Return what a text cell says."""
-    if name in LISTS or name == NULLS:
+def of_text(shape: str | None, text: str) -> Any:
+    """Return what a text cell says in a column of a shape; None for a column that is no field."""
+    if shape == "list":
         return _split(text)
-    return _sex(text) if name in SEX else text
+    return _number(text) if shape == "number" else text
 
 
 def _with_nulls(facts: dict[str, Any], nulls: object) -> None:
@@ -55,8 +66,8 @@ def _with_nulls(facts: dict[str, Any], nulls: object) -> None:
         facts[name] = None
 
 
-def unfold(cells: dict[str, Any], columns: Sequence[str]) -> dict[str, Any]:
-    """Return the entry that a row's filled cells are; `columns` are all the table has.
+def unfold(cells: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    """Return the entry that a row's filled cells are; `names` are all the columns that the table has.
 
     Raises: Refused, when a row says the same field twice.
     """
@@ -74,8 +85,9 @@ def unfold(cells: dict[str, Any], columns: Sequence[str]) -> dict[str, Any]:
         if "facts" in entry:
             raise Refused("facts", "stands twice: in a column of its own and in columns facts.…; keep these")
         entry["facts"] = facts
-    if entry.get("kind") == "enrolled" and "birth_date" in columns:
-        entry.setdefault("birth_date", None)
-    if entry.get("kind") == "departure_registered" and "assistance" in columns:
-        entry.setdefault("assistance", [])
+    kind = entry.get("kind")
+    type_ = registry.kinds.get(kind) if isinstance(kind, str) else None
+    for name, empty in _if_empty(type_) if type_ is not None else ():
+        if name not in entry and name in names:
+            entry[name] = [] if empty == [] else empty
     return entry

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -120,3 +121,26 @@ def by_component(upto: int, scope: Scope, step: int = 20_000) -> Iterator[list[l
         for number, row in zip(components(found, scope)[0], found, strict=True):
             groups[number].append(row)
         yield [group for group in groups.values() if after < min(row.position for row in group) <= last]
+
+
+def clock() -> datetime:
+    """Return the database's clock, the one that every process of an installation shares."""
+    with connection.cursor() as cursor:
+        cursor.execute("select clock_timestamp()")
+        moment = cursor.fetchone()[0]
+        assert isinstance(moment, datetime)
+        return moment
+
+
+_CLOCK_SECONDS = 2.0
+_heard: dict[tuple[str, str], tuple[float, datetime]] = {}
+
+
+def clock_nearby() -> datetime:
+    """Return the database's clock as it was heard within the last two seconds; for limits of hours."""
+    where = connection.settings_dict["HOST"], connection.settings_dict["NAME"]
+    now = time.monotonic()
+    heard = _heard.get(where)
+    if heard is None or not 0 <= now - heard[0] <= _CLOCK_SECONDS:
+        heard = _heard[where] = now, clock()
+    return heard[1]

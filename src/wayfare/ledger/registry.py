@@ -5,11 +5,13 @@ The ledger stands below those who use it, so it cannot import them; they registe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence, Set
 from threading import Event
 from typing import Any, NamedTuple
 
-from wayfare.ledger.rules import Ahead, Connected, Entry, Fresh, Kind, Refused
+from wayfare.ledger.entries import types
+from wayfare.ledger.entries.types import EntryType
+from wayfare.ledger.rules import Ahead, Connected, Entry, Fresh, Refused
 from wayfare.ledger.scopes import Scope, scope_of
 
 Project = Callable[[Fresh, Sequence[Connected]], None]
@@ -38,7 +40,7 @@ class Projection(NamedTuple):
     """Returns what `ledger status` shows: `pending`, a number; `anomalies` and others, numbers by name."""
 
 
-kinds: dict[str, Kind] = {}
+kinds: dict[str, EntryType] = {}
 projections: dict[str, Projection] = {}
 _scopes: dict[str, tuple[Projection, Scope]] = {}
 
@@ -58,13 +60,23 @@ class UnknownKind(KeyError):
     """An entry of a kind that no room declares."""
 
 
-def register(new_kinds: Iterable[Kind] = (), new_projections: Iterable[Projection] = ()) -> None:
-    """Make kinds and projections known to the ledger; to register the same again changes nothing.
+def _no_programmes(named: Set[str]) -> Collection[str]:
+    return ()
+
+
+programmes: Callable[[Set[str]], Collection[str]] = _no_programmes
+"""Returns the configured programmes, those at least that are named; the room that keeps programmes puts it here."""
+
+
+def register(new_kinds: Iterable[EntryType] = (), new_projections: Iterable[Projection] = ()) -> None:
+    """Make entry types and projections known to the ledger; to register the same again changes nothing.
 
     A projection may get kinds that another room declares, also one that registers later.
-    Raises: ValueError, if a name is taken: a kind never changes its shape, a new shape is a new kind.
+    Raises: ValueError, if a type does not hold together, or a name is taken: a kind never changes its shape, a new
+    shape is a new kind.
     """
     for kind in new_kinds:
+        types.check(kind)
         if kinds.setdefault(kind.name, kind) != kind:
             raise ValueError(f"the kind {kind.name} is declared already, in another shape; choose a new name")
     for projection in new_projections:

@@ -131,21 +131,6 @@ class Fresh(NamedTuple):
     """As in `Ahead`; None if nothing is foreseen."""
 
 
-class Kind(NamedTuple):
-    """What the ledger needs to know of a kind of entry to follow its references."""
-
-    name: str
-    subject: str
-    """The field that holds the subject's UUID."""
-    object: str | None = None
-    names_entry: bool = False
-    """The subject is another entry's `entry_id`."""
-    can_be_named: bool = False
-    """Other entries may name this one's `entry_id`."""
-    subject_is_shared: bool = False
-    """The subject may be another entry's object."""
-
-
 class Result(NamedTuple):
     """What became of one entry: `status` is accepted, duplicate, conflict or rejected."""
 

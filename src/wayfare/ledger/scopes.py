@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
-from wayfare.ledger.rules import Connected, Entry, Kind
+from wayfare.ledger.entries.fields import ENTRY
+from wayfare.ledger.entries.types import EntryType, refers
+from wayfare.ledger.rules import Connected, Entry
 
 
 class Scope(NamedTuple):
@@ -28,7 +30,7 @@ class Scope(NamedTuple):
     """Kinds whose `entry_id` may be the subject of another entry."""
 
 
-def scope_of(names: Iterable[str], follows: Collection[str], kinds: Mapping[str, Kind]) -> Scope:
+def scope_of(names: Iterable[str], follows: Collection[str], kinds: Mapping[str, EntryType]) -> Scope:
     """Return the scope of a projection that gets the named kinds and follows the references in some fields.
 
     Raises: LookupError, if no room declares a kind; ValueError, if no kind has a field that is to be followed.
@@ -39,14 +41,20 @@ def scope_of(names: Iterable[str], follows: Collection[str], kinds: Mapping[str,
     mine = [kinds[name] for name in own]
     if idle := frozenset(follows).difference(*((kind.subject, kind.object) for kind in mine)):
         raise ValueError(f"{min(idle)} is neither subject nor object of a kind that this projection gets")
-    by_subject = [kind for kind in mine if kind.subject in follows]
+    subjects = {kind.name: refers(kind, kind.subject) for kind in mine if kind.subject in follows}
+    objects = {
+        kind.name: refers(kind, kind.object) for kind in mine if kind.object is not None and kind.object in follows
+    }
+    if entry := next((name for name, one in objects.items() if one.to == ENTRY), None):
+        raise ValueError(f"the object of {entry} is an entry; only a subject that is an entry can be followed")
+    things = {one.to for one in objects.values()}
     return Scope(
-        own,
-        frozenset(kind.name for kind in by_subject),
-        frozenset(kind.name for kind in mine if kind.object in follows),
-        frozenset(kind.name for kind in by_subject if kind.names_entry),
-        frozenset(kind.name for kind in by_subject if kind.subject_is_shared),
-        frozenset(kind.name for kind in mine if kind.can_be_named),
+        kinds=own,
+        by_subject=frozenset(subjects),
+        by_object=frozenset(objects),
+        naming=frozenset(name for name, one in subjects.items() if one.to == ENTRY),
+        shared=frozenset(name for name, one in subjects.items() if one.to in things),
+        nameable=own.intersection(one.kind for one in subjects.values() if one.kind),
     )
 
 

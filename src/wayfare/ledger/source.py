@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from django.db import DataError, connection
 
 from wayfare.ledger import queries
+from wayfare.ledger.entries.types import EntryType
 from wayfare.ledger.registry import kinds
-from wayfare.ledger.rules import Kind
 from wayfare.tlog.health import Extent
 from wayfare.tlog.source import SOURCES, in_table
 
@@ -31,7 +31,7 @@ def _references() -> str:
     return f"case kind {' '.join(whens)} else true end" if whens else "true"
 
 
-def _reference(kind: Kind) -> str:
+def _reference(kind: EntryType) -> str:
     if kind.subject == kind.object:  # a pair
         return f"strpos(body, '\"{kind.subject}\":[\"' || subject || '\",\"' || object || '\"]') > 0"
     of_subject = f"strpos(body, '\"{kind.subject}\":\"' || subject || '\"') > 0"

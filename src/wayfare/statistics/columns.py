@@ -9,7 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,7 +17,11 @@ import duckdb
 from django.db import connection
 
 from wayfare.common import reserve
-from wayfare.departures.rules import EVIDENCE
+from wayfare.departures.rules import EVIDENCE, KINDS
+from wayfare.ledger import registry
+from wayfare.ledger.entries.fields import ENTRY
+from wayfare.ledger.entries.types import EntryType, refers
+from wayfare.ledger.entries.types import columns as columns_of
 
 FORMAT = 2
 """Part of the folder's name; raise it with any change of SCHEMA or of what a column means."""
@@ -60,11 +64,31 @@ _FROM_LEDGER = (
     " to stdout (format csv, delimiter e'\\t', quote e'\\x01')"
 )
 _FACTS = ("nationality", "sex", "birth_date", "destination", "assistance")
+_TOLD = ("programme", "evidence", *_FACTS)
+
+
+def _kinds(wanted: Callable[[EntryType], bool]) -> str:
+    """Return the kinds that the counting rule reads and that are wanted, as a list of SQL."""
+    names = sorted(type_.name for name, type_ in registry.kinds.items() if name in KINDS and wanted(type_))
+    return ", ".join(f"'{name}'" for name in names)
+
+
+def _subject_is(thing: str) -> str:
+    return _kinds(lambda type_: refers(type_, type_.subject).to == thing)
+
+
+def _object_is(thing: str) -> str:
+    return _kinds(lambda type_: type_.object is not None and refers(type_, type_.object).to == thing)
+
+
+def _tells(type_: EntryType) -> bool:
+    names = {column.name.removeprefix("facts.") for column in columns_of(type_)}
+    return not names.isdisjoint(_TOLD)
 
 
 def _transform(lines: Path) -> str:
     """Return the SQL that reads LINES as SCHEMA; each body is parsed once, and only if it tells more than ids."""
-    paths = [f"$.{name}" for name in ("programme", "evidence", *_FACTS)] + [f"$.facts.{name}" for name in _FACTS]
+    paths = [f"$.{name}" for name in _TOLD] + [f"$.facts.{name}" for name in _FACTS]
     given = {name: f"coalesce(told[{n + 3}], told[{n + 3 + len(_FACTS)}])" for n, name in enumerate(_FACTS)}
     birth = given["birth_date"]
     types = ", ".join(f"'{name}': '{type_}'" for name, type_ in LINES.items())
@@ -74,16 +98,15 @@ def _transform(lines: Path) -> str:
     ranks = " ".join(f"when '{evidence}' then {rank}" for rank, evidence in enumerate(EVIDENCE))
     return f"""
       with line as (
-        select *, if(kind in ('enrolled', 'facts_corrected', 'departure_registered', 'departure_corrected',
-                              'departure_confirmed'), json_extract(body, {paths}), null) as told
+        select *, if(kind in ({_kinds(_tells)}), json_extract(body, {paths}), null) as told
         from read_csv('{_quoted(lines)}', auto_detect = false, header = false, delim = '\t', quote = '', escape = '',
                       nullstr = '', max_line_size = 4194304, columns = {{{types}}}))
       select position, kind, entry_id, "at",
-        case when kind in ('enrolled', 'facts_corrected', 'returned', 'persons_linked') then subject
-             when kind = 'departure_registered' then object end as person,
-        if(kind = 'persons_linked', object, null) as person_b,
-        if(starts_with(kind, 'departure_'), subject, null) as departure,
-        if(kind in ('confirmation_retracted', 'persons_unlinked'), subject, null) as ref,
+        case when kind in ({_subject_is("person")}) then subject when kind in ({_object_is("person")}) then object end
+          as person,
+        if(kind in ({_subject_is("person")}) and kind in ({_object_is("person")}), object, null) as person_b,
+        if(kind in ({_subject_is("departure")}), subject, null) as departure,
+        if(kind in ({_subject_is(ENTRY)}), subject, null) as ref,
         told[1]->>'$' as programme,
         {given["nationality"]}->>'$' as nationality,
         ({given["sex"]}->>'$')::tinyint as sex,

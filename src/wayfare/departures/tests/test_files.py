@@ -458,7 +458,7 @@ def test_nil_as_bytes_in_a_parquet_is_no_id_either(tmp_path):
 @pytest.mark.parametrize("nobody", [NIL, "ffffffff-ffff-ffff-ffff-ffffffffffff"])
 def test_the_ledgers_table_takes_neither_nil_nor_max(column, nobody, tmp_path, monkeypatch):
     """Whatever room wrote the entry; with the reader's guard taken away the table still refuses."""
-    monkeypatch.setattr("wayfare.departures.kinds.NO_IDS", frozenset())
+    monkeypatch.setattr("wayfare.ledger.entries.fields.NO_IDS", frozenset())
     linked = entry("x", "persons_linked", persons=[uid(1), uid(2)])
     raw = {
         "entry_id": linked | {"entry_id": nobody},

@@ -18,6 +18,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wayfare.departures import kinds
+from wayfare.ledger import registry
+from wayfare.ledger.entries import fields, parsing, types
 from wayfare.ledger.rules import Refused, instant_us
 
 A, B, C, D = (str(uuid.UUID(int=n)) for n in (0xABCDEF, 2, 3, 4))
@@ -50,11 +52,11 @@ def good(kind: str) -> dict[str, Any]:
 
 
 def parse(raw: object):
-    return kinds.parse(raw, programmes={"paris"}, latest_us=LATEST)
+    return parsing.parse(raw, programmes={"paris"}, latest_us=LATEST)
 
 
 def test_every_kind_has_an_example():
-    assert GOOD.keys() == kinds.FORMS.keys()
+    assert GOOD.keys() == {one.name for one in kinds.ENTRY_TYPES}
 
 
 @pytest.mark.parametrize("kind", GOOD)
@@ -62,12 +64,12 @@ def test_each_kind_is_taken(kind):
     entry = parse(good(kind))
     assert orjson.loads(entry.body) == good(kind)
     assert entry.at == instant_us("2026-07-01T08:00:00Z")
-    assert kinds.parse_line(orjson.dumps(good(kind)), programmes={"paris"}, latest_us=LATEST) == entry
+    assert parsing.parse_line(orjson.dumps(good(kind)), programmes={"paris"}, latest_us=LATEST) == entry
 
 
 @pytest.mark.parametrize("kind", GOOD)
 def test_missing_and_unknown_fields_are_named(kind):
-    optional = kinds.FORMS[kind].optional
+    optional = {one.name for one in types.fields(registry.kinds[kind]) if not one.required}
     for name in good(kind):
         raw = good(kind)
         del raw[name]
@@ -231,13 +233,13 @@ def test_a_bad_fact_is_refused_by_name(facts, field):
 )
 def test_a_line_that_is_no_entry(line, word):
     with pytest.raises(Refused) as refused:
-        kinds.parse_line(line, programmes={"paris"}, latest_us=LATEST)
+        parsing.parse_line(line, programmes={"paris"}, latest_us=LATEST)
     assert word in refused.value.reason or word in refused.value.field
 
 
 def test_quotation_marks_in_text_are_no_second_field():
     raw = good("departure_withdrawn") | {"reason": 'she said "kind": no'}
-    assert kinds.parse_line(orjson.dumps(raw), programmes={"paris"}, latest_us=LATEST).data == raw
+    assert parsing.parse_line(orjson.dumps(raw), programmes={"paris"}, latest_us=LATEST).data == raw
 
 
 json_values = st.recursive(
@@ -258,7 +260,7 @@ def test_whatever_comes_is_taken_or_refused(kind, data):
         assert refused.field
         assert refused.reason
     else:
-        assert entry.kind in kinds.FORMS
+        assert entry.kind in registry.kinds
 
 
 def ids(value: object, path: str = "") -> Iterator[str]:
@@ -269,7 +271,7 @@ def ids(value: object, path: str = "") -> Iterator[str]:
     elif isinstance(value, list):
         for n, inner in enumerate(value):
             yield from ids(inner, f"{path}{n}.")
-    elif isinstance(value, str) and kinds.is_uuid(value):
+    elif isinstance(value, str) and fields.is_uuid(value):
         yield path[:-1]
 
 
@@ -296,12 +298,12 @@ def test_nil_and_max_are_no_ids_anywhere(kind, path, which, monkeypatch):
     assert refused.value.field == path.partition(".")[0]
     assert f"the {which[:3]} UUID" in refused.value.reason
     assert refused.value.entry_id == (None if path == "entry_id" else A)
-    monkeypatch.setattr(kinds, "NO_IDS", frozenset())  # the control: without the guard it is taken
+    monkeypatch.setattr(fields, "NO_IDS", frozenset())  # the control: without the guard it is taken
     parse(raw)
 
 
 def test_ids_are_found_in_every_kind_of_entry():
-    assert {kind: sorted(ids(good(kind)))[0] for kind in GOOD}.keys() == kinds.FORMS.keys()
+    assert {kind: sorted(ids(good(kind)))[0] for kind in GOOD}.keys() == {one.name for one in kinds.ENTRY_TYPES}
     assert sum(len(list(ids(good(kind)))) for kind in GOOD) == 22
 
 
@@ -358,7 +360,7 @@ def says_twice(text: str) -> bool:
 
 def refuses_twice(text: str) -> bool:
     try:
-        kinds.decode(text.encode())
+        parsing.decode(text.encode())
     except Refused as refused:
         assert "twice" in refused.reason
         return True
@@ -397,5 +399,5 @@ def test_of_twenty_thousand_random_lines_none_slips_by(monkeypatch):
     lines = [random_line(chance) for _ in range(20_000)]
     assert sum(map(says_twice, lines)) > 9_000
     assert all(refuses_twice(line) == says_twice(line) for line in lines)
-    monkeypatch.setattr(kinds, "_BLANKS", b"")  # the control: counting `":` alone lets thousands by
+    monkeypatch.setattr(parsing, "_BLANKS", b"")  # the control: counting `":` alone lets thousands by
     assert sum(says_twice(line) and not refuses_twice(line) for line in lines) > 2_000

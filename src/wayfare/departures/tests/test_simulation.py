@@ -16,6 +16,7 @@ import pytest
 from wayfare.departures import figures as figures_
 from wayfare.departures import kinds, rules, simulation
 from wayfare.ledger import countries
+from wayfare.ledger.entries import parsing
 from wayfare.ledger.rules import instant_us
 
 LATEST = instant_us("2026-11-25T00:00:00Z")
@@ -29,7 +30,7 @@ def counted(figures: simulation.Figures, corridors: list[simulation.Corridor], t
     }
     entries = {}
     for line in simulation.lines(figures, corridors, trouble, seed):
-        entry = kinds.parse_line(line.encode(), programmes=programmes, latest_us=LATEST)
+        entry = parsing.parse_line(line.encode(), programmes=programmes, latest_us=LATEST)
         entries[entry.entry_id] = entry
     return rules.count(entries.values(), programmes), len(entries)
 
@@ -103,7 +104,7 @@ def test_every_airport_is_a_place_and_its_country_a_country():
     assert len(airports) > 140
     for country, place in airports.items():
         assert country in countries.COUNTRIES
-        assert kinds._place(place) == place
+        assert kinds.is_place(place)
     assert len(set(airports.values())) == len(airports)
 
 

@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 import duckdb
 import pytest
 
-from wayfare.departures import kinds, operations
+from wayfare.departures import operations
 from wayfare.ledger import queries as ledger
+from wayfare.ledger.entries import parsing
 from wayfare.ledger.rules import instant_us
 from wayfare.statistics import columns
 from wayfare.statistics.tests.copies import copied
@@ -26,7 +27,7 @@ def new() -> str:
 def stored(raw):
     """Return one entry as the copy holds it, without nulls."""
     entry = {"entry_id": new(), "occurred_at": "1969-12-31T23:59:59.999999+00:00", "source": "desk", **raw}
-    path = copied([kinds.parse(entry, programmes=PROGRAMMES, latest_us=LATEST)])
+    path = copied([parsing.parse(entry, programmes=PROGRAMMES, latest_us=LATEST)])
     with duckdb.connect() as engine:
         row = engine.execute(f"select * from '{path}'").fetchone()
     found = {name: value for name, value in zip(columns.SCHEMA, row, strict=True) if value is not None}

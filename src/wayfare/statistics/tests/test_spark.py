@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 import pytest
 
 from wayfare.access.rules import EVERYTHING
-from wayfare.departures import kinds, operations, rules
+from wayfare.departures import operations, rules
+from wayfare.ledger.entries import parsing
 from wayfare.ledger.rules import instant_us
 from wayfare.statistics import engines, queries
 from wayfare.statistics.recount import recount
@@ -22,7 +23,7 @@ LATEST = instant_us("2027-01-01T00:00:00Z")
 
 def test_spark_counts_random_histories_as_the_other_readings_do():
     raws = [entry for seed in range(12) for entry in history(seed, people=12, length=150)]
-    entries = [kinds.parse(raw, programmes=PROGRAMMES, latest_us=LATEST) for raw in raws]
+    entries = [parsing.parse(raw, programmes=PROGRAMMES, latest_us=LATEST) for raw in raws]
     path, cut = copied(entries), len(entries) - 40
     outcome = rules.count(entries[:cut], PROGRAMMES)
     assert len(outcome.counted) > 50

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wayfare.departures import kinds, rules
+from wayfare.departures import rules
+from wayfare.ledger.entries import parsing
 from wayfare.ledger.rules import instant_us
 from wayfare.statistics import engines
 from wayfare.statistics.recount import recount
@@ -22,7 +23,7 @@ LATEST = instant_us("2027-01-01T00:00:00Z")
 
 
 def parsed(raws):
-    return [kinds.parse(raw, programmes=PROGRAMMES, latest_us=LATEST) for raw in raws]
+    return [parsing.parse(raw, programmes=PROGRAMMES, latest_us=LATEST) for raw in raws]
 
 
 def flat(counted):
