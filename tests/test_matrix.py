@@ -11,7 +11,7 @@ from itertools import product
 from uuid import uuid4
 
 import pytest
-from django.test import Client, override_settings
+from django.test import Client
 
 from tests.test_doors import DOORS, patterns
 from wayfare.access import operations as access
@@ -49,19 +49,11 @@ FORMS_OF_ONE_S_OWN = {
 """Doors that take forms which name no object by an id."""
 
 
-@pytest.fixture(scope="module")
-def made(kept, tmp_path_factory):
-    """The world as it is made, once for all tests, which undo what they do."""
-    with override_settings(PEOPLE_KEYS=tmp_path_factory.mktemp("vault") / "people-keys"):
-        with kept():
-            world = World()
-        yield world
-
-
 @pytest.fixture
-def world(db, made):
-    made.clients = made.browsers()
-    return made
+def world(db, tmp_path, settings):
+    """Made for each case: looks that are undone count against their reader's limit, and would add up."""
+    settings.PEOPLE_KEYS = tmp_path / "people-keys"
+    return World()
 
 
 class World:

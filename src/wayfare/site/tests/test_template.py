@@ -40,6 +40,7 @@ def test_it_is_made_from_every_migration_and_sql_file():
     found = {file for pattern in template.MADE_FROM for file in source.glob(pattern)}
     assert wanted
     assert wanted <= found
+    assert all((source / name).exists() for name in template.MADE_FROM if "*" not in name)
 
 
 def test_what_killed_sessions_left_goes_and_the_last_used_stay(tmp_path):
