@@ -335,7 +335,8 @@ def test_a_home_of_real_people_is_no_demo_whatever_is_set(tmp_path, monkeypatch)
     assert not settings._demo(tmp_path / "new")
 
 
-def test_up_never_answers_as_a_demo(db, monkeypatch):
+@pytest.mark.django_db(databases=["default", "owner"])
+def test_up_never_answers_as_a_demo(monkeypatch):
     """Also in a home that `wayfare demo` made: who puts people into it starts it by `up`."""
     from click.testing import CliRunner
 

@@ -54,6 +54,12 @@ def test_a_bad_amount_for_the_database_is_refused_before_it_is_made(monkeypatch,
     assert not (tmp_path / "home" / "database" / "data").exists()
 
 
+PROGRAMME = (
+    *("programme", "add", "--key", "fra", "--title", "France", "--country", "FRA"),
+    *("--timezone", "Europe/Paris"),
+)
+
+
 @pytest.mark.parametrize(
     ("name", "value", "mend"),
     [("WAYFARE_PORT", "eighty", "whole number from 1 to 65535"), ("WAYFARE_SHARED_BUFFERS", "lots", "512MB")],
@@ -61,7 +67,7 @@ def test_a_bad_amount_for_the_database_is_refused_before_it_is_made(monkeypatch,
 def test_a_command_says_so_in_one_line_and_makes_nothing(tmp_path, name, value, mend):
     environment = {**os.environ, "WAYFARE_HOME": str(tmp_path / "home"), name: value}
     done = subprocess.run(
-        [sys.executable, "-m", "wayfare.site.cli", "programme", "add"],
+        [sys.executable, "-m", "wayfare.site.cli", *PROGRAMME],
         env=environment, capture_output=True, text=True, check=False, timeout=60,
     )  # fmt: skip
     assert done.returncode == 2
