@@ -137,6 +137,8 @@ BOUNDS = {
     "texts.is_visible": Bound(lambda text: texts.is_visible(text[:1] or "a"), 1, 1, 50, 4 * KB),
     "texts.is_unassigned": Bound(lambda text: texts.is_unassigned(text[:1] or "a"), 1, 1, 50, 4 * KB),
     "texts.is_control": Bound(lambda text: texts.is_control(text[:1] or "a"), 1, 1, 50, 4 * KB),
+    "texts.is_direction": Bound(lambda text: texts.is_direction(text[:1] or "a"), 1, 1, 50, 4 * KB),
+    "texts.without_directions": Bound(texts.without_directions, NAME, NAME, 50, 16 * KB),
     "texts.has_writing": Bound(texts.has_writing, rules.NOTE_LIMIT, 1, 60_000, 64 * KB),
     "texts.one_line": Bound(texts.one_line, NAME, NAME, 10_000, 64 * KB),
     "choices.folded": Bound(choices.folded, NAME, 4_000, 20_000, 256 * KB),
