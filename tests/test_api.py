@@ -578,6 +578,7 @@ def test_the_examples_of_the_guide_work(client):
     examples = list(curls())
     assert len(examples) == 3
     text = secret(*SCOPES, source="scanner-1")
+    operations.add_programme("che", "Switzerland", "CHE", "Europe/Zurich")
     for headers, data, address in examples:
         headers["authorization"] = headers["authorization"].replace("$TOKEN", text)
         if data:

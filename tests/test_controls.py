@@ -41,6 +41,7 @@ from tests.test_api_race import WITHOUT_CONSTRAINTS, WITHOUT_LOCK, batch
 from tests.test_append import returned
 from wayfare.access.rules import Limiter
 from wayfare.ledger import operations, queries
+from wayfare.ledger.registry import UnknownKind
 from wayfare.site import embedded
 from wayfare.site.tests.test_embedded import keeper, postmaster, wait
 from wayfare.statistics import columns
@@ -110,7 +111,7 @@ def test_control_without_the_constraints_too_entries_are_stored_twice(fresh_data
 
 def test_writers_who_share_a_transaction_get_their_own_answers_and_a_bad_one_fails_alone(fresh_database):
     bad = returned()._replace(kind="unheard_of")
-    with pytest.raises(KeyError):
+    with pytest.raises(UnknownKind):
         operations.append([bad])  # the control: it does fail
     entries = [[returned() for _ in range(n % 3 + 1)] for n in range(24)]
 
@@ -118,7 +119,7 @@ def test_writers_who_share_a_transaction_get_their_own_answers_and_a_bad_one_fai
         return operations.append_together([*entries[n], bad] if n == 7 else entries[n])
 
     results, problems = at_once(24, write)
-    assert [type(problem) for problem in problems] == [KeyError]
+    assert [type(problem) for problem in problems] == [UnknownKind]
     good = [one for n, one in enumerate(entries) if n != 7]
     assert [[r.entry_id for r in result] for result in results] == [[e.entry_id for e in one] for one in good]
     at = {entry.entry_id: entry.position for entry in queries.entries(limit=1_000)}

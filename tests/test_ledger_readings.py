@@ -228,7 +228,11 @@ def test_readings_are_told_on_the_page_of_what_is_no_file(office):
     browser(auditor).get(ENTRIES)
     with access.acting(auditor.secret):
         lines = newest_staff_matters(limit=100)
-    said = [sentences.sentence(one, {auditor.id: "Ada"}) for one in lines if one.kind in ("ledger_read", "programme")]
+    said = [
+        sentences.sentence(one, {auditor.id: "Ada"}, "Europe/Paris")
+        for one in lines
+        if one.kind in ("ledger_read", "programme")
+    ]
     token = f"The token {client.token.id} of mirror"
     assert said == [
         "Ada read entries of the ledger, from position 1 to 5.",

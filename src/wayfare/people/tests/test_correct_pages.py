@@ -212,7 +212,7 @@ def test_what_is_there_comes_filled_in_and_is_a_look(counsellor, case, group):
         ),
         ("birth", "told.day", "17", lambda data: str(data["told"]["day"])),
         ("birth", "on_document.year", "1995", lambda data: str(data["on_document"]["year"])),
-        ("contact", "channels.0.value", "+33 9", lambda data: data["channels"][0]["value"]),
+        ("contact", "channels.0.value", "+33 199 00 99", lambda data: data["channels"][0]["value"]),
         ("contact", "languages.0", "ku-Arab", lambda data: data["languages"][0]),
         ("documents", "documents.1.number", "77", lambda data: data["documents"][1]["number"]),
     ],

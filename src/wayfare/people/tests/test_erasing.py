@@ -476,7 +476,9 @@ def test_the_command_asks_and_erases_nobody(vault, supervisor, counsellor, made)
         access.confirm_erasure(asked.id)
     page = words_of(browser(other).get(f"/files/erasure/{request}"))
     assert "entered by a command on the machine" in page
-    assert "A command on the machine asked for supervisor of paris" in words_of(browser(other).get("/staff/looks"))
+    assert "A command on the machine asked in the name of supervisor of paris to erase the person." in words_of(
+        browser(other).get("/staff/looks")
+    )
     assert erases(other, asked) == "erased"
     gone = asked_by_command(made.case_number, "--confirm", made.case_number, "--asked-by", email)
     assert "no file has the case number" in gone.output
