@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 SMALL = {
-    "alike": ("--rounds", "2", "--only", "files/new"),
+    "alike": ("--rounds", "40", "--only", "files/new"),
     "import_": ("--entries", "2000"),
     "live": ("--behind", "2000", "--rate", "20", "--seconds", "2", "--verify"),
     "log": ("--entries", "2000", "--proofs", "20"),

@@ -49,7 +49,9 @@ def program(name: str) -> str:
 
 def restored(source: str, home: embedded.Home) -> str:
     """Dump a database and restore it as docs/operating.md says; return how the application reaches it."""
-    dump = subprocess.run([program("pg_dump"), "--format=custom", source], check=True, capture_output=True).stdout
+    dump = subprocess.run(
+        [program("pg_dump"), "--format=custom", "--exclude-schema=pg_catalog", source], check=True, capture_output=True
+    ).stdout
     command = [program("pg_restore"), "--clean", "--if-exists", f"--dbname={home.conninfo('wayfare_owner')}"]
     subprocess.run(command, input=dump, check=True)
     return home.conninfo("wayfare_app")

@@ -14,6 +14,7 @@ from wayfare.people.tests import conftest
 from wayfare.people.tests.cast import WORDS, Colleague, browser
 
 vault, keys_folder = conftest.vault, conftest.keys_folder
+token, tokens_folder = conftest.token, conftest.tokens_folder  # for the cases with keys in a token
 counsellor, supervisor = conftest.counsellor, conftest.supervisor
 
 
