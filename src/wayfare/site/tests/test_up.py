@@ -71,7 +71,7 @@ class Installation:
             return "is up at" in self.log.read_text()
 
         self.process = self._up()
-        wait(running, "up says that it is up")
+        wait(running, "up says that it is up", 120)
         wait(lambda: well(self.port), "a page answers")
 
     def _up(self):
@@ -152,7 +152,7 @@ def test_kill_9_of_the_supervisor_leaves_nothing_running(installation):
     server = postmaster(installation.home)
     installation.process.kill()
     installation.process.wait()
-    wait(lambda: not any(map(alive, (granian, *workers, server))), "all ends with the supervisor", 30)
+    wait(lambda: not any(map(alive, (granian, *workers, server))), "all ends with the supervisor", 60)
     assert not (installation.home.data / "postmaster.pid").exists(), "PostgreSQL was stopped cleanly"
 
 
