@@ -6,12 +6,12 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_date, format_time, format_timedelta, get_datetime_format
+from babel.dates import format_date, format_time, format_timedelta
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
 from wayfare.access.purposes import GROUPS
-from wayfare.common.web.formats import locale, number
+from wayfare.common.web.formats import day_and_time, locale, number
 
 _PURPOSES = {
     "case_work": gettext_lazy("to work on the case"),
@@ -197,9 +197,7 @@ def look_by(who: str, roles: Collection[str], opened: Collection[str], code: str
 
 def moment(at: datetime, language: str, timezone: str) -> str:
     """Return an instant to the minute, by the clock of an office."""
-    where, there = locale(language), at.astimezone(ZoneInfo(timezone))
-    parts = format_time(there.time(), "HH:mm", locale=where), format_date(there.date(), "long", locale=where)
-    return str(get_datetime_format("medium", locale=where)).format(*parts)
+    return day_and_time(at.astimezone(ZoneInfo(timezone)), "HH:mm", language)
 
 
 def ago(at: datetime, now: datetime, language: str) -> str:

@@ -24,6 +24,11 @@ def number(value: int, language: str) -> str:
 
 def moment(at: datetime, language: str) -> str:
     """Return an instant in UTC, by a clock of 24 hours in every language."""
-    where, there = locale(language), at.astimezone(UTC)
-    parts = format_time(there.time(), "HH:mm:ss 'UTC'", locale=where), format_date(there, "long", locale=where)
+    return day_and_time(at.astimezone(UTC), "HH:mm:ss 'UTC'", language)
+
+
+def day_and_time(there: datetime, clock: str, language: str) -> str:
+    """Return a day in words and its time, written by the CLDR pattern `clock`."""
+    where = locale(language)
+    parts = format_time(there.time(), clock, locale=where), format_date(there.date(), "long", locale=where)
     return str(get_datetime_format("medium", locale=where)).format(*parts)
