@@ -86,7 +86,7 @@ def notices(actor: Actor) -> list[Section]:
 
 def _told(found: Sequence[Notice], actor: Actor) -> list[dict[str, Any]]:
     files = naming.numbers(one.person for one in found if one.person)
-    names = queries.staff_names(staff for one in found for staff in (one.staff, *looks.approvers(one)))
+    names = queries.staff_names(looks.named(found))
     return [looks.notice_row(one, names, files, actor) for one in found]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -190,11 +190,11 @@ def _waiting(request: StaffRequest) -> dict[str, Any]:
         waiting = queries.waiting_for_approval() if actor.approves else []
         told, asked, erasures = queries.notices(), queries.roles_asked(), queries.erasures()
         done = _done(request)
-        named = [*(one.person for one in waiting), *(one.person for one in told), *(one.person for one in erasures)]
-        files = naming.numbers(filter(None, [*named, *(one.person for one in done)]))
+        people = [*(one.person for one in waiting), *(one.person for one in told), *(one.person for one in erasures)]
+        files = naming.numbers(filter(None, [*people, *(one.person for one in done)]))
     names = queries.staff_names(
         [
-            *(staff for one in told for staff in (one.staff, *approvers(one))),
+            *named(told),
             *(one.by for one in asked),
             *sentences.named(done),
             actor.staff,
@@ -277,7 +277,7 @@ def notice_row(one: Notice, names: dict[UUID, str], files: Mapping[UUID, str | N
 def _told(one: Notice, names: Mapping[UUID, str], actor: Actor) -> str:
     """Return what a notice to a data-protection officer says."""
     who = {"who": names.get(one.staff, _("A colleague"))}
-    by = words.listed([names.get(staff, _("A colleague")) for staff in approvers(one)])
+    by = words.listed([names.get(staff, _("A colleague")) for staff in _approvers(one)])
     if not by:
         return str(_NOTICES[one.about]) % who
     if "usable_from" not in one.body:
@@ -286,7 +286,13 @@ def _told(one: Notice, names: Mapping[UUID, str], actor: Actor) -> str:
     return str(_APPROVALS["both"]) % {**who, "by": by, "at": at}
 
 
-def approvers(one: Notice) -> list[UUID]:
+def named(told: Iterable[Notice]) -> Iterator[UUID]:
+    """Yield the colleagues whom notices name."""
+    for one in told:
+        yield from (one.staff, *_approvers(one))
+
+
+def _approvers(one: Notice) -> list[UUID]:
     """Return which colleagues approved an account recovery: who did now, and once it is enough, all."""
     if one.about != "recovery_approved":
         return []
