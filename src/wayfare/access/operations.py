@@ -131,11 +131,6 @@ def end_session(secret: str, *, at: datetime) -> None:
     bound("select access_end_session(%s, %s)", [secret, at])
 
 
-def end_all_sessions(staff: UUID, *, at: datetime) -> int:
-    """End every session of a member of staff; return how many. With the door open."""
-    return done("update access_session set ended_at = %s where staff = %s and ended_at is null", [at, staff])
-
-
 def administering(by: str | None) -> AbstractContextManager[None]:
     """Act as the administrator whose session's secret this is, or with None by a command on this machine."""
     return door() if by is None else acting(by)

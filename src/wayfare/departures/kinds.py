@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, NotRequired
 
 from pydantic import AfterValidator, StringConstraints, WithJsonSchema
@@ -43,11 +42,6 @@ def _assistance(value: list[str]) -> list[str]:
     if len(named) != len(value):
         raise ValueError("names the same assistance twice; name each once")
     return value
-
-
-def is_place(value: str) -> bool:
-    """Tell whether a text has the form of a UN/LOCODE or an IATA code."""
-    return re.fullmatch(_PLACE, value, re.ASCII) is not None
 
 
 DepartureId = Annotated[Id, Refers("departure")]

@@ -25,7 +25,6 @@ EVIDENCE = (
 )
 """Strongest first."""
 RANK = {evidence: rank for rank, evidence in enumerate(EVIDENCE)}
-AGE_BANDS = ("Y_LT14", "Y14-17", "Y18-34", "Y35-64", "Y_GE65", "UNK")
 WAITS = {
     "facts_corrected": "waits_for_person",
     "returned": "waits_for_person",
