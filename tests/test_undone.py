@@ -29,14 +29,7 @@ def test_a_look_that_is_undone_leaves_a_gap_and_a_line_in_the_server_s_journal(f
 
     assert undone() == (1, 0)
     with psycopg.connect(fresh_database("wayfare_app")) as thief:
-        thief.execute("select set_config('app.session', %s, true)", [ada.secret])
-        task = uuid4()
-        thief.execute(
-            "insert into access_task (id, purpose, person, staff, opened_at, ends_at, basis, reason) values"
-            " (%s, 'duplicate_review', %s, %s, now(), now() + interval '1 hour', '', '')",
-            [task, person, ada.id],
-        )
-        thief.execute("select access_look(%s, '{names}', 'page')", [task])
+        task = _look(thief, ada, person)
         thief.rollback()
     assert undone() == (1, 1)
     ada.opens(person, "duplicate_review")
@@ -82,19 +75,25 @@ def test_the_application_s_role_writes_no_line_of_the_journal(fresh_database):
             thief.execute(FORGED)
 
 
+def _look(thief: psycopg.Connection, ada: Colleague, person: UUID) -> UUID:
+    """Open a person's file by SQL, in the transaction that is under way; return the task."""
+    thief.execute("select set_config('app.session', %s, true)", [ada.secret])
+    task = uuid4()
+    thief.execute(
+        "insert into access_task (id, purpose, person, staff, opened_at, ends_at, basis, reason) values"
+        " (%s, 'duplicate_review', %s, %s, now(), now() + interval '1 hour', '', '')",
+        [task, person, ada.id],
+    )
+    thief.execute("select access_look(%s, '{names}', 'page')", [task])
+    return task
+
+
 def _looks_undone(thief: psycopg.Connection, ada: Colleague, people: list[UUID]) -> int:
     """Open each person's file in a transaction that is rolled back; return how many opened."""
     opened = 0
     for person in people:
         try:
-            thief.execute("select set_config('app.session', %s, true)", [ada.secret])
-            task = uuid4()
-            thief.execute(
-                "insert into access_task (id, purpose, person, staff, opened_at, ends_at, basis, reason) values"
-                " (%s, 'duplicate_review', %s, %s, now(), now() + interval '1 hour', '', '')",
-                [task, person, ada.id],
-            )
-            thief.execute("select access_look(%s, '{names}', 'page')", [task])
+            _look(thief, ada, person)
             opened += 1
         except psycopg.errors.InsufficientPrivilege as problem:
             assert "too_many_files" in str(problem)
