@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import signal
 import subprocess
 import sys
 import tempfile
@@ -20,6 +19,7 @@ from wayfare.departures import feed, operations
 from wayfare.ledger import projections
 from wayfare.ledger import queries as ledger
 from wayfare.site import embedded
+from wayfare.site.tests.killing import kill
 from wayfare.site.tests.test_embedded import answers, keeper, postmaster, wait
 
 
@@ -121,7 +121,7 @@ def test_it_outlives_a_restart_of_the_database_and_stops_when_told():
             running = subprocess.Popen([sys.executable, "-m", "wayfare.departures.feed"], env=environment)
             try:
                 wait(lambda: (head(home) or 0) > 0, "entries come")
-                os.kill(postmaster(home), signal.SIGKILL)
+                kill(postmaster(home))
                 wait(lambda: not answers(home), "the database is away")
                 wait(lambda: answers(home), "the database is back")
                 before = head(home)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import random
-import signal
 import tempfile
 import time
 from collections import Counter
@@ -23,6 +22,7 @@ import pytest
 from tests.load import Client, Importer, Watcher, command, faults, prepare
 from tests.test_api_race import batch
 from wayfare.site import embedded
+from wayfare.site.tests.killing import kill
 from wayfare.site.tests.test_embedded import keeper, postmaster, wait
 from wayfare.site.tests.test_up import Installation, children
 
@@ -84,7 +84,7 @@ class Round:
 
     def _killed(self, pid):
         try:
-            os.kill(pid, signal.SIGKILL)
+            kill(pid)
         except (ProcessLookupError, TypeError):
             return False
         return True

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import click
 
@@ -18,8 +20,13 @@ CHECKS = (
     ("types", ("-m", "mypy")),
     ("floors", ("-c", "from importlinter.cli import lint_imports_command; lint_imports_command()")),
 )
+ROOT = Path(__file__).resolve().parents[3]
 _MOST_WORKERS = 8
 """Each has a PostgreSQL of its own, in memory."""
+_TESTS_FAILED = 1
+"""Pytest's exit code when tests failed, and nothing else went wrong."""
+_MOST_AGAIN = 12
+"""So many failed tests are run again, alone."""
 
 
 def spark_is_here() -> bool:
@@ -72,27 +79,48 @@ def selections(slow: bool) -> dict[str, tuple[str, ...]]:
     return {name: (*arguments, "--durations=25") for name, arguments in runs.items()}
 
 
-def _run(*command: str, quiet: bool) -> tuple[bool, str]:
-    """Run Python with a command line, in the checkout; return whether it ended well, and what it said if quiet."""
-    root = Path(__file__).resolve().parents[3]
-    environment = {**os.environ, "PYTHONPATH": str(root / "src")}
+def _run(*command: str, quiet: bool, root: Path = ROOT) -> tuple[int, str]:
+    """Run Python with a command line, in the checkout; return its exit code, and what it said if quiet."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
     environment.pop("DJANGO_SETTINGS_MODULE", None)
     done = subprocess.run(  # noqa: S603 - our own checks
         [sys.executable, *command], cwd=root, env=environment, check=False, text=True,
         stdout=subprocess.PIPE if quiet else None, stderr=subprocess.STDOUT if quiet else None,
     )  # fmt: skip
-    return done.returncode == 0, done.stdout or ""
+    return done.returncode, done.stdout or ""
 
 
 def _check() -> list[str]:
     """Run the checks, one after the other, saying how each ended; return those that failed."""
     failed = []
     for name, command in CHECKS:
-        well, said = _run(*command, quiet=True)
-        click.echo(f"wayfare test: {name}: " + ("passed" if well else f"failed\n{said}"), err=True)
-        if not well:
+        code, said = _run(*command, quiet=True)
+        click.echo(f"wayfare test: {name}: " + (f"failed\n{said}" if code else "passed"), err=True)
+        if code:
             failed.append(name)
     return failed
+
+
+def run_tests(arguments: tuple[str, ...], root: Path = ROOT) -> bool:
+    """Run pytest in a folder; run those that failed beside others once more, alone. Return whether all passed then.
+
+    Tests of whole installations wait for processes that a busy machine may start too late. What fails twice fails, and
+    what passed only alone is named. More than a few failures are not those of a busy machine.
+    """
+    with TemporaryDirectory() as cache:
+        kept = ("-o", f"cache_dir={cache}")
+        code = _run("-m", "pytest", "-q", *arguments, *kept, quiet=False, root=root)[0]
+        if code != _TESTS_FAILED or "-n" not in arguments:
+            return code == 0
+        names = sorted(json.loads(Path(cache, "v", "cache", "lastfailed").read_text()))
+        if len(names) > _MOST_AGAIN:
+            return False
+        click.echo(f"wayfare test: {len(names)} that failed beside others run again, alone", err=True)
+        alone = ("-n", "0", "--last-failed", "--last-failed-no-failures=none")
+        code = _run("-m", "pytest", "-q", *arguments, *kept, *alone, quiet=False, root=root)[0]
+        if code == 0:
+            click.echo("wayfare test: passed only when they ran alone:\n" + "\n".join(names), err=True)
+        return code == 0
 
 
 def _test(runs: dict[str, tuple[str, ...]]) -> list[str]:
@@ -100,7 +128,7 @@ def _test(runs: dict[str, tuple[str, ...]]) -> list[str]:
     failed = []
     for name, arguments in runs.items():
         click.echo(f"wayfare test: {name}", err=True)
-        if not _run("-m", "pytest", "-q", *arguments, quiet=False)[0]:
+        if not run_tests(arguments):
             failed.append(name)
     return failed
 

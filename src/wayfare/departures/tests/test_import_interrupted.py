@@ -20,6 +20,8 @@ from typing import Any
 
 import pytest
 
+from wayfare.site.tests.killing import kill
+
 WAYFARE = [sys.executable, "-m", "wayfare.site.cli"]
 PEOPLE = 2_500
 CELLS = """
@@ -198,7 +200,7 @@ def test_import_whose_reader_dies_says_so(home, file):
             child for child in children(running.pid) if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()
         ]
         time.sleep(0.01)
-    os.kill(readers[0], signal.SIGKILL)
+    kill(readers[0])
     _, err = running.communicate(timeout=60)
     assert running.returncode == 3
     assert "was killed (SIGKILL)" in err

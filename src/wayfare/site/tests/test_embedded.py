@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import stat
 import subprocess
 import sys
@@ -18,6 +16,7 @@ import pytest
 from django.conf import settings
 
 from wayfare.site import embedded
+from wayfare.site.tests.killing import kill
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +58,12 @@ def keeper(home):
             if path.read_text().split("\0")[1:4] == wanted:
                 return int(path.parent.name)
     return 0
+
+
+def running_keeper(home):
+    """Return the keeper's process id, once there is one: it is started, and has its name a moment later."""
+    wait(lambda: keeper(home), "the home has a keeper")
+    return keeper(home)
 
 
 def postmaster(home):
@@ -157,7 +162,7 @@ def test_kill_9_of_the_postmaster_loses_no_acknowledged_row(home):
         for _ in range(3):
             before, dying = len(acknowledged), postmaster(home)
             wait(lambda before=before: len(acknowledged) > before + 20, "rows are written")
-            os.kill(dying, signal.SIGKILL)
+            kill(dying)
             wait(lambda dying=dying: another(home, dying), "another server is up after the kill")
             before = len(acknowledged)
             wait(lambda before=before: len(acknowledged) > before + 20, "rows are written again after the kill")
@@ -172,7 +177,7 @@ def test_kill_9_of_the_postmaster_loses_no_acknowledged_row(home):
 @pytest.mark.slow
 def test_kill_9_of_a_backend_is_outlived(home):
     with psycopg.connect(home.conninfo()) as connection:
-        os.kill(connection.info.backend_pid, signal.SIGKILL)
+        kill(connection.info.backend_pid)
         with pytest.raises(psycopg.OperationalError):
             connection.execute("select 1")
     wait(lambda: answers(home), "the server answers again")
@@ -180,8 +185,8 @@ def test_kill_9_of_a_backend_is_outlived(home):
 
 @pytest.mark.slow
 def test_kill_9_of_the_keeper_ends_the_server_and_tending_brings_both_back(home):
-    dying, server = keeper(home), postmaster(home)
-    os.kill(dying, signal.SIGKILL)
+    dying, server = running_keeper(home), postmaster(home)
+    kill(dying)
     wait(lambda: not alive(server), "the death signal ends PostgreSQL", 15)
     assert not answers(home)
     embedded.tend(home.home)
@@ -193,7 +198,7 @@ def test_kill_9_of_the_keeper_ends_the_server_and_tending_brings_both_back(home)
 
 @pytest.mark.slow
 def test_kill_9_of_the_keeper_does_not_hinder_the_next_command(home):
-    os.kill(keeper(home), signal.SIGKILL)
+    kill(running_keeper(home))
     with embedded.use(home.home):
         assert answers(home)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from wayfare.site import testing
+from wayfare.site.tests.killing import kill
 from wayfare.site.tests.test_embedded import wait
 
 SESSION = "from wayfare.site.tests import home; print(home.folder, flush=True); input()"
@@ -66,6 +68,25 @@ def test_a_worker_ends_before_the_session_when_memory_ends():
         )  # fmt: skip
         before, after = done.stdout.split()
         assert after == ("500" if worker else before)
+
+
+@pytest.mark.parametrize("pid", [0, -1, 1])
+def test_no_test_ends_the_session_that_runs_it(pid):
+    """0 is the whole group, -1 everybody: a search for a process that is just starting again gives the first."""
+    with pytest.raises(ProcessLookupError):
+        kill(pid, 0)  # signal 0 ends nobody, should it be sent
+
+
+def test_control_signal_0_goes_to_the_whole_group():
+    os.kill(0, 0)
+
+
+def test_tests_end_other_processes_by_that_function_alone():
+    root = Path(__file__).resolve().parents[4]
+    tests = [*root.glob("tests/**/*.py"), *root.glob("src/wayfare/**/tests/**/*.py"), *root.glob("bench/**/*.py")]
+    assert len(tests) > 150
+    direct = re.compile(r"os[.]kill[(](?!os[.]getpid[(][)]|0, 0[)])")
+    assert [path.name for path in tests if direct.search(path.read_text())] == ["killing.py"]
 
 
 def test_every_test_runs_in_one_tier_and_spark_alone():

@@ -17,7 +17,8 @@ import pytest
 
 from wayfare.site import embedded
 from wayfare.site.tests import template
-from wayfare.site.tests.test_embedded import alive, keeper, postmaster, wait
+from wayfare.site.tests.killing import kill
+from wayfare.site.tests.test_embedded import alive, keeper, postmaster, running_keeper, wait
 
 pytestmark = pytest.mark.slow
 
@@ -96,6 +97,18 @@ class Installation:
         granian = of(self.process.pid)  # the keeper is a child too, where this home had none; none while it comes back
         return (granian[0], of(granian[0])) if granian else (0, [])
 
+    def all_processes(self):
+        """Return granian's process and its two workers, once all are there: they come one after the other."""
+        granian, workers = 0, []
+
+        def there():
+            nonlocal granian, workers
+            granian, workers = self.processes()
+            return len(workers) == 2
+
+        wait(there, "granian and its workers run")
+        return granian, workers
+
 
 @pytest.fixture
 def installation():
@@ -108,26 +121,25 @@ def installation():
 
 
 def test_kill_9_of_granian_takes_its_workers_along_and_web_comes_back(installation):
-    granian, workers = installation.processes()
-    assert len(workers) == 2
-    os.kill(granian, signal.SIGKILL)
+    granian, workers = installation.all_processes()
+    kill(granian)
     wait(lambda: not any(map(alive, workers)), "no worker outlives granian", 15)
     wait(lambda: well(installation.port), "web comes back")
 
 
 def test_kill_9_of_a_worker_is_outlived(installation):
-    _, workers = installation.processes()
-    os.kill(workers[0], signal.SIGKILL)
+    _, workers = installation.all_processes()
+    kill(workers[0])
     wait(lambda: len(installation.processes()[1]) == 2 and well(installation.port), "a worker takes its place")
 
 
 def test_kill_9_of_the_postmaster_is_outlived(installation):
-    os.kill(postmaster(installation.home), signal.SIGKILL)
+    kill(postmaster(installation.home))
     wait(lambda: well(installation.port), "pages answer again")
 
 
 def test_kill_9_of_the_keeper_is_outlived_with_no_other_command(installation):
-    os.kill(keeper(installation.home), signal.SIGKILL)
+    kill(running_keeper(installation.home))
     wait(lambda: well(installation.port), "pages answer again")
 
 
@@ -136,7 +148,7 @@ def test_web_hears_again_soon_after_a_long_outage(installation):
     data = installation.home.data
     aside = data.with_name("aside")
     data.rename(aside)
-    os.kill(int((aside / "postmaster.pid").read_text().split()[0]), signal.SIGKILL)
+    kill(int((aside / "postmaster.pid").read_text().split()[0]))
     data.touch()  # so that the keeper cannot make another
     until = time.monotonic() + 30
     while time.monotonic() < until:
@@ -148,7 +160,7 @@ def test_web_hears_again_soon_after_a_long_outage(installation):
 
 
 def test_kill_9_of_the_supervisor_leaves_nothing_running(installation):
-    granian, workers = installation.processes()
+    granian, workers = installation.all_processes()
     server = postmaster(installation.home)
     installation.process.kill()
     installation.process.wait()
@@ -158,7 +170,7 @@ def test_kill_9_of_the_supervisor_leaves_nothing_running(installation):
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_stop_is_clean(installation, number):
-    granian, workers = installation.processes()
+    granian, workers = installation.all_processes()
     server = postmaster(installation.home)
     installation.process.send_signal(number)
     assert installation.process.wait(30) == 0
@@ -181,9 +193,8 @@ def test_a_second_up_on_the_port_is_refused_and_the_first_goes_on(installation):
 def test_a_worker_that_is_still_loading_does_not_outlive_granian(installation):
     """Granian is killed at every stage of its workers' coming up; nothing that held the port is left."""
     for pause in (0.0, 0.2, 0.5, 1.0):
-        wait(lambda: len(installation.processes()[1]) == 2, "workers are started")
-        granian, workers = installation.processes()
+        granian, workers = installation.all_processes()
         time.sleep(pause)
-        os.kill(granian, signal.SIGKILL)
+        kill(granian)
         wait(lambda workers=workers: not any(map(alive, workers)), "no worker outlives granian", 30)
     wait(lambda: well(installation.port), "web comes back")
