@@ -15,7 +15,6 @@ from pydantic import Field, WithJsonSchema
 from typing_extensions import TypedDict
 
 from wayfare.departures import files
-from wayfare.departures.kinds import ENTRY_TYPES
 from wayfare.departures.operations import add_programme
 from wayfare.ledger import operations as ledger
 from wayfare.ledger import queries, registry
@@ -237,11 +236,21 @@ def test_one_name_has_one_shape_in_a_table():
         all_columns([BOOKED, EntryType("toy", SeatsAsText, "person")])
 
 
+def test_what_is_said_of_persons_is_declared_in_people_and_followed_by_name():
+    """Departures see no identity: the import contract keeps them from importing anything of people."""
+    declared = {name: type_.model.__module__.split(".")[1] for name, type_ in registry.kinds.items()}
+    persons = {"enrolled", "facts_corrected", "returned", "persons_linked", "persons_unlinked"}
+    assert {name for name, room in declared.items() if room == "people"} == persons
+    counting = registry.projections["departures"].kinds
+    assert persons < counting == registry.scope("departures").kinds
+    assert {declared[name] for name in counting - persons} == {"departures"}
+
+
 def test_the_documentation_is_of_these_types():
-    text = page(ENTRY_TYPES)
+    text = page(registry.kinds.values())
     committed = Path(__file__).parents[1] / "docs" / "entries.md"
     assert committed.read_text() == text, "run `python -m wayfare.site.describe entries > docs/entries.md`"
-    for type_ in ENTRY_TYPES:
+    for type_ in registry.kinds.values():
         section = text.split(f"## {type_.name}\n")[1].split("\n## ")[0]
         for column in types.columns(type_):
             assert f"| `{column.name}` |" in section

@@ -1,4 +1,7 @@
-"""The entry types that speak of persons and departures (`counting.md`, Entries). Pure."""
+"""The entry types that speak of departures (`counting.md`, Entries). Pure.
+
+The counting rule reads those of persons too (`people/kinds.py`), by their names in `rules.KINDS`.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +12,12 @@ from typing_extensions import TypedDict
 
 from wayfare.departures.rules import EVIDENCE
 from wayfare.ledger.entries.fields import (
-    BirthDate,
     Country,
     Day,
     Id,
     PersonId,
-    PersonIds,
     Refers,
     Says,
-    Sex,
     Slug,
     Text,
 )
@@ -60,37 +60,12 @@ Place = Annotated[
 ]
 
 
-class PersonFacts(TypedDict, total=False):
-    """What may be corrected of a person."""
-
-    nationality: Country
-    sex: Sex
-    birth_date: BirthDate
-
-
 class DepartureFacts(TypedDict, total=False):
     """What may be corrected of a departure."""
 
     destination: Country
     assistance: Assistance
     planned_on: Day
-
-
-class Enrolled(TypedDict):
-    """A person takes part in a programme."""
-
-    person: PersonId
-    programme: Slug
-    nationality: Country
-    sex: Sex
-    birth_date: BirthDate
-
-
-class FactsCorrected(TypedDict):
-    """Facts of a person are otherwise."""
-
-    person: PersonId
-    facts: PersonFacts
 
 
 class DepartureRegistered(TypedDict):
@@ -133,34 +108,10 @@ class ConfirmationRetracted(TypedDict):
     reason: Text
 
 
-class Returned(TypedDict):
-    """A person is back in the country of departure."""
-
-    person: PersonId
-
-
-class PersonsLinked(TypedDict):
-    """Two person ids are one human being."""
-
-    persons: PersonIds
-
-
-class PersonsUnlinked(TypedDict):
-    """Two person ids were linked wrongly."""
-
-    link: Annotated[Id, Refers("entry", "persons_linked")]
-    reason: Text
-
-
 ENTRY_TYPES = (
-    EntryType("enrolled", Enrolled, "person"),
-    EntryType("facts_corrected", FactsCorrected, "person"),
     EntryType("departure_registered", DepartureRegistered, "departure", "person"),
     EntryType("departure_corrected", DepartureCorrected, "departure"),
     EntryType("departure_withdrawn", DepartureWithdrawn, "departure"),
     EntryType("departure_confirmed", DepartureConfirmed, "departure"),
     EntryType("confirmation_retracted", ConfirmationRetracted, "confirmation"),
-    EntryType("returned", Returned, "person"),
-    EntryType("persons_linked", PersonsLinked, "persons", "persons"),
-    EntryType("persons_unlinked", PersonsUnlinked, "link"),
 )

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from wayfare.common.texts import is_direction
 from wayfare.departures.rules import EVIDENCE
-from wayfare.ledger import countries
+from wayfare.ledger import countries, registry
 from wayfare.ledger.rules import EARLIEST_US, NO_IDS, Entry, Refused, instant_us, make_entry
 
 ASSISTANCE = ("cash", "in_kind_before", "reintegration")
@@ -255,7 +255,7 @@ def parse(raw: object, *, programmes: Collection[str], latest_us: int) -> Entry:
     try:
         if form is None or not isinstance(kind, str):
             problem = "is missing" if "kind" not in raw else "is not a kind of entry"
-            raise Refused("kind", f"{problem}; one of " + ", ".join(FORMS))
+            raise Refused("kind", f"{problem}; one of " + ", ".join(registry.kinds))
         return _read(raw, kind, form, programmes, latest_us)
     except Refused as refusal:
         given = raw.get("entry_id")

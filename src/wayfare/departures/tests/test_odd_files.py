@@ -11,13 +11,13 @@ import orjson
 import pytest
 
 from wayfare.departures.files import open_sources
-from wayfare.departures.kinds import ENTRY_TYPES
 from wayfare.departures.reading import Outlook, chunks, read
 from wayfare.departures.sources import BadFile
 from wayfare.departures.tests.odd_files import ALL, AT, PARQUET, Odd, returned
+from wayfare.ledger import registry
 from wayfare.ledger.rules import Refused, instant_us
 
-OUTLOOK = Outlook(ENTRY_TYPES, frozenset({"fra"}), instant_us("2026-11-25T00:00:00Z"), {})
+OUTLOOK = Outlook(tuple(registry.kinds.values()), frozenset({"fra"}), instant_us("2026-11-25T00:00:00Z"), {})
 
 
 def made(folder: Path, suffix: str, odd: Odd) -> Path:

@@ -9,9 +9,10 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wayfare.departures.kinds import ENTRY_TYPES
+from wayfare.departures.rules import KINDS
 from wayfare.departures.tests import by_hand
 from wayfare.departures.tests.test_kinds import GOOD, LATEST, A, B, C, D, good
+from wayfare.ledger import registry
 from wayfare.ledger.entries import parsing
 from wayfare.ledger.entries.types import columns
 from wayfare.ledger.rules import Refused
@@ -117,7 +118,7 @@ def test_control_a_type_that_takes_more_is_found(monkeypatch):
 
 
 def test_the_fields_are_those_that_were_written_by_hand():
-    for type_ in ENTRY_TYPES:
+    for type_ in map(registry.kinds.__getitem__, sorted(KINDS)):
         form = by_hand.FORMS[type_.name]
         names = {column.name.partition(".")[0] for column in columns(type_)}
         assert names == form.required.keys() | form.optional.keys()
