@@ -1,9 +1,10 @@
 """How fast single entries go through the operation, durably, against raw single-row commits on as many connections.
 
 Writers are threads of one process on both sides: those of the operation each record one confirmation at a time
-(`departures.operations.record`: validated, hashed, counted, projected, committed); the raw ones each insert one row of
-the same size into a table with three indexes, one commit a row. The sides take turns, several times; the operation once
-more with the process beside it that keeps the log (`wayfare.ledger.jobs`), up to date at first. Prints one JSON object.
+(`ledger.entries.operations.record`: validated, hashed, counted, projected, committed); the raw ones each insert one row
+of the same size into a table with three indexes, one commit a row. The sides take turns, several times; the operation
+once more with the process beside it that keeps the log (`wayfare.ledger.jobs`), up to date at first. Prints one
+JSON object.
 
     .venv/bin/python bench/single.py [--writers 8] [--seconds 5] [--rounds 3]
 """
@@ -116,7 +117,7 @@ def raw(writers: int) -> Callable[[int], None]:
 
 def operation(to_come: list[str]) -> Callable[[int], None]:
     """Return a step that records one confirmation."""
-    from wayfare.departures.operations import record
+    from wayfare.ledger.entries.operations import record
 
     def step(_: int) -> None:
         about = {"departure": to_come.pop(), "evidence": "pass_scanned", "place": "CDG"}
@@ -137,8 +138,9 @@ def main() -> None:
     with installation():
         from django.conf import settings
 
-        from wayfare.departures.operations import add_programme, record
+        from wayfare.departures.operations import add_programme
         from wayfare.ledger import jobs, queries
+        from wayfare.ledger.entries.operations import record
         from wayfare.ledger.source import LEDGER
         from wayfare.tlog.operations import keep_up
 

@@ -21,13 +21,14 @@ from tests.test_api_race import batch
 from wayfare.access import operations as access
 from wayfare.access.purposes import PURPOSES
 from wayfare.departures import operations as departures
+from wayfare.ledger.entries import operations as intake
 from wayfare.ledger import jobs
 from wayfare.tlog.operations import keep_up
 from wayfare.tlog.source import SOURCES
 from wayfare.people import epochs
 from wayfare.people.tests.cast import Colleague
 departures.add_programme("fra", "France", "FRA", "Europe/Paris")
-departures.record(batch(20))
+intake.record(batch(20))
 counsellor = Colleague("paris", "counsellor")
 person = counsellor.enrols({NAME!r}).person
 task = counsellor.task(person)

@@ -22,8 +22,9 @@ from wayfare.access.api import address_limiter, token_limiter
 from wayfare.access.rules import SCOPES, Limiter, write_secret
 from wayfare.common.web.problems import REFUSALS, Problem
 from wayfare.departures import operations
-from wayfare.departures.api import decode
 from wayfare.ledger import registry, zones
+from wayfare.ledger.entries import operations as intake
+from wayfare.ledger.entries.api import decode
 from wayfare.ledger.entries.types import fields
 from wayfare.ledger.rules import Refused
 from wayfare.ledger.source import LEDGER
@@ -433,7 +434,7 @@ def test_every_operation_is_either_open_or_needs_a_scope():
 def test_who_may(client, tmp_path, operation, method, path, caller):
     given = authorization(caller)
     if operation == "get_receipt":
-        operations.record([enrolled()])
+        intake.record([enrolled()])
         log.keep_up(LEDGER, keys.opened(tmp_path / "log", "wayfare.example/ledger"))
     headers = {} if given is None else {"authorization": given}
     entry = enrolled()
@@ -547,9 +548,9 @@ def test_the_database_away(tmp_path):
 def test_only_its_own_source_is_recorded(db):
     operations.add_programme("fra", "France", "FRA", "Europe/Paris")
     refusal = Refused("sex", "stands twice")
-    mine, theirs = operations.record([enrolled(), enrolled(source="airline")], writer="office")
+    mine, theirs = intake.record([enrolled(), enrolled(source="airline")], writer="office")
     assert (mine.status, theirs.status, theirs.field) == ("accepted", "rejected", "source")
-    assert operations.record([refusal])[0].reason == "stands twice"
+    assert intake.record([refusal])[0].reason == "stands twice"
 
 
 # docs/api.md: its examples are run and its tables are held to the code.

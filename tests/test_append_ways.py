@@ -12,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wayfare.departures import forecast, queries
-from wayfare.departures.operations import add_programme, record
+from wayfare.departures.operations import add_programme
 from wayfare.ledger import operations, registry, rows
 from wayfare.ledger import queries as ledger
 from wayfare.ledger.entries import parsing
+from wayfare.ledger.entries.operations import record
 from wayfare.ledger.presence import Presence, ids_of
 from wayfare.ledger.rules import Ahead, Refused, instant_us
 from wayfare.statistics.tests.histories import PROGRAMMES, history

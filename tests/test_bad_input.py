@@ -91,7 +91,7 @@ def test_a_body_that_breaks_off_leaves_nothing_and_the_server_goes_on(server):  
 def test_a_file_without_permission_is_named_to_who_is_not_root():
     program = (
         "import sys; sys.path[:0] = sys.argv[2:]\n"
-        "from wayfare.departures.sources import BadFile, Source, open_bytes\n"
+        "from wayfare.ledger.entries.sources import BadFile, Source, open_bytes\n"
         "try:\n    open_bytes(Source(sys.argv[1], sys.argv[1], 'jsonl', 0))\n"
         "except BadFile as problem:\n    print(problem)\n"
     )

@@ -23,8 +23,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wayfare.common import texts
-from wayfare.departures import forbidden
 from wayfare.departures.web import words as departures_words
+from wayfare.ledger.entries import forbidden
 from wayfare.ledger.rules import Refused
 from wayfare.people import births, fields, names, rules, spelling, tokens
 from wayfare.people.births import Birth, Told

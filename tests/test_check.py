@@ -29,6 +29,7 @@ from wayfare.access.signin import operations as signin
 from wayfare.access.signin import queries as signin_queries
 from wayfare.departures import operations as departures
 from wayfare.ledger import jobs, operations, projections
+from wayfare.ledger.entries import operations as intake
 from wayfare.ledger.entries import parsing
 from wayfare.ledger.source import LEDGER
 from wayfare.people.tests.cast import Colleague
@@ -54,7 +55,7 @@ def problems():
 def database(fresh_database):
     """A database of the test's own with one counted departure; gives a function that runs SQL as its owner."""
     departures.add_programme(*PARIS)
-    departures.record(batch(1))
+    intake.record(batch(1))
 
     def as_owner(*statements, role="wayfare_owner"):
         with psycopg.connect(fresh_database(role), autocommit=True) as owner:
@@ -159,7 +160,7 @@ def test_a_key_that_others_can_read(database):
 
 
 def test_the_last_entry_was_recorded_in_the_future(database):
-    entries = [departures._read(one, frozenset({"fra"}), 2**62, None) for one in batch(1)]
+    entries = [intake._read(one, frozenset({"fra"}), 2**62, None) for one in batch(1)]
     operations.append(entries, at=datetime.now(UTC) + timedelta(hours=1))
     assert "recorded in the future" in problems()["clock"]
 

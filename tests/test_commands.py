@@ -14,12 +14,13 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
+from tests.test_files import history, jsonl
 from wayfare.access import operations as access
 from wayfare.access.cli import list_ as tokens
 from wayfare.access.signin.cli import list_ as staff
 from wayfare.access.signin.cli import offices
-from wayfare.departures import cli, files_cli, operations, queries
-from wayfare.departures.tests.test_files import history, jsonl
+from wayfare.departures import cli, operations, queries
+from wayfare.ledger.entries import cli as files_cli
 from wayfare.ledger.rules import Refused
 from wayfare.people.cli import epochs
 from wayfare.site.cli import COMMANDS, GROUPS, Lazy, PlainText, plainly
@@ -197,7 +198,7 @@ _COMMANDS = """
 import sys
 from wayfare.site import runtime
 runtime.set_up_django()
-from wayfare.departures.files_cli import export
+from wayfare.ledger.entries.cli import export
 from wayfare.statistics.cli import table
 {"table": table, "export": export}[sys.argv[1]](sys.argv[2:])
 """

@@ -18,6 +18,7 @@ from tests.load import command, faults, prepare
 from tests.test_api_race import ask, batch
 from wayfare.departures import operations as departures
 from wayfare.ledger import operations, queries
+from wayfare.ledger.entries import operations as intake
 from wayfare.people import operations as people
 from wayfare.site.tests.test_embedded import keeper, wait
 from wayfare.site.tests.test_up import Installation
@@ -186,9 +187,9 @@ def test_the_reserve_holds_back_entries_and_files_and_names_the_folder(fresh_dat
     free = os.statvfs(tmp_path).f_bavail * os.statvfs(tmp_path).f_frsize
     settings.DISK_RESERVE = (tmp_path, free * 2)
     for record in (
-        lambda: departures.record(batch(1)),
+        lambda: intake.record(batch(1)),
         lambda: people.enrol_many([], at=datetime.now(UTC)),
-        lambda: operations.append_together(departures.record(batch(1))),
+        lambda: operations.append_together(intake.record(batch(1))),
     ):
         with pytest.raises(OSError, match="reading goes on") as refused:
             record()
@@ -196,7 +197,7 @@ def test_the_reserve_holds_back_entries_and_files_and_names_the_folder(fresh_dat
     assert queries.head() == 0
     for room in (0, free // 2):
         settings.DISK_RESERVE = (tmp_path, room)
-        assert departures.record(batch(1))[0].status == "accepted", "control: with room it is taken"
+        assert intake.record(batch(1))[0].status == "accepted", "control: with room it is taken"
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from wayfare.access.api import address_limiter, token_limiter
 from wayfare.access.rules import write_secret
 from wayfare.access.signin import tries
 from wayfare.departures import operations
+from wayfare.ledger.entries import operations as intake
 from wayfare.ledger.source import LEDGER
 from wayfare.tlog import keys
 from wayfare.tlog import operations as log
@@ -154,7 +155,7 @@ def secrets(kept, tmp_path_factory) -> dict[str, str | None]:
     folder = tmp_path_factory.mktemp("logs")
     with kept():
         operations.add_programme("fra", "Return from France", "FRA", "Europe/Paris")
-        operations.record([entry()], writer="office")
+        intake.record([entry()], writer="office")
         log.keep_up(LEDGER, keys.opened(folder / "log", "wayfare.example/ledger"))
         looks = Source("access", lambda after, limit: [b"a look"][after : after + limit])
         log.keep_up(looks, keys.opened(folder / "looks", "wayfare.example/access"))

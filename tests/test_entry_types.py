@@ -14,11 +14,10 @@ import pytest
 from pydantic import Field, WithJsonSchema
 from typing_extensions import TypedDict
 
-from wayfare.departures import files
 from wayfare.departures.operations import add_programme
 from wayfare.ledger import operations as ledger
 from wayfare.ledger import queries, registry
-from wayfare.ledger.entries import operations, parsing, types
+from wayfare.ledger.entries import files, operations, parsing, types
 from wayfare.ledger.entries.docs import page
 from wayfare.ledger.entries.fields import BirthDate, Id, PersonId, Refers, Says, Slug, Text
 from wayfare.ledger.entries.types import EntryType, all_columns, json_schema
@@ -149,7 +148,7 @@ def test_what_is_exported_is_read_again_whole(toy, format_, tmp_path, settings):
     path = tmp_path / f"entries.{format_}"
     path.write_bytes(out.getvalue())
     with files.open_sources([str(path)], None) as sources:
-        from wayfare.departures.reading import read
+        from wayfare.ledger.entries.reading import read
 
         again = [parse(one.value) for one, _ in read(sources[0])]
     assert [one.body for one in again] == [one.body for one in sent]

@@ -28,6 +28,7 @@ from wayfare.access.purposes import FIGURE_READERS, ROLES
 from wayfare.access.rules import EVERYTHING, NOTHING, SCOPES, Reader, reader
 from wayfare.access.tests.cast import Colleague, browser
 from wayfare.departures import live, operations, public, queries
+from wayfare.ledger.entries import operations as intake
 from wayfare.ledger.rules import Refused
 from wayfare.site import asgi
 from wayfare.statistics import queries as statistics
@@ -53,7 +54,7 @@ def leave(programme: str, at: datetime, number: int = 1) -> None:
                   assistance=[]),
             entry("departure_confirmed", at, departure=departure, evidence="pass_scanned"),
         ]  # fmt: skip
-    assert {r.status for r in operations.record(entries)} == {"accepted"}
+    assert {r.status for r in intake.record(entries)} == {"accepted"}
 
 
 @pytest.fixture
@@ -183,7 +184,7 @@ def test_a_statistician_whose_office_has_no_programme_is_led_to_no_figures(cast)
 def test_what_waits_and_names_no_programme_is_told_to_nobody_of_one_office(world):
     scan = {"entry_id": str(uuid.uuid4()), "kind": "departure_confirmed", "occurred_at": NOW.isoformat(),
             "source": "desk", "departure": str(uuid.uuid4()), "evidence": "pass_scanned"}  # fmt: skip
-    operations.record([scan])
+    intake.record([scan])
     assert live.cells(live.EVERYTHING, NOW, reader=EVERYTHING).findings == {"waits_for_registration": 1}
     assert live.cells(live.EVERYTHING, NOW, reader=Reader(office="paris")).findings == {}
 

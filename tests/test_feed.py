@@ -18,6 +18,7 @@ from django.db import connection
 from wayfare.departures import feed, operations
 from wayfare.ledger import projections
 from wayfare.ledger import queries as ledger
+from wayfare.ledger.entries import operations as intake
 from wayfare.site import embedded
 from wayfare.site.tests.killing import kill
 from wayfare.site.tests.test_embedded import answers, keeper, postmaster, wait
@@ -28,7 +29,7 @@ def test_every_history_is_taken_whole_and_all_kinds_of_trouble_come_by():
     operations.add_programme("fra", "France", "FRA", "Europe/Paris")
     chance, now = random.Random(1), datetime.now(UTC)
     statuses = [
-        result.status for _ in range(200) for result in operations.record(feed.history(chance, "fra", now), now=now)
+        result.status for _ in range(200) for result in intake.record(feed.history(chance, "fra", now), now=now)
     ]
     assert set(statuses) == {"accepted", "duplicate"}, "some are sent twice, none is refused"
     found = projections.status()
@@ -81,7 +82,7 @@ def test_the_pace_is_that_of_the_same_weekday_in_the_weeks_before():
     chance, now = random.Random(1), datetime(2026, 11, 27, 12, tzinfo=UTC)
     for days, number in ((0, 9), (1, 9), (7, 40), (56, 40), (63, 9)):
         for _ in range(number):
-            operations.record(feed.history(chance, "fra", now - timedelta(days=days)), now=now)
+            intake.record(feed.history(chance, "fra", now - timedelta(days=days)), now=now)
     with connection.cursor() as cursor:
         cursor.execute(
             "select sum(departures) from departures_daycell where day in (%s, %s)",

@@ -23,11 +23,13 @@ from wayfare.access.purposes import ROLES
 from wayfare.access.queries import newest_staff_matters
 from wayfare.access.rules import SCOPES, Forbidden
 from wayfare.access.tests.cast import Colleague, browser
-from wayfare.departures import files_cli, operations
+from wayfare.departures import operations
 from wayfare.ledger import api as ledger_api
 from wayfare.ledger import queries as ledger
 from wayfare.ledger import registry
 from wayfare.ledger.cli import prove
+from wayfare.ledger.entries import cli as files_cli
+from wayfare.ledger.entries import operations as intake
 from wayfare.ledger.source import LEDGER
 from wayfare.tlog import keys
 from wayfare.tlog import operations as log
@@ -47,7 +49,7 @@ def ledger_of_two(db):
     token_limiter.cache_clear()
     address_limiter.cache_clear()
     sent = [entry("office" if n % 2 else "airline") for n in range(1, 6)]
-    assert {one.status for one in operations.record(sent)} == {"accepted"}
+    assert {one.status for one in intake.record(sent)} == {"accepted"}
     return sent
 
 
@@ -210,7 +212,7 @@ def test_a_receipt_by_command_is_a_reading_of_its_entry(office, tmp_path, monkey
 def test_the_line_is_committed_when_the_answer_goes_out(fresh_database):
     """Read from another connection, as the owner: what was answered is on record, whatever happens next."""
     token_limiter.cache_clear()
-    operations.record([entry()])
+    intake.record([entry()])
     assert bearer("ledger:read").get(ENTRIES).status_code == 200
     with connections["owner"].cursor() as cursor:
         cursor.execute("select count(*) from access_log where kind = 'ledger_read'")

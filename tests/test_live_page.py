@@ -29,6 +29,7 @@ from django.test import Client
 
 from wayfare.access.rules import EVERYTHING
 from wayfare.departures import live, operations
+from wayfare.ledger.entries import operations as intake
 from wayfare.site import asgi
 from wayfare.site.translations import LOCALE
 
@@ -43,7 +44,7 @@ def depart(
     def entry(kind: str, at: datetime, **fields):
         return {"entry_id": str(uuid.uuid4()), "kind": kind, "occurred_at": at.isoformat(), "source": "desk", **fields}
 
-    results = operations.record(
+    results = intake.record(
         [
             entry(
                 "enrolled",

@@ -16,6 +16,7 @@ from django.utils import translation
 from wayfare.access.rules import EVERYTHING
 from wayfare.departures import live, operations
 from wayfare.departures.web.values import values
+from wayfare.ledger.entries import operations as intake
 from wayfare.site import asgi
 
 ZONES = {
@@ -67,7 +68,7 @@ def recorded(db) -> list[Exit]:
         ):
             at = (one.at - timedelta(days=days)).isoformat()
             entries.append({"entry_id": str(uuid.uuid4()), "kind": kind, "occurred_at": at, "source": "desk"} | fields)
-    results = operations.record(entries, now=datetime(2027, 1, 10, tzinfo=UTC))
+    results = intake.record(entries, now=datetime(2027, 1, 10, tzinfo=UTC))
     assert {result.status for result in results} == {"accepted"}
     return found
 

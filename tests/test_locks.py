@@ -21,6 +21,7 @@ from wayfare.common import trouble
 from wayfare.common.postgres import sql
 from wayfare.departures import operations as departures
 from wayfare.ledger import operations, registry
+from wayfare.ledger.entries import operations as intake
 from wayfare.people.tests.cast import Colleague
 from wayfare.site import asgi
 from wayfare.site.postgresql import session
@@ -81,10 +82,10 @@ def test_an_append_that_waits_in_vain_is_refused_by_name_and_leaves_nothing(fres
     departures.add_programme("fra", "France", "FRA", "Europe/Paris")
     link = held(HOLD)
     with pytest.raises(OperationalError) as refused:
-        departures.record(batch(1))
+        intake.record(batch(1))
     assert trouble.code_of(refused.value) == "busy"
     link.rollback()
-    assert departures.record(batch(1))[0].status == "accepted", "control: without the lock it is taken"
+    assert intake.record(batch(1))[0].status == "accepted", "control: without the lock it is taken"
 
 
 def test_writers_that_share_a_commit_are_refused_together(fresh_database, held, monkeypatch):

@@ -12,8 +12,8 @@ from django.test import Client
 from django.utils import timezone
 
 from wayfare.access import operations as access
-from wayfare.departures import operations
 from wayfare.ledger import queries as ledger
+from wayfare.ledger.entries import operations as intake
 from wayfare.ledger.source import LEDGER
 from wayfare.tlog import keys, merkle, notes, queries, tiles
 from wayfare.tlog import operations as log
@@ -27,7 +27,7 @@ def returned() -> dict[str, str]:
 
 
 def record(number: int) -> None:
-    assert {one.status for one in operations.record([returned() for _ in range(number)])} == {"accepted"}
+    assert {one.status for one in intake.record([returned() for _ in range(number)])} == {"accepted"}
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from django.db import connections
 from tests.test_append import returned
 from wayfare.departures import operations as departures
 from wayfare.ledger import operations as ledger
+from wayfare.ledger.entries import operations as intake
 from wayfare.ledger.models import LedgerEntry
 from wayfare.ledger.source import LEDGER, columns_differ
 from wayfare.ledger.verify import differences
@@ -119,7 +120,7 @@ def test_every_column_but_the_instant_of_recording_is_compared():
 def test_references_of_every_kind_are_compared_with_the_text(fresh_database, change):
     for p in PROGRAMMES.values():
         departures.add_programme(p.key, p.title, p.country, p.timezone, p.counts_from)
-    departures.record(history(1, 8, 200), now=datetime(2026, 11, 24, tzinfo=UTC))
+    intake.record(history(1, 8, 200), now=datetime(2026, 11, 24, tzinfo=UTC))
     assert list(columns_differ()) == []
     with connections["owner"].cursor() as owner:
         owner.execute("alter table ledger_entry disable trigger user")

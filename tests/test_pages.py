@@ -16,6 +16,7 @@ from django.utils.translation import ngettext
 from wayfare.access.rules import EVERYTHING
 from wayfare.departures import live, operations, queries
 from wayfare.departures.web.values import values
+from wayfare.ledger.entries import operations as intake
 
 NOW = datetime.now(UTC)
 LANGUAGES = [code for code, _ in settings.LANGUAGES]
@@ -31,7 +32,7 @@ def leave(programme: str, at: datetime, destination: str = "GEO") -> None:
 
     enrolled = {"person": person, "programme": programme, "nationality": destination, "sex": 1, "birth_date": None}
     registered = {"departure": departure, "person": person, "programme": programme, "destination": destination}
-    results = operations.record(
+    results = intake.record(
         [
             entry("enrolled", at - timedelta(days=30), **enrolled),
             entry("departure_registered", at - timedelta(days=3), **registered, assistance=[]),
@@ -222,7 +223,7 @@ def test_arabic_has_six_plurals(number, word):
 
 def test_the_oldest_that_waits_is_told_with_its_day(visitor, programmes):
     at = datetime(2026, 7, 1, 7, 12, tzinfo=UTC)
-    operations.record(
+    intake.record(
         [
             {
                 "entry_id": str(uuid.uuid4()),

@@ -13,10 +13,11 @@ from click.testing import CliRunner
 from django.db import connection
 from typing_extensions import TypedDict
 
-from wayfare.departures import files, forecast, projection, queries
+from wayfare.departures import forecast, projection, queries
 from wayfare.departures.kinds import DepartureId
 from wayfare.ledger import operations, projections, projections_cli, registry
 from wayfare.ledger import queries as ledger
+from wayfare.ledger.entries import files
 from wayfare.ledger.entries.fields import Id, Refers
 from wayfare.ledger.entries.types import EntryType
 from wayfare.ledger.presence import Presence

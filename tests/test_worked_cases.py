@@ -17,6 +17,7 @@ import pytest
 
 from wayfare.access.rules import EVERYTHING
 from wayfare.departures import operations, rules
+from wayfare.ledger.entries import operations as intake
 from wayfare.ledger.entries import parsing
 from wayfare.ledger.rules import instant_us
 from wayfare.statistics import engines, queries
@@ -229,7 +230,7 @@ def test_on_the_live_engine(case):
     operations.add_programme(case, "A case", "FRA", "Europe/Paris")
     story, sent = Story(case), 0
     for expected in CASES[case](story):
-        results = operations.record(story.told[sent:], now=NOW)
+        results = intake.record(story.told[sent:], now=NOW)
         assert {result.status for result in results} <= {"accepted", "duplicate"}
         sent = len(story.told)
         for name, rows in expected.items():

@@ -21,6 +21,7 @@ from wayfare.departures.zones_cli import group
 from wayfare.ledger import projections
 from wayfare.ledger import queries as ledger
 from wayfare.ledger import zones as installed
+from wayfare.ledger.entries import operations as intake
 from wayfare.ledger.rules import Refused
 from wayfare.ledger.verify import differences
 from wayfare.site import up
@@ -54,7 +55,7 @@ def departed(at: str, programme: str = "rabat", birth_date: str = "2008-11-01") 
 
 
 def record(entries: list[dict[str, object]]) -> set[str]:
-    return {result.status for result in operations.record(entries, now=NOW)}
+    return {result.status for result in intake.record(entries, now=NOW)}
 
 
 def choose(version: str, path: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Set
+from pathlib import Path
 
 from django.apps import AppConfig
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -12,10 +13,22 @@ def _connected(connection: BaseDatabaseWrapper, **_: object) -> None:
     zones.tell(connection.connection)
 
 
-def _programmes(named: Set[str]) -> Collection[str]:
+def _programmes(named: Set[str] | None) -> Collection[str]:
     from wayfare.departures import queries
 
-    return queries.configured(named)[0]
+    return queries.programme_ids() if named is None else queries.configured(named)[0]
+
+
+def _listed() -> bytes:
+    from wayfare.departures import programme_files
+
+    return programme_files.listed()
+
+
+def _add_missing(path: Path) -> None:
+    from wayfare.departures import programme_files
+
+    programme_files.add_missing(path)
 
 
 class DeparturesConfig(AppConfig):
@@ -35,4 +48,6 @@ class DeparturesConfig(AppConfig):
 
         registry.register(ENTRY_TYPES, [DEPARTURES])
         registry.programmes = _programmes
+        beside = registry.Beside("programmes", "wayfare programme list --json", _listed, _add_missing)
+        registry.beside_exports[beside.name] = beside
         connection_created.connect(_connected, dispatch_uid="departures.zones")

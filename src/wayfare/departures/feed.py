@@ -19,7 +19,8 @@ from django.db import Error, connection
 
 django.setup()
 
-from wayfare.departures import operations, queries  # noqa: E402 - Django first
+from wayfare.departures import queries  # noqa: E402 - Django first
+from wayfare.ledger.entries import operations as intake  # noqa: E402
 
 log = logging.getLogger(__name__)
 SOURCE = "example-feed"
@@ -115,7 +116,7 @@ def run(stop: threading.Event, chance: random.Random, pause_seconds: float = 4.0
             pace = usual_pace(now)
             if pace and in_time:
                 (key,) = chance.choices(list(pace), [one or LEAST for one in pace.values()])
-                operations.record(history(chance, key, now))
+                intake.record(history(chance, key, now))
                 recorded += 1
             if recorded >= quick:
                 pause = next_in(pace, chance)

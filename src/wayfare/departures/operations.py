@@ -1,9 +1,6 @@
-"""What one does with departures: configure a programme, record what happened."""
+"""What one does with programmes: configure one, name its office."""
 
 from __future__ import annotations
-
-from collections.abc import Collection, Iterable
-from datetime import datetime
 
 from django.db import connection, transaction
 
@@ -13,37 +10,8 @@ from wayfare.common import texts
 from wayfare.departures import queries
 from wayfare.departures.rules import EVIDENCE, Programme
 from wayfare.ledger import countries, zones
-from wayfare.ledger import operations as ledger
-from wayfare.ledger.entries import fields, parsing
-from wayfare.ledger.entries.operations import latest_us
-from wayfare.ledger.queries import clock_nearby
-from wayfare.ledger.rules import Entry, Refused, Result
-
-
-def record(raws: Iterable[object], *, now: datetime | None = None, writer: str | None = None) -> list[Result]:
-    """Read decoded JSON values strictly and append those that are entries, in order, in one transaction.
-
-    A Refused among them stays in its place. `writer`: the only source that may be named, if there is but one.
-    `now` is the clock that "more than 24 hours in the future" is held against (default: the database's).
-    Returns one result a value; what is refused leaves no trace.
-    """
-    raws = list(raws)
-    named = {raw["programme"] for raw in raws if isinstance(raw, dict) and isinstance(raw.get("programme"), str)}
-    known, _ = queries.configured(named)
-    latest = latest_us(now or clock_nearby())
-    return ledger.append_together([_read(raw, known, latest, writer) for raw in raws])
-
-
-def _read(raw: object, known: Collection[str], latest: int, writer: str | None) -> Entry | Refused:
-    if isinstance(raw, Refused):
-        return raw
-    try:
-        entry = parsing.parse(raw, programmes=known, latest_us=latest)
-    except Refused as refusal:
-        return refusal
-    if writer is not None and entry.source != writer:
-        return Refused("source", f"is not yours; this token writes as {writer}", entry.entry_id)
-    return entry
+from wayfare.ledger.entries import fields
+from wayfare.ledger.rules import Refused
 
 
 def add_programme(key: str, title: str, country: str, timezone: str, counts_from: str = "boarding_pass") -> bool:

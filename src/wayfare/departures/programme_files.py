@@ -29,11 +29,6 @@ class Imported(NamedTuple):
     unknown_offices: dict[str, str]
 
 
-def beside(file: str) -> Path:
-    """Return where the programmes of an export lie."""
-    return Path(f"{file}.programmes.json")
-
-
 def listed() -> bytes:
     """Return all programmes as a JSON list, without offices, which belong to an installation."""
     programmes = [one._asdict() for one in queries.programmes().values()]
@@ -85,14 +80,11 @@ def add_all(file: Path, rows: list[dict[str, Any]]) -> Imported:
     return Imported(added, unknown)
 
 
-def add_missing(file: str) -> None:
-    """Add the programmes that lie beside an export and are not configured yet, and say so; others stay as they are.
+def add_missing(path: Path) -> None:
+    """Add the programmes of a file that lies beside an export and are not configured yet, and say so.
 
-    Raises: click.UsageError, for a file that cannot be read.
+    Others stay as they are. Raises: click.UsageError, for a file that cannot be read.
     """
-    path = beside(file)
-    if file == "-" or not path.is_file():
-        return
     there = queries.programmes()
     rows = read(path)
     missing = [row for row in rows if row["key"] not in there]

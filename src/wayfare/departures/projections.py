@@ -47,4 +47,5 @@ DEPARTURES = registry.Projection(
     check=_check,
     precount=_precount,
     status=queries.status,
+    ready=zones.must_agree,
 )

@@ -6,6 +6,7 @@ The ledger stands below those who use it, so it cannot import them; they registe
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence, Set
+from pathlib import Path
 from threading import Event
 from typing import Any, NamedTuple
 
@@ -38,6 +39,8 @@ class Projection(NamedTuple):
     """Returns the function that works ahead of an import, with what it needs of the database."""
     status: Callable[[], dict[str, Any]] = dict
     """Returns what `ledger status` shows: `pending`, a number; `anomalies` and others, numbers by name."""
+    ready: Callable[[], object] = bool
+    """Called before files are imported. Raises Refused, where it cannot be kept under what is installed."""
 
 
 kinds: dict[str, EntryType] = {}
@@ -60,12 +63,33 @@ class UnknownKind(KeyError):
     """An entry of a kind that no room declares."""
 
 
-def _no_programmes(named: Set[str]) -> Collection[str]:
+def _no_programmes(named: Set[str] | None) -> Collection[str]:
     return ()
 
 
-programmes: Callable[[Set[str]], Collection[str]] = _no_programmes
-"""Returns the configured programmes, those at least that are named; the room that keeps programmes puts it here."""
+programmes: Callable[[Set[str] | None], Collection[str]] = _no_programmes
+"""Returns the configured programmes: those that are named at least, all for None. The room that keeps them sets it."""
+
+
+class Beside(NamedTuple):
+    """A file that lies beside an export, with what its entries name and the ledger does not hold."""
+
+    name: str
+    """What is in it; an export called FILE has it in `FILE.NAME.json`."""
+    command: str
+    """What prints the same, for an export that goes to no file."""
+    written: Callable[[], bytes]
+    """Returns what the file holds."""
+    take_in: Callable[[Path], None]
+    """Adds what is in the file and is not here, before the entries are imported; tells the operator."""
+
+    def path(self, file: str) -> Path:
+        """Return where it lies beside an export."""
+        return Path(f"{file}.{self.name}.json")
+
+
+beside_exports: dict[str, Beside] = {}
+"""By name; each room puts its own here."""
 
 
 def register(new_kinds: Iterable[EntryType] = (), new_projections: Iterable[Projection] = ()) -> None:

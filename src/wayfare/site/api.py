@@ -15,11 +15,12 @@ from ninja import NinjaAPI, Router
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from wayfare import __version__
-from wayfare.access.api import Entries, ExactFigures, anyone
+from wayfare.access.api import Entries, ExactFigures, Scope, anyone
 from wayfare.common import trouble
 from wayfare.common.web.problems import MEDIA_TYPE, REFUSALS, Problem
-from wayfare.departures import api as departures
 from wayfare.ledger.api import known_parameters
+from wayfare.ledger.api import router as ledger
+from wayfare.ledger.entries import api as entries
 from wayfare.site import invalid
 from wayfare.statistics.api import router as statistics
 
@@ -110,8 +111,8 @@ api = Api(
     docs_url=None,
     urls_namespace="api",
 )
-# The ledger's own router, with the writing verb put on it.
-api.add_router("/ledger", departures.router, auth=Entries())
+entries.add_to(ledger, auth=Scope("ledger:write"))
+api.add_router("/ledger", ledger, auth=Entries())
 api.add_router("/programmes", statistics, auth=ExactFigures())
 open_router = Router(tags=["service"])
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from django.conf import settings
 
-from wayfare.departures.api import BODY_MAX as API_MAX
+from wayfare.ledger.entries.api import BODY_MAX as API_MAX
 from wayfare.ledger.web.page import BODY_MAX as RECEIPT_MAX
 
 FORM_MAX = 64 << 10

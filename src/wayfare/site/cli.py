@@ -56,8 +56,8 @@ COMMANDS: dict[str, dict[str, Entry]] = {
         "import": Entry("wayfare.departures.cli:import_", "Configure the programmes of a JSON list.", Use.MAKES),
     },
     "ledger": {
-        "import": Entry("wayfare.departures.files_cli:import_", "Append the entries of files.", Use.MAKES),
-        "export": Entry("wayfare.departures.files_cli:export", "Write entries to a file."),
+        "import": Entry("wayfare.ledger.entries.cli:import_", "Append the entries of files.", Use.MAKES),
+        "export": Entry("wayfare.ledger.entries.cli:export", "Write entries to a file."),
         "status": Entry("wayfare.ledger.projections_cli:status", "Show where the ledger stands."),
         "rebuild": Entry("wayfare.ledger.projections_cli:rebuild", "Make the projections anew from the ledger."),
         "verify": Entry("wayfare.ledger.projections_cli:verify", "Recount everything another way and compare."),

@@ -376,7 +376,7 @@ def test_a_field_named_twice_is_found_however_it_is_written(text):
 @settings(max_examples=2 * settings().max_examples)
 @given(st.lists(json_text(), max_size=3), BLANK)
 def test_a_field_named_twice_is_found_in_a_list_of_the_api(texts, blank):
-    from wayfare.departures.api import decode
+    from wayfare.ledger.entries.api import decode
 
     body = f"[{','.join(text + blank for text in texts)}]".encode()
     for text, read in zip(texts, decode(body), strict=True):

@@ -13,6 +13,7 @@ from django.db import connection
 from wayfare.departures import forecast, operations, projection, queries, rules
 from wayfare.ledger import projections
 from wayfare.ledger import queries as ledger
+from wayfare.ledger.entries import operations as intake
 
 pytestmark = pytest.mark.django_db
 
@@ -32,7 +33,7 @@ class World:
         return str(entry["entry_id"])
 
     def send(self, entry: dict[str, Any]) -> None:
-        (result,) = operations.record([entry], now=NOW)
+        (result,) = intake.record([entry], now=NOW)
         assert result.status in ("accepted", "duplicate"), result
         self.sent.append(entry)
 

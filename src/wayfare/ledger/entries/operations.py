@@ -1,16 +1,16 @@
-"""Appending an entry by the name of its kind, for the verbs of any room."""
+"""Appending entries of any kind: what comes in from outside, and one by its kind for the verbs of rooms."""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 from wayfare.ledger import operations as ledger
 from wayfare.ledger import queries, registry
 from wayfare.ledger.entries import parsing
-from wayfare.ledger.rules import EPOCH, MICROSECOND, Refused, Result
+from wayfare.ledger.rules import EPOCH, MICROSECOND, Entry, Refused, Result
 
 HORIZON = timedelta(hours=24)
 """How far ahead of the clock an entry may have happened: clocks differ, plans are not departures."""
@@ -19,6 +19,32 @@ HORIZON = timedelta(hours=24)
 def latest_us(now: datetime) -> int:
     """Return the latest `occurred_at` that is taken at a moment, in microseconds since 1970."""
     return (now + HORIZON - EPOCH) // MICROSECOND
+
+
+def record(raws: Iterable[object], *, now: datetime | None = None, writer: str | None = None) -> list[Result]:
+    """Read decoded JSON values strictly and append those that are entries, in order, in one transaction.
+
+    A Refused among them stays in its place. `writer`: the only source that may be named, if there is but one.
+    `now` is the clock that "more than 24 hours in the future" is held against (default: the database's).
+    Returns one result a value; what is refused leaves no trace.
+    """
+    raws = list(raws)
+    named = {raw["programme"] for raw in raws if isinstance(raw, dict) and isinstance(raw.get("programme"), str)}
+    known = registry.programmes(named)
+    latest = latest_us(now or queries.clock_nearby())
+    return ledger.append_together([_read(raw, known, latest, writer) for raw in raws])
+
+
+def _read(raw: object, known: Collection[str], latest: int, writer: str | None) -> Entry | Refused:
+    if isinstance(raw, Refused):
+        return raw
+    try:
+        entry = parsing.parse(raw, programmes=known, latest_us=latest)
+    except Refused as refusal:
+        return refusal
+    if writer is not None and entry.source != writer:
+        return Refused("source", f"is not yours; this token writes as {writer}", entry.entry_id)
+    return entry
 
 
 def append(

@@ -10,6 +10,7 @@ import pytest
 
 from wayfare.departures import operations
 from wayfare.ledger import queries as ledger
+from wayfare.ledger.entries import operations as intake
 from wayfare.ledger.entries import parsing
 from wayfare.ledger.rules import instant_us
 from wayfare.statistics import columns
@@ -108,7 +109,7 @@ def grown(db, tmp_path):
     seeds = iter(range(100))
 
     def more() -> int:
-        operations.record(history(next(seeds)), now=NOW)
+        intake.record(history(next(seeds)), now=NOW)
         return ledger.head()
 
     more()

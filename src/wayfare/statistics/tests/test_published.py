@@ -7,8 +7,9 @@ import random
 import pytest
 from django.db import connection
 
-from wayfare.departures.operations import add_programme, record
+from wayfare.departures.operations import add_programme
 from wayfare.ledger import zones
+from wayfare.ledger.entries.operations import record
 from wayfare.ledger.rules import Refused
 from wayfare.ledger.source import LEDGER
 from wayfare.statistics import published

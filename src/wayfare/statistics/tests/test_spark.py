@@ -9,6 +9,7 @@ import pytest
 
 from wayfare.access.rules import EVERYTHING
 from wayfare.departures import operations, rules
+from wayfare.ledger.entries import operations as intake
 from wayfare.ledger.entries import parsing
 from wayfare.ledger.rules import instant_us
 from wayfare.statistics import engines, queries
@@ -40,7 +41,7 @@ def test_a_table_has_the_same_bytes_on_every_engine(settings, tmp_path):
     for p in PROGRAMMES.values():
         operations.add_programme(p.key, p.title, p.country, p.timezone, p.counts_from)
     for seed in range(4):
-        operations.record(history(seed, 12, 150), now=NOW)
+        intake.record(history(seed, 12, 150), now=NOW)
     tables = {
         engine: queries.table(by=["quarter", "age", "assistance"], measure="persons", engine=engine, reader=EVERYTHING)
         for engine in queries.ENGINES

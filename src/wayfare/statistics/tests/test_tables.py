@@ -11,6 +11,7 @@ import pytest
 from wayfare.access.rules import EVERYTHING
 from wayfare.departures import operations
 from wayfare.ledger import queries as ledger
+from wayfare.ledger.entries import operations as intake
 from wayfare.ledger.rules import Refused
 from wayfare.ledger.verify import differences
 from wayfare.statistics import queries
@@ -27,7 +28,7 @@ def filled(db, settings, tmp_path):
     for p in PROGRAMMES.values():
         operations.add_programme(p.key, p.title, p.country, p.timezone, p.counts_from)
     for seed in range(6):
-        operations.record(history(seed, 12, 200), now=NOW)
+        intake.record(history(seed, 12, 200), now=NOW)
 
 
 def test_every_pair_of_dimensions_is_live_what_the_recount_says(filled):

@@ -9,6 +9,7 @@ from django.db import connection, connections
 
 from wayfare.departures import operations
 from wayfare.ledger import queries as ledger
+from wayfare.ledger.entries import operations as intake
 from wayfare.ledger.verify import differences
 from wayfare.statistics import verify
 from wayfare.statistics.tests.histories import PROGRAMMES, history
@@ -20,7 +21,7 @@ def _fill() -> None:
     for p in PROGRAMMES.values():
         operations.add_programme(p.key, p.title, p.country, p.timezone, p.counts_from)
     for seed in range(4):
-        operations.record(history(seed, 8, 120), now=NOW)
+        intake.record(history(seed, 8, 120), now=NOW)
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from itertools import compress
 from typing import BinaryIO
 
-from wayfare.departures.sources import BadFile, Read, Source, lines, open_bytes
-from wayfare.departures.tables import NEEDED, of_text, one_name_each, shapes, unfold
 from wayfare.ledger.entries.parsing import LINE_LIMIT
+from wayfare.ledger.entries.sources import BadFile, Read, Source, lines, open_bytes
+from wayfare.ledger.entries.tables import NEEDED, of_text, one_name_each, shapes, unfold
 from wayfare.ledger.rules import Refused
 
 _OTHER_MARKS = {";": "semicolons (;)", "\t": "tabs", "|": "vertical bars (|)"}

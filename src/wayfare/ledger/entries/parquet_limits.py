@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from wayfare.departures.sources import BadFile, Source
+from wayfare.ledger.entries.sources import BadFile, Source
 
 LONG = 4_096
 """Bytes of a text beyond which its column is not expanded; the longest field of an entry takes 2,000."""

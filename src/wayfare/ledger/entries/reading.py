@@ -15,12 +15,12 @@ from typing import Any, BinaryIO, NamedTuple
 
 import orjson
 
-from wayfare.departures.csv_rows import csv_header, read_csv
-from wayfare.departures.parquet_rows import open_parquet, read_parquet
-from wayfare.departures.sources import BOM, BadFile, Read, Source, first_line, lines, open_bytes
-from wayfare.departures.tables import ASIDE
 from wayfare.ledger import registry
 from wayfare.ledger.entries import parsing
+from wayfare.ledger.entries.csv_rows import csv_header, read_csv
+from wayfare.ledger.entries.parquet_rows import open_parquet, read_parquet
+from wayfare.ledger.entries.sources import BOM, BadFile, Read, Source, first_line, lines, open_bytes
+from wayfare.ledger.entries.tables import ASIDE
 from wayfare.ledger.entries.types import EntryType
 from wayfare.ledger.registry import Precount
 from wayfare.ledger.rules import Ahead, Entry, Refused

@@ -9,7 +9,7 @@ import stat
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import BinaryIO, NoReturn
 
@@ -20,12 +20,11 @@ from django.db import Error as DatabaseError
 from tqdm import tqdm
 
 from wayfare.common import trouble
-from wayfare.departures import programme_files, zones
-from wayfare.departures.files import ImportStopped, export_entries, import_sources, open_sources
-from wayfare.departures.reading import CHUNK
-from wayfare.departures.sources import BadFile, Source
 from wayfare.ledger import queries as stored
 from wayfare.ledger import registry
+from wayfare.ledger.entries.files import ImportStopped, export_entries, import_sources, open_sources
+from wayfare.ledger.entries.reading import CHUNK
+from wayfare.ledger.entries.sources import BadFile, Source
 
 REFUSED, UNREADABLE, STOPPED = 1, 2, 3
 AGAIN = "Entries of whole chunks before it are in; run the same import again and it goes on from there."
@@ -91,6 +90,13 @@ def _there(_context: click.Context, _parameter: click.Parameter, names: tuple[st
     return names
 
 
+def _take_in_what_lies_beside(files: tuple[str, ...]) -> None:
+    for file in files:
+        for beside in registry.beside_exports.values():
+            if file != "-" and (path := beside.path(file)).is_file():
+                beside.take_in(path)
+
+
 @click.command(name="import")
 @click.argument("files", nargs=-1, required=True, metavar="FILE…", callback=_there)
 @click.option("--format", "format_", type=click.Choice(["jsonl", "csv", "parquet"]), help="Else by the suffix.")
@@ -103,11 +109,11 @@ def import_(files: tuple[str, ...], format_: str | None, rejects: str | None, as
     Run again after any interruption, it ends as if it had run once. Exit 0: nothing was refused; 1: some
     entries were, the others are in; 2: a file cannot be read, nothing is in; 3: stopped half-way.
     """
-    zones.must_agree()
+    for projection in registry.projections.values():
+        projection.ready()
     try:
         with open_sources(files, format_) as sources:
-            for file in files:
-                programme_files.add_missing(file)
+            _take_in_what_lies_beside(files)
             with _rejects(rejects, files) as refused, _bar(sources) as bar:
                 done = import_sources(sources, refused, lambda at: bar.update(at - bar.n), chunk_entries=chunk)
     except BadFile as problem:
@@ -170,14 +176,13 @@ def _is_stream(file: str) -> bool:
 
 
 @contextmanager
-def _programmes_beside(file: str) -> Iterator[None]:
-    """Write the programmes beside an export, where it is a file: both appear whole, or none."""
-    if _is_stream(file):
-        yield
-        return
-    with _target(str(programme_files.beside(file))) as out:
-        out.write(programme_files.listed())
-        out.flush()
+def _with_what_lies_beside(file: str) -> Iterator[None]:
+    """Write what lies beside an export, where it is a file: all appear whole, or none."""
+    with ExitStack() as kept:
+        for beside in () if _is_stream(file) else registry.beside_exports.values():
+            out = kept.enter_context(_target(str(beside.path(file))))
+            out.write(beside.written())
+            out.flush()
         yield
 
 
@@ -213,7 +218,7 @@ def export(file: str, first: int, last: int | None, format_: str | None) -> None
     last = min(stored.head() if last is None else last, stored.head())
     registry.note_reading(first, last)
     try:
-        with _programmes_beside(file), _target(file) as out:
+        with _with_what_lies_beside(file), _target(file) as out:
             count = export_entries(out, chosen, first=first, last=last)
     except BrokenPipeError:  # whoever reads has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -223,5 +228,8 @@ def export(file: str, first: int, last: int | None, format_: str | None) -> None
         mend = "the disk is full; make room" if full else f"cannot be written ({problem.strerror or problem})"
         _fail(f"{file}: {mend}. Nothing was left there", UNREADABLE)
     click.echo(f"{count:,} entries written.", err=file == "-")
-    where = "`wayfare programme list --json`" if _is_stream(file) else programme_files.beside(file)
-    click.echo(f"Their programmes: {where}. {_NOT_CONTAINED}", err=True)
+    wheres = [
+        f"Their {name}: {f'`{beside.command}`' if _is_stream(file) else beside.path(file)}."
+        for name, beside in registry.beside_exports.items()
+    ]
+    click.echo(" ".join([*wheres, _NOT_CONTAINED]), err=True)

@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from wayfare.departures.parquet_limits import check_sizes, long_columns, text_columns
-from wayfare.departures.sources import BadFile, Read, Source, first_line, open_bytes
-from wayfare.departures.tables import ASIDE, of_text, one_name_each, shapes, unfold
 from wayfare.ledger.entries.fields import is_uuid
+from wayfare.ledger.entries.parquet_limits import check_sizes, long_columns, text_columns
 from wayfare.ledger.entries.parsing import LINE_LIMIT
+from wayfare.ledger.entries.sources import BadFile, Read, Source, first_line, open_bytes
+from wayfare.ledger.entries.tables import ASIDE, of_text, one_name_each, shapes, unfold
 from wayfare.ledger.rules import Refused
 
 ROWS = 1_000

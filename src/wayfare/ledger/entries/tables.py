@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-from wayfare.departures.sources import BadFile, Source
 from wayfare.ledger import registry
+from wayfare.ledger.entries.sources import BadFile, Source
 from wayfare.ledger.entries.types import COMMON, EntryType, all_columns, columns
 from wayfare.ledger.rules import Refused
 

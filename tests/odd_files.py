@@ -1,6 +1,6 @@
 """A table of small files that are odd in one way each, made here, and what must become of each.
 
-Written by pyarrow, by DuckDB and by hand. Also a script: `python -m wayfare.departures.tests.odd_files FOLDER` writes
+Written by pyarrow, by DuckDB and by hand. Also a script: `python -m tests.odd_files FOLDER` writes
 them all, to try another program on them.
 """
 

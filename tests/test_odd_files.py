@@ -10,11 +10,11 @@ from pathlib import Path
 import orjson
 import pytest
 
-from wayfare.departures.files import open_sources
-from wayfare.departures.reading import Outlook, chunks, read
-from wayfare.departures.sources import BadFile
-from wayfare.departures.tests.odd_files import ALL, AT, PARQUET, Odd, returned
+from tests.odd_files import ALL, AT, PARQUET, Odd, returned
 from wayfare.ledger import registry
+from wayfare.ledger.entries.files import open_sources
+from wayfare.ledger.entries.reading import Outlook, chunks, read
+from wayfare.ledger.entries.sources import BadFile
 from wayfare.ledger.rules import Refused, instant_us
 
 OUTLOOK = Outlook(tuple(registry.kinds.values()), frozenset({"fra"}), instant_us("2026-11-25T00:00:00Z"), {})
@@ -102,9 +102,11 @@ def test_a_page_whose_checksum_is_wrong_is_not_read(tmp_path):
 
 PEAK = r"""
 import re, sys
-from wayfare.departures.files import open_sources
-from wayfare.departures.reading import chunks
-from wayfare.departures.tests.test_odd_files import OUTLOOK
+from wayfare.site import runtime
+runtime.set_up_django()
+from wayfare.ledger.entries.files import open_sources
+from wayfare.ledger.entries.reading import chunks
+from tests.test_odd_files import OUTLOOK
 with open_sources([sys.argv[1]], None) as (source,):
     print(sum(len(chunk.items) for chunk in chunks(source, 0, OUTLOOK)))
 print(re.search(r"VmHWM:\s+(\d+)", open("/proc/self/status").read())[1])
@@ -150,7 +152,7 @@ def test_the_rest_of_a_large_file_gets_in(tmp_path):
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from wayfare.departures.tests.odd_files import corrected, days
+    from tests.odd_files import corrected, days
 
     rows = [corrected(n) for n in range(60_000)]
     table = pa.Table.from_pylist(rows)

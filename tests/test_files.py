@@ -17,11 +17,12 @@ import pytest
 from click.testing import CliRunner
 from django.db import IntegrityError, connection, transaction
 
+from tests import odd_files
 from wayfare.departures import operations, queries
-from wayfare.departures.files import ImportStopped, _ended_early, import_sources, open_sources
-from wayfare.departures.files_cli import AGAIN, MEND, _advice, export, import_
-from wayfare.departures.tests import odd_files
 from wayfare.ledger import queries as ledger
+from wayfare.ledger.entries import operations as intake
+from wayfare.ledger.entries.cli import AGAIN, MEND, _advice, export, import_
+from wayfare.ledger.entries.files import ImportStopped, _ended_early, import_sources, open_sources
 
 pytestmark = pytest.mark.django_db
 
@@ -466,8 +467,8 @@ def test_the_ledgers_table_takes_neither_nil_nor_max(column, nobody, tmp_path, m
         "object": linked | {"persons": [uid(1), nobody]},
     }[column]
     with pytest.raises(IntegrityError, match="ledger_entry_ids"), transaction.atomic():
-        operations.record([raw])
-    assert operations.record([linked])[0].status == "accepted"
+        intake.record([raw])
+    assert intake.record([linked])[0].status == "accepted"
 
 
 @pytest.mark.parametrize("suffix", odd_files.TABLE)

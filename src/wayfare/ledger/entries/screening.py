@@ -18,11 +18,11 @@ from typing import Any, BinaryIO
 
 import orjson
 
-from wayfare.departures.csv_rows import csv_header
-from wayfare.departures.forbidden import reason_against
-from wayfare.departures.parquet_rows import broken_inside, open_parquet, parquet_columns
-from wayfare.departures.sources import BOM, BadFile, Source, open_bytes
-from wayfare.departures.tables import NEEDED
+from wayfare.ledger.entries.csv_rows import csv_header
+from wayfare.ledger.entries.forbidden import reason_against
+from wayfare.ledger.entries.parquet_rows import broken_inside, open_parquet, parquet_columns
+from wayfare.ledger.entries.sources import BOM, BadFile, Source, open_bytes
+from wayfare.ledger.entries.tables import NEEDED
 
 _NAME = re.compile(rb'"([^"\\]*+)"\s*+:')
 _ODD = tuple(b",:[]{} \t\r\n")

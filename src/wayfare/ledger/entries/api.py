@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import codecs
 import json
-from typing import Any, NoReturn
+from collections.abc import Callable
+from typing import Any, NoReturn, Protocol
 
 import orjson
 from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse
 from django.http.request import UnreadablePostError
-from ninja import Schema
+from ninja import Router, Schema
 
-from wayfare.access.api import Scope
-from wayfare.access.rules import Token
 from wayfare.common.web.problems import Problem
-from wayfare.departures import operations
 from wayfare.ledger import registry
-from wayfare.ledger.api import router
-from wayfare.ledger.entries import parsing
+from wayfare.ledger.entries import operations, parsing
 from wayfare.ledger.entries.fields import is_uuid
 from wayfare.ledger.entries.types import json_schema
 
-__all__ = ["append_entries", "router"]
 ENTRIES_MAX = 10_000
 BODY_MAX = 16 * 1024 * 1024
 
@@ -42,6 +38,14 @@ _BODY = {
         },
     }
 }
+
+
+class EntryWriter(Protocol):
+    """Who appends entries, as `request.auth` of these calls."""
+
+    @property
+    def source(self) -> str:
+        """The only source that the entries may name."""
 
 
 class ResultOut(Schema):
@@ -144,19 +148,23 @@ def decode(body: bytes) -> list[object]:
     return [one.refusal if isinstance(one, _Twice) else one for one in values]
 
 
-@router.post(  # the ledger's router, so that one address has both verbs
-    "/entries",
-    auth=Scope("ledger:write"),
-    response=list[ResultOut],
-    operation_id="append_entries",
-    summary="Append one entry or a list of up to 10,000",
-    openapi_extra=_BODY,
-)
 def append_entries(request: HttpRequest) -> HttpResponse:
     """Append entries in order, in one transaction; the answer has a result per entry, in the same order.
 
     Sending the same again is safe: what is in already is a `duplicate`. A source may write only as itself.
     """
-    writer: Token = request.auth  # type: ignore[attr-defined]
+    writer: EntryWriter = request.auth  # type: ignore[attr-defined]
     results = operations.record(decode(_body(request)), writer=writer.source)
     return HttpResponse(orjson.dumps([result._asdict() for result in results]), content_type="application/json")
+
+
+def add_to(router: Router, auth: Callable[[HttpRequest], EntryWriter]) -> None:
+    """Put the writing verb on the ledger's router, so that one address has both verbs, for whom `auth` lets in."""
+    router.post(
+        "/entries",
+        auth=auth,
+        response=list[ResultOut],
+        operation_id="append_entries",
+        summary="Append one entry or a list of up to 10,000",
+        openapi_extra=_BODY,
+    )(append_entries)

@@ -19,15 +19,14 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 import orjson
 
-from wayfare.departures import queries
-from wayfare.departures.reading import CHUNK, Chunk, Outlook, feed, guess_format, require_text, whole
-from wayfare.departures.screening import screen
-from wayfare.departures.sources import BadFile, Source, open_bytes
-from wayfare.departures.tables import NULLS, shapes
 from wayfare.ledger import operations as ledger
 from wayfare.ledger import projections, registry
 from wayfare.ledger import queries as stored
 from wayfare.ledger.entries.operations import latest_us
+from wayfare.ledger.entries.reading import CHUNK, Chunk, Outlook, feed, guess_format, require_text, whole
+from wayfare.ledger.entries.screening import screen
+from wayfare.ledger.entries.sources import BadFile, Source, open_bytes
+from wayfare.ledger.entries.tables import NULLS, shapes
 from wayfare.ledger.queries import StoredEntry
 from wayfare.ledger.rules import Entry, Refused, Result
 
@@ -102,7 +101,7 @@ def open_sources(names: Sequence[str], format_: str | None) -> Iterator[list[Sou
 def _outlook() -> Outlook:
     precounts = {name: one.precount() for name, one in registry.projections.items() if one.precount is not None}
     return Outlook(
-        tuple(registry.kinds.values()), frozenset(queries.programme_ids()), latest_us(stored.clock()), precounts
+        tuple(registry.kinds.values()), frozenset(registry.programmes(None)), latest_us(stored.clock()), precounts
     )
 
 
@@ -232,7 +231,7 @@ def _write_jsonl(batches: Iterator[list[StoredEntry]], out: BinaryIO) -> int:
 
 
 def _row(entry: StoredEntry) -> dict[str, Any]:
-    """Return an entry as one row of the table that `reading.unfold` reads back."""
+    """Return an entry as one row of the table that `tables.unfold` reads back."""
     data = orjson.loads(entry.body)
     facts = data.pop("facts", {})
     row = data | {f"facts.{name}": value for name, value in facts.items() if value is not None}

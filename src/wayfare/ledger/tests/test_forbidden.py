@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from wayfare.departures.forbidden import reason_against
 from wayfare.ledger import registry
+from wayfare.ledger.entries.forbidden import reason_against
 from wayfare.ledger.entries.types import fields
 
 REFUSED = """
