@@ -160,7 +160,7 @@ def test_the_drill_of_the_guide(embedded_home):
     assert shutil.which("openssl")
     run(lines, folder, embedded_home.env, replaced)
     done = run(pasted("A drill"), folder, embedded_home.env, replaced | {"/tmp/drill": folder / "drill"})
-    assert "The ledger stands at position 60" in done.stdout
+    assert "Ledger position: 60" in done.stdout
     assert "agree" in done.stdout
 
 

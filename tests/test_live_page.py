@@ -118,9 +118,9 @@ def test_today_is_that_of_the_programmes_zone_for_one_and_for_all(programme):
     ("language", "direction", "words"),
     [
         ("en", "ltr", ["Departures", "Georgia", "as of entry 3"]),
-        ("fr", "ltr", ["Départs", "Géorgie", "Rien n’attend"]),
-        ("es", "ltr", ["Salidas", "Georgia", "Nada espera"]),
-        ("ar", "rtl", ["حالات المغادرة", "جورجيا", "لا شيء ينتظر"]),
+        ("fr", "ltr", ["Départs", "Géorgie", "Rien n’est en attente"]),
+        ("es", "ltr", ["Salidas", "Georgia", "Nada está en espera"]),
+        ("ar", "rtl", ["حالات المغادرة", "جورجيا", "لا شيء قيد الانتظار"]),
     ],
 )
 def test_the_page_in_each_language(programme, language, direction, words):

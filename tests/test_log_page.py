@@ -163,9 +163,9 @@ def test_a_receipt_of_a_key_that_signs_no_more_says_so(grown, visitor):
     good = receipt_of(2)
     record(1)
     log.keep_up(LEDGER, keys.rotated(grown.folder))
-    assert "This key signs no more, since" in posted(visitor, good)
-    assert "signs no more, since" not in posted(visitor, receipt_of(2))
-    assert "Keys that sign no more" in visitor.get("/log/").content.decode()
+    assert "This key was retired on" in posted(visitor, good)
+    assert "was retired on" not in posted(visitor, receipt_of(2))
+    assert "Retired keys" in visitor.get("/log/").content.decode()
 
 
 def test_what_an_entry_says_is_shown_as_text(db, visitor, tmp_path):
@@ -337,7 +337,7 @@ class TestInABrowser:
         page = browser.new_page()
         page.goto(f"{server}/log/")
         assert check(page, table["good"]) is None
-        assert "This key signs no more, since" in page.locator("#result").inner_text()
+        assert "This key was retired on" in page.locator("#result").inner_text()
 
     def test_a_browser_without_ed25519_says_so_and_offers_the_server(self, server, browser, table, check):
         page = browser.new_page()

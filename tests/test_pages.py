@@ -130,7 +130,7 @@ def queries_keys(number: int) -> list[str]:
     return [f"p{n:02}" for n in range(number)]
 
 
-# A month gone by
+# Past month
 
 
 def test_a_month_gone_by_is_shown_whole_and_stands_still(visitor, programmes):
@@ -216,7 +216,7 @@ def test_languages_are_offered_in_their_own_words(visitor, language):
 def test_arabic_has_six_plurals(number, word):
     with translation.override("ar"):
         text = ngettext(
-            "%(n)s report waits for its registration.", "%(n)s reports wait for their registration.", number
+            "%(n)s report is waiting for its registration.", "%(n)s reports are waiting for their registration.", number
         )
         assert word in text % {"n": number}
 
@@ -236,7 +236,7 @@ def test_the_oldest_that_waits_is_told_with_its_day(visitor, programmes):
         ]
     )
     text = visitor.get("/departures/").content.decode()
-    assert "The oldest waits since Wednesday, 1 July 2026, 07:12." in text
+    assert "The oldest has been waiting since Wednesday, 1 July 2026, 07:12." in text
 
 
 # Not well

@@ -101,7 +101,7 @@ def _of_staff(line: Logged, who: str, names: Mapping[UUID, str], timezone: str) 
         case "joined":
             return _("%(who)s accepted an invitation.") % told
         case "left":
-            return _("%(who)s let %(whom)s leave.") % told
+            return _("%(who)s removed the access of %(whom)s.") % told
         case "ended":
             return _("%(who)s ended the sessions of %(whom)s.") % {
                 **told,

@@ -16,7 +16,7 @@ from wayfare.common.web.formats import day_and_time, locale, number
 _PURPOSES = {
     "case_work": gettext_lazy("to work on the case"),
     "travel_booking": gettext_lazy("to book the journey"),
-    "correction_review": gettext_lazy("to look into a correction that was asked for"),
+    "correction_review": gettext_lazy("to check a correction that was asked for"),
     "duplicate_review": gettext_lazy("to find out whether two files are about one person"),
     "support_at_request": gettext_lazy("because help was asked for"),
     "legal_duty": gettext_lazy("because a law obliges us to"),
@@ -25,16 +25,16 @@ _PURPOSES = {
 _NAMES = {
     "case_work": gettext_lazy("Case work"),
     "travel_booking": gettext_lazy("Booking a journey"),
-    "correction_review": gettext_lazy("Looking into a correction"),
-    "duplicate_review": gettext_lazy("Two files, one person?"),
-    "support_at_request": gettext_lazy("Help that was asked for"),
+    "correction_review": gettext_lazy("Check a correction"),
+    "duplicate_review": gettext_lazy("Possible duplicate"),
+    "support_at_request": gettext_lazy("Request for help"),
     "legal_duty": gettext_lazy("A legal duty"),
     "break_glass": gettext_lazy("Emergency, with a second colleague"),
 }
 _GROUPS = {
     "names": pgettext_lazy("field group", "names"),
     "birth": pgettext_lazy("field group", "date of birth"),
-    "contact": pgettext_lazy("field group", "ways to reach the person"),
+    "contact": pgettext_lazy("field group", "contact details"),
     "documents": pgettext_lazy("field group", "documents"),
     "notes": pgettext_lazy("field group", "notes"),
 }
@@ -56,7 +56,7 @@ _SCOPES = {
     "any": gettext_lazy("files of any office"),
 }
 _NEEDS = {
-    "": gettext_lazy("Nothing more: it is everyday work."),
+    "": gettext_lazy("No reason: this is everyday work."),
     "reason": gettext_lazy("A sentence that says why, for this file and now."),
     "basis": gettext_lazy("The law, the article, the authority and the day of its request."),
     "approval": gettext_lazy("A sentence that says why, and a second person who approves it first."),
@@ -96,7 +96,7 @@ _REFUSALS = {
     "why": gettext_lazy("Say in a sentence why. Do not name the person."),
     "ground": gettext_lazy("Choose the legal ground from the list."),
     "staff": gettext_lazy("Choose a colleague from the list."),
-    "as_of": gettext_lazy("The record of looks has no such position. Leave it out for the last one."),
+    "as_of": gettext_lazy("The access record has no such entry. Leave the field empty for the last one."),
 }
 
 

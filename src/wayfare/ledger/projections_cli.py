@@ -19,7 +19,7 @@ def status(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(found))
         return
-    click.echo(f"The ledger stands at position {found['position']:,}.")
+    click.echo(f"Ledger position: {found['position']:,}")
     for kind, number in found["entries"].items():
         click.echo(f"  {kind:<24}{number:>14,}")
     click.echo(f"Waiting for something they refer to: {found['pending']:,}")

@@ -53,8 +53,8 @@ _WHOLE = frozenset({"log"})
 _LABELS: dict[str, str | Promise] = {
     "text": _("Name or case number"),
     "name": _("Name"),
-    "latin": _("The same in Latin letters, if it is in another script"),
-    "document_name": _("The name on a document, if it is another"),
+    "latin": _("The same name in Latin letters, if it is in another script"),
+    "document_name": _("Name on a document, if it is different"),
     "address": _("How they wish to be addressed"),
     "phone": _("Telephone"),
     "reason": _("Reason"),

@@ -108,7 +108,7 @@ def leave(email: str, as_json: bool) -> None:
     ended = [access.leave(one, by=None, at=now) for one in staff]
     withdrawn = operations.withdraw(email, by=None, at=now)
     if not ended and not withdrawn:
-        raise click.UsageError(f"email: {email!r} is that of no colleague; see `wayfare staff list`")
+        raise click.UsageError(f"email: no colleague has the address {email!r}; see `wayfare staff list`")
     if as_json:
         click.echo(json.dumps({"email": email, "left": bool(ended), "withdrawn": withdrawn}))
     else:

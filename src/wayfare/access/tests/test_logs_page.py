@@ -110,18 +110,18 @@ def test_a_record_that_is_signed_and_one_that_is_not(world, tmp_path):
     counsellor, auditor = world["counsellor"], browser(world["auditor"])
     person = file_of(counsellor)
     assert "Nothing to sign yet" in sections(auditor.get("/staff/log"))["ledger"]
-    assert "Signing goes on" in sections(auditor.get("/staff/log"))["access"]
+    assert "Signing in progress" in sections(auditor.get("/staff/log"))["access"]
     size = entries(world)
     signed(size, tmp_path)
     assert "Signed to its end" in sections(auditor.get("/staff/log"))["access"]
     counsellor.opens(person, "duplicate_review")
     text = sections(auditor.get("/staff/log"))["access"]
-    assert "Signing goes on" in text
+    assert "Signing in progress" in text
     assert re.search(rf"Entries\s+{size + 1}", text)
     assert re.search(rf"Last checkpoint\s+{size}", text)
     assert re.search(r"Not signed yet\s+1 entry", text)
     signed(size + 3, tmp_path)
-    assert "More was signed than there is" in sections(auditor.get("/staff/log"))["access"]
+    assert "The log is ahead of the database" in sections(auditor.get("/staff/log"))["access"]
 
 
 def test_looks_that_were_undone_are_counted(world):
@@ -131,14 +131,14 @@ def test_looks_that_were_undone_are_counted(world):
 
     def undone(looks):
         page = sections(auditor.get("/staff/log"))["access"]
-        return int(re.search(rf"left no line\s+([\d,]+)\s+of {looks}", page)[1].replace(",", ""))
+        return int(re.search(rf"without an entry\s+([\d,]+)\s+of {looks}", page)[1].replace(",", ""))
 
-    before = undone("1 look")  # numbers are not undone: those of tests before this one are gone too
+    before = undone("1 opening")  # numbers are not undone: those of tests before this one are gone too
     with transaction.atomic():
         counsellor.opens(person, "duplicate_review")
         transaction.set_rollback(True)
     counsellor.opens(person, "duplicate_review")
-    assert undone("2 looks") == before + 1
+    assert undone("2 openings") == before + 1
 
 
 def test_what_was_recomputed_last_is_told_with_its_first_difference(world):
@@ -146,13 +146,13 @@ def test_what_was_recomputed_last_is_told_with_its_first_difference(world):
     assert "Not known" in sections(auditor.get("/staff/log"))["ledger"]
     health.remember("ledger", Findings(12, 12, []), at=NOW)
     text = sections(auditor.get("/staff/log"))["ledger"]
-    assert "As it was committed to" in text
+    assert "Matches the log" in text
     assert "12 entries recomputed" in text
     assert "24 November 2026" in text
     assert "Not known" in sections(auditor.get("/staff/log"))["access"], "each log by itself"
     health.remember("ledger", Findings(4, 12, ["position 5 differs <here>", "and more"]), at=NOW)
     page = auditor.get("/staff/log").content.decode()
-    assert "It differs" in page
+    assert "Different" in page
     assert "position 5 differs &lt;here&gt;" in page
 
 
@@ -224,7 +224,7 @@ def test_every_colleague_reads_the_list_of_purposes_and_which_are_theirs(world):
         parts = dict(re.findall(r'<section class="wf-card wf-stack" id="(\w+)">(.*?)</section>', text, re.DOTALL))
         assert parts.keys() == PURPOSES.keys()
         for code, known in PURPOSES.items():
-            assert ("You can take it up" in parts[code]) is (role in known.roles)
+            assert ("You can use it" in parts[code]) is (role in known.roles)
             assert words.groups(known.groups).capitalize() in parts[code]
             assert f"{known.hours} hours at most" in parts[code]
             assert all(words.role(one) in parts[code] for one in known.roles)

@@ -98,7 +98,7 @@ def test_nobody_is_named(ends, stranger):
 def test_small_counts_say_so(ends, stranger):
     page = stranger.get("/looks/?period=2025-12").content.decode()
     assert "fewer than 5" in page
-    assert "kept back" in page
+    assert "withheld" in page
     assert "December 2025" in page
     assert f"as_of={ends['2026-02']}" in page
 
@@ -107,7 +107,7 @@ def test_small_counts_say_so(ends, stranger):
 def test_what_is_no_position_is_told(ends, stranger, text):
     page = stranger.get("/looks/", {"as_of": text})
     assert page.status_code == 422
-    assert "no such position" in page.content.decode()
+    assert "has no such entry" in page.content.decode()
     assert stranger.get("/looks/table.csv", {"as_of": text}).status_code == 422
 
 

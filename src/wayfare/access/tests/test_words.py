@@ -49,7 +49,7 @@ def test_a_look_reads_as_a_sentence():
         assert words.look("Ines B.", ["birth", "names"], "travel_booking") == (
             "Ines B. opened names and date of birth to book the journey."
         )
-        assert words.groups(GROUPS) == "names, date of birth, ways to reach the person, documents and notes"
+        assert words.groups(GROUPS) == "names, date of birth, contact details, documents and notes"
     with translation.override("fr"):
         assert (
             words.look("Ines B.", ["names"], "case_work") == "Ines B. a ouvert : noms, pour travailler sur le dossier."

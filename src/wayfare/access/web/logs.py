@@ -45,11 +45,11 @@ def logs(request: StaffRequest) -> HttpResponse:
             others = [other() for other in OTHERS_UNDONE] if log == ACCESS.log else []
         rows = _rows(extent, signed, request.actor, now, language)
         if gone is not None:
-            of = ngettext("of %(n)s look", "of %(n)s looks", gone.looks) % {"n": number(gone.looks, language)}
-            rows.append((_("Looks of 30 days that left no line"), number(gone.undone, language), of))
+            of = ngettext("of %(n)s opening", "of %(n)s openings", gone.looks) % {"n": number(gone.looks, language)}
+            rows.append((_("Openings in the last 30 days without an entry"), number(gone.undone, language), of))
         for steps, lost in others:
             of = ngettext("of %(n)s step", "of %(n)s steps", steps) % {"n": number(steps, language)}
-            rows.append((_("Steps of searches in 30 days that were undone"), number(lost, language), of))
+            rows.append((_("Search steps in the last 30 days that were rolled back"), number(lost, language), of))
         shown.append(
             {
                 "log": log,
@@ -65,7 +65,7 @@ def logs(request: StaffRequest) -> HttpResponse:
 
 
 def _logs() -> tuple[tuple[str, str], ...]:
-    return (LEDGER.log, _("The ledger")), (ACCESS.log, _("The record of looks"))
+    return (LEDGER.log, _("The ledger")), (ACCESS.log, _("Access record"))
 
 
 def _extent(log: str, size: int) -> Extent:
@@ -88,19 +88,22 @@ def _status(extent: Extent, signed: Signed | None, now: datetime, language: str)
     code = health.signing(extent, signed, now)
     said = {
         "well": (_("Signed to its end"), _("Every entry is under a signed checkpoint.")),
-        "behind": (_("Signing goes on"), _("What came last is signed within moments.")),
+        "behind": (_("Signing in progress"), _("The latest entries will be signed within moments.")),
         "empty": (_("Nothing to sign yet"), _("There is no entry.")),
         "stopped": (
             _("Signing has stopped"),
-            _("Entries wait for their signature. See that wayfare up runs, and read what its log says."),
+            _("Entries are waiting to be signed. Check that wayfare up is running, and read its log."),
         ),
         "never": (
             _("Never signed"),
-            _("No checkpoint was ever signed. See that wayfare up runs, and read what its log says."),
+            _("No checkpoint has been signed. Check that wayfare up is running, and read its log."),
         ),
         "ahead": (
-            _("More was signed than there is"),
-            _("The database is older than its log, as after an older backup. Nothing more is signed."),
+            _("The log is ahead of the database"),
+            _(
+                "The database is older than its log, for example after an older backup was restored. "
+                "Nothing more is signed."
+            ),
         ),
     }
     word, sentence = said[code]
@@ -138,11 +141,11 @@ def _verified(log: str, actor: Actor, language: str) -> dict[str, str]:
         }
     at = words.moment(known.at, language, actor.timezone)
     if known.differences:
-        return {"shape": "late", "word": _("It differs"), "sentence": at, "differs": known.differences[0]}
+        return {"shape": "late", "word": _("Different"), "sentence": at, "differs": known.differences[0]}
     leaves = ngettext("%(n)s entry recomputed", "%(n)s entries recomputed", known.leaves) % {
         "n": number(known.leaves, language)
     }
-    return {"shape": "good", "word": _("As it was committed to"), "sentence": f"{leaves} · {at}"}
+    return {"shape": "good", "word": _("Matches the log"), "sentence": f"{leaves} · {at}"}
 
 
 def _witnesses(log: str, size: int, actor: Actor, language: str) -> dict[str, Any]:

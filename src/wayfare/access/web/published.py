@@ -99,4 +99,4 @@ def _told(figures: Figures, period: str, column: str, language: str) -> dict[str
         return {"text": number(n, language), "is_number": True}
     if figures.counts[period, column] < SMALL:
         return {"text": _("fewer than %(n)s") % {"n": number(SMALL, language)}, "is_number": False}
-    return {"text": _("kept back"), "is_number": False}
+    return {"text": _("withheld"), "is_number": False}

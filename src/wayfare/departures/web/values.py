@@ -125,7 +125,7 @@ def _figures(found: live.Cells, first: date, language: str) -> list[dict[str, st
     if found.present:
         return [_today(found, language), _this_month(found, language), of_year]
     over = live.month_before(first, -1) <= _own_days(found)[0]
-    note = _("Late news may still change it.") if over else _("This month is not over in every programme.")
+    note = _("Late reports can still change it.") if over else _("This month is not over in every programme.")
     name = words.month_and_year(first, language)
     return [{"name": name, "number": words.number(found.month, language), "note": note}, of_year]
 
@@ -136,7 +136,7 @@ def _since(found: live.Cells, language: str) -> str:
         return ""
     at = datetime.fromisoformat(found.oldest_pending).astimezone(ZoneInfo(found.timezone))
     day, clock = words.long_day(at.date(), language), words.clock(at, language)
-    return _("The oldest waits since %(day)s, %(clock)s.") % {"day": day, "clock": clock}
+    return _("The oldest has been waiting since %(day)s, %(clock)s.") % {"day": day, "clock": clock}
 
 
 def _notes(found: live.Cells, language: str) -> list[dict[str, str]]:
@@ -148,8 +148,12 @@ def _notes(found: live.Cells, language: str) -> list[dict[str, str]]:
         told.append(
             (
                 n,
-                ngettext("%(n)s report waits for its registration.", "%(n)s reports wait for their registration.", n),
-                _("They came before the office registered the departure. They count when it arrives.")
+                ngettext(
+                    "%(n)s report is waiting for its registration.",
+                    "%(n)s reports are waiting for their registration.",
+                    n,
+                ),
+                _("They came before the office registered the departure. They count once it is registered.")
                 + " "
                 + _since(found, language),
                 "unk",
@@ -160,8 +164,12 @@ def _notes(found: live.Cells, language: str) -> list[dict[str, str]]:
         told.append(
             (
                 n,
-                ngettext("%(n)s entry waits for something it names.", "%(n)s entries wait for something they name.", n),
-                _("A person, a report or a link that has not arrived yet. Nothing is lost."),
+                ngettext(
+                    "%(n)s entry refers to something that has not arrived.",
+                    "%(n)s entries refer to something that has not arrived.",
+                    n,
+                ),
+                _("A person, a report or a link. Nothing is lost."),
                 "unk",
                 _("Not known yet"),
             )
@@ -170,20 +178,23 @@ def _notes(found: live.Cells, language: str) -> list[dict[str, str]]:
         told.append(
             (
                 n,
-                ngettext("%(n)s departure rests on too weak a proof.", "%(n)s departures rest on too weak a proof.", n),
-                _("A bare word does not count in this programme. It says nothing about the person."),
+                ngettext("%(n)s departure has too little evidence.", "%(n)s departures have too little evidence.", n),
+                _("The person’s word alone does not count in this programme. This says nothing about the person."),
                 "due",
-                _("Waits for proof"),
+                _("Waiting for evidence"),
             )
         )
     if n := counts.get("confirmed_after_withdrawal", 0):
         told.append(
             (
                 n,
-                ngettext("%(n)s report is of a departure withdrawn.", "%(n)s reports are of departures withdrawn.", n),
-                _("The person had changed their mind. Never counted; somebody has to say what happened."),
+                ngettext("%(n)s report for a withdrawn departure.", "%(n)s reports for withdrawn departures.", n),
+                _(
+                    "The person had changed their mind. These reports are never counted; "
+                    "the office must review what happened."
+                ),
                 "late",
-                _("To be cleared up"),
+                _("Needs review"),
             )
         )
     if n := counts.get("joined", 0):
@@ -191,11 +202,11 @@ def _notes(found: live.Cells, language: str) -> list[dict[str, str]]:
             (
                 n,
                 ngettext(
-                    "%(n)s second departure joined the one it belongs to.",
-                    "%(n)s second departures joined the one they belong to.",
+                    "%(n)s duplicate report merged.",
+                    "%(n)s duplicate reports merged.",
                     n,
                 ),
-                _("One human being cannot leave twice without coming back. Each is kept, none adds to the count."),
+                _("A person cannot leave twice without coming back. Each report is kept; none adds to the count."),
                 "good",
                 _("Settled"),
             )

@@ -19,7 +19,7 @@ def evidence_name(code: str) -> str:
     """Return what an evidence is, in the active language."""
     return {
         "pass_scanned": _("Pass scanned at the exit"),
-        "carrier_flown": _("Carrier says flown"),
+        "carrier_flown": _("Reported flown by the carrier"),
         "exit_stamp": _("Exit stamp"),
         "arrival_confirmed": _("Arrival confirmed by a partner"),
         "boarding_pass": _("Boarding pass handed in"),

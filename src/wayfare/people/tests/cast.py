@@ -55,7 +55,7 @@ class Colleague(cast.Colleague):
         return enrolled
 
     def task(self, person: UUID, purpose: str = "case_work") -> UUID:
-        """Take up work on a person's file."""
+        """Start work on a person's file."""
         with self.acting():
             return access.take_up(self.id, person, purpose, reason=WORDS, basis=WORDS, at=NOW - timedelta(minutes=1))
 

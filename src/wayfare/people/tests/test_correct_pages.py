@@ -226,7 +226,7 @@ def test_a_correction_is_stored_and_the_file_shown(counsellor, case, group, fiel
     data, version = stored(counsellor, person, group)
     assert (found(data), version) == (value, 2)
     page = client.get(answer.headers["Location"].split("#")[0]).content.decode()
-    assert "Saved, and sealed again" in page
+    assert "Saved and sealed again" in page
 
 
 def test_another_name_in_another_script_is_added_without_javascript(counsellor, case):
@@ -256,7 +256,7 @@ def test_a_corrected_name_is_found_and_the_old_one_no_more(counsellor, case):
     sent = {key: "" if key.endswith(".text") else value for key, value in sent.items()}
     sent["names.0.written.0.parts.0.text"] = "Zarifa"
     assert client.post(paths["names"], sent).status_code == 302
-    assert "What was found" in client.post("/files/", {"text": "Zarifa"}).content.decode()
+    assert "Results" in client.post("/files/", {"text": "Zarifa"}).content.decode()
     assert "Nobody was found" in client.post("/files/", {"text": "Maryam Ali"}).content.decode()
 
 

@@ -428,7 +428,7 @@ def test_from_asking_to_the_receipt_on_the_pages(vault, supervisor, counsellor, 
     with supervisor.looks(made.person, "names"):
         pass
     changed = decides.post(address, {"do": "approve", "number": made.case_number, "read_until": seen})
-    assert (changed.status_code, "Something happened in this file" in changed.content.decode()) == (409, True)
+    assert (changed.status_code, "This file changed in the meantime" in changed.content.decode()) == (409, True)
     assert "1 opening." in changed.content.decode()
     seen = re.search(r'name="read_until" value="(\d+)"', changed.content.decode())[1]
     written = made.case_number.lower().replace("-", " ").replace("0", "o")

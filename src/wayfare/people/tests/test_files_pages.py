@@ -71,7 +71,7 @@ def test_a_person_from_the_first_form_to_the_seal(counsellor):
     assert looks(counsellor, person)[1].groups == ("names", "birth")
     page = client.post(at, {"also": "contact"}).content.decode()
     assert "+33 1 23 45 67 89" in page
-    assert "Not to be used" in page, "they did not allow calls"
+    assert "Do not use" in page, "they did not allow calls"
     assert looks(counsellor, person)[2].groups == ("names", "birth", "contact")
     assert number in client.get("/files/").content.decode(), "it is among what is open"
     assert client.post(f"{at}/seal").status_code == 302
@@ -248,14 +248,14 @@ def test_the_pages_speak_the_languages(counsellor, language):
     for page in (client.get("/files/"), client.get("/files/new"), client.post(at, {"also": ["contact", "documents"]})):
         text = page.content.decode()
         assert f'lang="{language}"' in text
-        assert not re.search(r">(Files|Still sealed|Make a file|Find a person|Who looked|Seal it now)<", text)
+        assert not re.search(r">(Files|Still sealed|Register a person|Find a person|Who looked|Close file)<", text)
 
 
 def test_the_text_of_a_search_is_in_no_address(counsellor):
     client = browser(counsellor)
     made(client)
     page = client.get("/files/?text=Karimi&q=Karimi").content.decode()
-    assert "What was found" not in page
+    assert 'id="results"' not in page
 
 
 def test_the_script_of_a_name_is_told_from_its_letters():

@@ -65,7 +65,7 @@ def test_it_is_in_the_person_s_language_and_the_line_for_staff_in_theirs(
     assert heading in text
     assert page.headers["Content-Language"] == language
     assert '<div class="wf-bar" lang="en" dir="ltr">' in text
-    assert "Back to the files" in text
+    assert "Back to files" in text
     for one in ("fr", "es", "ar", "en"):
         assert f'href="?language={one}"' in text
     assert not re.search(r">[^<]*(opened|look|Case number|until)[^<]*<", text.split("</div>", 3)[-1]), (

@@ -227,7 +227,7 @@ def more(group: str, data: Data) -> list[tuple[str, str]]:
                     found.append((f"names.{n}.written.{k}.parts", _("Another part of %(name)s") % text))
             return found
         case "contact":
-            return [("channels", _("Another way to reach them"))]
+            return [("channels", _("Another contact"))]
         case "documents":
             return [("documents", _("Another document"))]
     return []
@@ -237,7 +237,7 @@ def _name_blocks(data: Data, form: Form) -> list[Data]:
     found = []
     for n, name in enumerate(data.get("names", [])):
         at = f"names.{n}"
-        fields = [form.choice(f"{at}.use", _("What it is to them"), name["use"], words.uses(USES))]
+        fields = [form.choice(f"{at}.use", _("Type of name"), name["use"], words.uses(USES))]
         inner = [_written_block(one, f"{at}.written.{k}", form) for k, one in enumerate(name["written"])]
         found.append({"legend": _("Name %(n)s") % {"n": form.nth(n)}, "fields": fields, "blocks": inner})
     address = form.field("address", _("How they wish to be addressed"), data.get("address", ""), dir="auto")
@@ -247,13 +247,13 @@ def _name_blocks(data: Data, form: Form) -> list[Data]:
 def _written_block(data: Data, at: str, form: Form) -> Data:
     text = " ".join(part["text"] for part in data["parts"])
     guessed = data["script"] if data["script"] != script_of(text) else ""
-    scripts = [("", _("as its letters are")), *_scripts(form.language)]
+    scripts = [("", _("Detect automatically")), *_scripts(form.language)]
     fields = [
         field
         for k, part in enumerate(data["parts"])
         for field in (
             form.choice(f"{at}.parts.{k}.kind", _("Part"), part["kind"], words.parts(PARTS)),
-            form.field(f"{at}.parts.{k}.text", _("As it is written"), part["text"], dir="auto", wide=True),
+            form.field(f"{at}.parts.{k}.text", _("As written"), part["text"], dir="auto", wide=True),
         )
     ]
     fields.append(form.choice(f"{at}.script", _("Script"), guessed, scripts))
@@ -270,18 +270,20 @@ def _scripts(language: str) -> list[tuple[str, str]]:
 
 
 def _birth_blocks(data: Data, form: Form) -> list[Data]:
-    estimated = form.field("estimated", _("Estimated by somebody else than the person"), data.get("estimated"), "check")
+    estimated = form.field(
+        "estimated", _("Estimated by somebody other than the person"), data.get("estimated"), "check"
+    )
     place = form.field("place", _("Place of birth"), data.get("place", ""), dir="auto")
     return [
         {
-            "legend": _("Born, as they told us"),
-            "hint": _("As much as they know, in the calendar they tell it in. Leave out what is not known."),
+            "legend": _("Date of birth, as stated by the person"),
+            "hint": _("As much as they know, in the calendar they use. Leave empty what is not known."),
             "parts": _date_fields(data.get("told"), "told", form),
             "fields": [estimated],
         },
         {
-            "legend": _("Born, on a document"),
-            "hint": _("Only where it says something else."),
+            "legend": _("Date of birth on a document"),
+            "hint": _("Only if it is different."),
             "parts": _date_fields(data.get("on_document"), "on_document", form),
         },
         {"legend": "", "fields": [place]},
@@ -306,14 +308,14 @@ def _contact_blocks(data: Data, form: Form) -> list[Data]:
     for n, one in enumerate(data.get("channels", [])):
         at = f"channels.{n}"
         fields = [
-            form.choice(f"{at}.kind", _("How"), one["kind"], words.channels(CHANNELS)),
+            form.choice(f"{at}.kind", _("Type of contact"), one["kind"], words.channels(CHANNELS)),
             form.field(f"{at}.value", _("Number or address"), one.get("value", ""), dir="auto", limit=400, wide=True),
         ]
         more_fields = [
             form.field(f"{at}.note", _("In their words, such as when they can speak"), one.get("note", ""), dir="auto"),
             form.field(f"{at}.allowed", _("They allow us to use it"), one.get("allowed"), "check"),
         ]
-        found.append({"legend": _("Way %(n)s") % {"n": form.nth(n)}, "parts": fields, "fields": more_fields})
+        found.append({"legend": _("Contact %(n)s") % {"n": form.nth(n)}, "parts": fields, "fields": more_fields})
     interpreter = form.field("interpreter", _("With an interpreter"), data.get("interpreter"), "check")
     languages = [
         _language_field(f"languages.{n}", one, n, form) for n, one in enumerate([*data.get("languages", []), ""])
@@ -334,7 +336,7 @@ def _document_blocks(data: Data, form: Form) -> list[Data]:
         kinds = [("", _("Leave it out")), *words.documents(DOCUMENTS)]
         fields = [
             form.choice(f"{at}.kind", _("Kind"), one.get("kind", ""), kinds),
-            form.choice(f"{at}.seen", _("How we know it"), one.get("seen", ""), words.seen(SEEN)),
+            form.choice(f"{at}.seen", _("Source"), one.get("seen", ""), words.seen(SEEN)),
         ]
         fields += [
             form.field(f"{at}.number", _("Number"), one.get("number", ""), dir="ltr", limit=60),

@@ -137,11 +137,11 @@ def _blocks(given: dict[str, Any], form: Form) -> list[dict[str, Any]]:
     hint = _("As the person says and writes it, in their own script. One name is enough.")
     names = [
         field("name", _("Name"), hint=hint),
-        field("latin", _("The same in Latin letters, if it is in another script")),
-        field("document_name", _("The name on a document, if it is another")),
+        field("latin", _("The same name in Latin letters, if it is in another script")),
+        field("document_name", _("Name on a document, if it is different")),
         field("address", _("How they wish to be addressed")),
     ]
-    as_told = _("As much as they know, in the calendar they tell it in. Leave out what is not known.")
+    as_told = _("As much as they know, in the calendar they use. Leave empty what is not known.")
     contact = [
         field("phone", _("Telephone"), kind="tel", dir="ltr", limit=60, hint=_("Such as +33 1 23 45 67 89")),
         form.field("may_call", _("They allow us to call"), given.get("may_call"), "check"),
@@ -155,7 +155,7 @@ def _blocks(given: dict[str, Any], form: Form) -> list[dict[str, Any]]:
     ]
     return [
         {"legend": _("Name"), "fields": names},
-        {"legend": _("Born"), "hint": as_told, "parts": dates},
+        {"legend": _("Date of birth"), "hint": as_told, "parts": dates},
         {"legend": _("Contact"), "fields": contact},
     ]
 

@@ -36,7 +36,7 @@ def looks(request: StaffRequest, person: UUID) -> HttpResponse:
             files = queries.files_named([person])
     except Forbidden:
         raise Http404 from None
-    bar = {"back": _("Back to the files"), "print": _("To print, use your browser: this line is left out.")}
+    bar = {"back": _("Back to files"), "print": _("To print, use your browser: this line is left out.")}
     bar |= {"out": _("Sign out"), "language": own, "dir": "rtl" if translation.get_language_bidi() else "ltr"}
     with translation.override(language):
         context = {

@@ -56,7 +56,7 @@ _DOCUMENTS = {
 _SEEN = {
     "original": gettext_lazy("seen by us"),
     "copy": gettext_lazy("a copy"),
-    "told": gettext_lazy("as they told us"),
+    "told": gettext_lazy("stated by the person"),
 }
 
 _PARTS = {
@@ -179,9 +179,11 @@ def _of_birth(value: Birth, language: str) -> list[Row]:
     rows: list[Row] = []
     if value.told is not None:
         note = _("estimated by somebody else") if value.estimated else ""
-        rows.append({"key": _("Born, as they told us"), "value": told(value.told, language), "note": note})
+        rows.append(
+            {"key": _("Date of birth, as stated by the person"), "value": told(value.told, language), "note": note}
+        )
     if value.on_document is not None:
-        rows.append({"key": _("Born, on a document"), "value": told(value.on_document, language)})
+        rows.append({"key": _("Date of birth on a document"), "value": told(value.on_document, language)})
     if value.place is not None:
         rows.append({"key": _("Place of birth"), "value": value.place})
     return rows

@@ -54,7 +54,7 @@ def _asked_once_more(request: StaffRequest) -> HttpResponse | None:
     match request.POST.get("do"):
         case "remove":
             question = _("Remove this passkey?")
-            says = _("It signs you in no more, on any device. To use it again you have to add it anew.")
+            says = _("It no longer signs you in, on any device. To use it again, add it again.")
             return ask_once_more(request, question, says, _("Remove passkey"))
         case "end-others":
             question = _("End all your other sessions?")

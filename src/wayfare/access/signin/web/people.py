@@ -84,7 +84,7 @@ def _asked_once_more(request: StaffRequest, found: Colleague) -> HttpResponse | 
     match request.POST.get("do"), found.state:
         case "leave", "active":
             question = _("Remove the access of %(name)s?") % name
-            says = _("From their next request on they open nothing. To come back they need a new invitation.")
+            says = _("They can open nothing from their next request on. To come back, they need a new invitation.")
             return ask_once_more(request, question, says, _("Remove access"))
         case "end", "active":
             question = _("End all sessions of %(name)s?") % name
@@ -92,7 +92,7 @@ def _asked_once_more(request: StaffRequest, found: Colleague) -> HttpResponse | 
             return ask_once_more(request, question, says, _("End all their sessions"))
         case "withdraw", "invited" | "run_out":
             question = _("Withdraw the invitation of %(name)s?") % name
-            says = _("The link that they were given opens nothing from now on. They need a new invitation.")
+            says = _("The link they were given stops working. They need a new invitation.")
             return ask_once_more(request, question, says, _("Withdraw the invitation"))
     return None
 

@@ -19,7 +19,7 @@ def how(name: str) -> str:
 
 def looks_alike() -> str:
     """Return what is wrong with an e-mail address that may look like another one, and the mend."""
-    return _("This address mixes letters that look like others. Type it anew, all in letters of one script.")
+    return _("This address mixes letters that look alike. Type it again, all in letters of one script.")
 
 
 def old_zone(zone: str) -> str:
@@ -41,7 +41,7 @@ def refusal(field: str) -> str:
         ),
         "old": _("This is not your password. Nothing was changed."),
         "code": _("This is not the code that the phone shows now. Wait for the next one, and write that."),
-        "passkey": _("It is the only way that you come in. Add another before you remove it."),
+        "passkey": _("This is your only way to sign in. Add another before you remove it."),
         "id": _("Use lower-case letters, digits and hyphens."),
         "timezone": _("Write a time zone such as Europe/Paris."),
     }
