@@ -20,6 +20,8 @@ CALENDARS = {"gregorian": (1880, 2100), "hijri": (1343, 1500), "persian": (1258,
 """Gregorian, Islamic lunar, Persian solar, each with the years it is read for; before 1343, tell it in another."""
 _UNSURE = timedelta(days=2)
 """By which a hijri date as told may differ from ours."""
+HIJRI_MONTH = 30
+"""Days that every hijri month may have: tables and sightings disagree about which have 29; documents show either."""
 
 
 class Told(NamedTuple):
@@ -59,8 +61,8 @@ def _days_in(calendar: str, year: int, month: int) -> int:
 def _day(calendar: str, year: int, month: int, day: int) -> date:
     if calendar == "gregorian":
         return date(year, month, day)
-    if calendar == "hijri":
-        return date(*Hijri(year, month, day).to_gregorian().datetuple())
+    if calendar == "hijri":  # from the first, as a day 30 may be told of a month that has 29 here
+        return date(*Hijri(year, month, 1).to_gregorian().datetuple()) + timedelta(days=day - 1)
     found: date = jdatetime.date(year, month, day).togregorian()
     return found
 
@@ -71,7 +73,8 @@ def _read_told(reader: Reader) -> Told:
     if year is None:
         raise reader.refuse("year", "is missing; leave the whole date out if not even the year is known")
     month = reader.number("month", 1, 12)
-    day = reader.number("day", 1, 31 if month is None else _days_in(calendar, year, month))
+    longest = 31 if month is None else _days_in(calendar, year, month)
+    day = reader.number("day", 1, max(longest, HIJRI_MONTH) if calendar == "hijri" else longest)
     if month is None and day is not None:
         raise reader.refuse("month", "is missing; leave the day out too if the month is not known")
     return Told(calendar, year, month, day)

@@ -241,6 +241,22 @@ def test_of_an_unknown_birth_the_ledger_learns_nothing():
     assert rules.ledger_facts(Birth(place="Herat")) == {"birth_date": None}
 
 
+def test_a_hijri_month_may_have_thirty_days_whatever_our_table_says():
+    """Another table (.NET's) has 170 months of 30 days that have fewer in ours, such as Sha'ban 1400."""
+    for year in range(1343, 1501):
+        for month in range(1, 13):
+            told = {"calendar": "hijri", "year": year, "month": month, "day": 30}
+            read = read_group("birth", {"told": told})
+            assert isinstance(read, Birth)
+            assert read.told == Told("hijri", year, month, 30)
+            first, last = days(read.told)
+            assert (last - first).days == 4
+    first, last = days(Told("hijri", 1400, 8, 30))
+    assert first <= date(1980, 7, 12) <= last, "as .NET has it"
+    with pytest.raises(Refused, match="day"):
+        read_group("birth", {"told": {"calendar": "hijri", "year": 1400, "month": 8, "day": 31}})
+
+
 def in_calendar(calendar, day):
     if calendar == "persian":
         found = jdatetime.date.fromgregorian(date=day)
