@@ -281,8 +281,8 @@ class Found(NamedTuple):
     """As MATCHES."""
 
 
-MATCHES = ("exact", "near", "part")
-"""All as it was asked; all, but a word in another spelling or script, or a birth near it; not all that was asked."""
+MATCHES = ("exact", "born", "near", "part")
+"""All as it was asked; all, but another birth near it, or none; a word in another spelling or script; not all."""
 
 
 def best(search: Asked, hits: Mapping[UUID, Collection[str]], limit: int) -> list[UUID]:
@@ -349,4 +349,5 @@ def _match(search: Asked, of: Worths) -> str:
     asked_for = {n: max(one.values()) for n, one in every if not _initial(one)}
     if not asked_for.keys() <= of.keys():
         return "part"
-    return "exact" if all(of[n] == worth for n, worth in asked_for.items()) else "near"
+    other = {n for n, worth in asked_for.items() if of[n] != worth}
+    return "near" if other - {len(search.words)} else "born" if other else "exact"

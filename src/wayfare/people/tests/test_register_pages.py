@@ -190,6 +190,21 @@ def test_likely_ones_are_found_across_spellings_scripts_calendars_and_near_birth
     assert {case: asked(counsellor, *told) for case, told in OTHERS.items()} == dict.fromkeys(OTHERS, False)
 
 
+def test_what_is_not_the_same_is_said_the_spelling_or_the_birth(vault, counsellor):
+    """A name that is spelled alike was marked "Spelled differently" where its birth alone was told otherwise."""
+    client = browser(counsellor)
+    registered(client, name="Farai Dube", day="3", month="11", year="1985")
+    marks = {
+        ("Farai Dube", "3", "11"): (False, False),
+        ("Farai Dube", "11", "3"): (False, True),
+        ("Faray Dube", "3", "11"): (True, False),
+    }
+    for (name, day, month), expected in marks.items():
+        page = client.post("/files/new", {"name": name, "day": day, "month": month, "year": "1985"}).content.decode()
+        assert ASKED in page
+        assert ("Spelled differently" in page, "Birth date not the same" in page) == expected, (name, day, month)
+
+
 def test_a_file_without_a_birth_is_asked_about(vault, counsellor):
     registered(browser(counsellor), name="Suharto")
     assert asked(counsellor, "Soeharto", "gregorian", 1971)
