@@ -219,6 +219,19 @@ def test_catalogues_hold_what_the_source_says_no_more_no_less(language):
             assert len(forms) == (catalogue.num_plurals if isinstance(message.id, tuple) else 1)
 
 
+def test_in_arabic_a_name_before_a_day_is_isolated():
+    """Else the day's number goes with a Latin name's direction, away from its month: "28 (Idris Benali)"."""
+    with (LOCALE / "ar" / "LC_MESSAGES" / "django.po").open("rb") as file:
+        catalogue = read_po(file, locale="ar")
+    seen = 0
+    for message in catalogue:
+        for text in message.string if isinstance(message.string, tuple) else (message.string,):
+            for found in re.finditer(r"(.)%\((?:by|who|name)\)s[^\u0621-\u064a]*%\((?:at|until|since)\)s", text, re.S):
+                seen += 1
+                assert found[1] == "\u2068", text
+    assert seen >= 2
+
+
 def test_extraction_sees_python_and_templates():
     """The control: strings of each kind of source are found, tests are not."""
     ids = {message.id if isinstance(message.id, str) else message.id[0] for message in extract() if message.id}
