@@ -243,8 +243,14 @@ def test_pieces_come_in_a_language_we_have_or_in_english(server, asked, told):
         while told.encode() not in page:
             line = stream.readline()
             assert line, page
-            assert not line.startswith(b": still"), page
+            assert not line.startswith(b"event: still"), page
             page += line
+
+
+def test_a_page_hears_that_nothing_is_new_and_other_programs_are_told_in_a_comment(server):
+    for address, said in (("departures/paris", b"event: still"), ("api/v1/programmes/paris", b": still here")):
+        with urllib.request.urlopen(f"{server}/{address}/live", timeout=40) as stream:
+            assert any(line.strip() == said for line in stream), address
 
 
 def test_what_is_shown_is_made_anew_once_a_minute_so_that_today_ends(fresh_database, monkeypatch):
@@ -287,6 +293,27 @@ class TestInABrowser:
         assert figure.inner_text() == "0"
         depart_meanwhile()
         expect(figure).to_have_text("1", timeout=15_000)
+
+    def test_a_connection_that_hangs_is_told_and_begun_anew(self, server, browser):
+        """A sleeping laptop's, which the browser takes for one without news: figures of before stood under "live"."""
+        from playwright.sync_api import expect
+
+        page = browser.new_page()
+        page.clock.install()
+        asked: list[str] = []
+        page.route("**/live?*", lambda route: asked.append(route.request.url))  # neither answered nor ended
+        page.goto(f"{server}/departures/paris/")
+        page.clock.run_for(44_000)
+        assert len(asked) == 1
+        expect(page.locator("[data-link=lost]")).to_be_hidden()
+        page.clock.run_for(2_000)
+        expect(page.locator("[data-link=lost]")).to_be_visible()
+        assert len(asked) == 2
+        depart_meanwhile()
+        page.unroute("**/live?*")
+        page.clock.run_for(46_000)
+        expect(page.locator("[data-link=open]")).to_be_visible()
+        expect(page.locator(".wf-figure__n").first).to_have_text("1", timeout=15_000)
 
     def test_first_load_is_light(self, server, browser):
         page = browser.new_page()

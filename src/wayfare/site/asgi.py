@@ -32,6 +32,9 @@ LIVE = re.compile(r"/(api/v1/programmes|departures)/([A-Za-z0-9_-]{1,100})/live"
 GATHER_SECONDS = 0.15
 """News within this time is told at once, together."""
 HEARTBEAT_SECONDS = 15.0
+STILL_HERE = b": still here\n\n"
+STILL_HERE_EVENT = b"event: still\ndata: here\n\n"
+"""Of pages: their script sees no comments, and says when nothing comes any more (`QUIET` in `live.js`)."""
 ASK_AGAIN_SECONDS = 5.0
 """Whoever holds a stream is asked again whether they may read it, at the first news or heartbeat after so long."""
 CHANNEL = "wayfare_ledger"
@@ -227,7 +230,7 @@ async def _stream(scope: dict[str, Any], found: re.Match[str], receive: Receive,
                     break
                 asked = time.monotonic()
             event, mark = await hub.event(key, language, reading)
-            body = event if mark != sent else b": still here\n\n"
+            body = event if mark != sent else STILL_HERE if api else STILL_HERE_EVENT
             await send({"type": "http.response.body", "body": body, "more_body": True})
             sent = mark
             await _wait(hub, count, gone)

@@ -28,14 +28,31 @@ function put(html) {
   if (!saying) saying = setTimeout(() => { saying = 0; said.textContent = live.querySelector("[data-said]").textContent; }, 30000);
 }
 
+// A connection that hangs, as after a laptop's sleep, is no error to the browser: nothing came for three heartbeats.
+const QUIET = 45000;
+let heard = 0;
+let timer = 0;
+let renew = () => {};
+
 function listen() {
   const source = new EventSource(live.dataset.live);
-  source.addEventListener("open", () => tell("open"));
-  source.addEventListener("page", (event) => put(event.data));
+  renew = () => { source.close(); tell("lost"); listen(); };
+  const hear = () => { heard = Date.now(); clearTimeout(timer); timer = setTimeout(renew, QUIET); };
+  hear();
+  source.addEventListener("open", () => { hear(); tell("open"); });
+  source.addEventListener("page", (event) => { hear(); put(event.data); });
+  source.addEventListener("still", hear);
   source.addEventListener("error", () => {
     tell("lost");
-    if (source.readyState === EventSource.CLOSED) setTimeout(listen, 3000); // refused, say while the database is away
+    if (source.readyState !== EventSource.CLOSED) return;
+    clearTimeout(timer);
+    timer = setTimeout(listen, 3000); // refused, say while the database is away
   });
 }
 
-if (live && window.EventSource) listen();
+if (live && window.EventSource) {
+  listen();
+  document.addEventListener("visibilitychange", () => {
+    if (document.visibilityState === "visible" && Date.now() - heard > QUIET) renew();
+  });
+}
