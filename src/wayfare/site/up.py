@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import resource
 import signal
@@ -113,6 +114,10 @@ def free(port: int, host: str) -> None:
         try:
             probe.bind((host, port))
         except OSError as problem:
+            if problem.errno == errno.EADDRNOTAVAIL:  # as 127.0.0.1 where there is IPv6 alone
+                raise click.UsageError(
+                    f"--host {host}: this machine has no such address; name one that it has, such as ::1"
+                ) from None
             raise click.UsageError(
                 f"--port {port}: {problem.strerror}; is another Wayfare up? Stop it, or choose another --port"
             ) from None

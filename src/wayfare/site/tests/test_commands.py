@@ -122,6 +122,14 @@ def test_a_new_home_is_said_once(tmp_path):
     assert run(tmp_path / "home", "ledger", "status").returncode == 0
 
 
+def test_an_address_that_the_machine_has_not_is_not_taken_for_a_port_in_use():
+    """On a machine with IPv6 alone, 127.0.0.1 is such an address; 192.0.2.1 is one everywhere (RFC 5737)."""
+    with pytest.raises(click.UsageError, match=r"--host 192\.0\.2\.1: this machine has no such address"):
+        up.free(8000, "192.0.2.1")
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(click.UsageError, match="another Wayfare up"):
+        up.free(taken.getsockname()[1], "127.0.0.1")
+
+
 def test_the_demo_takes_the_next_port_and_says_so(monkeypatch, capsys):
     monkeypatch.delenv("WAYFARE_PORT", raising=False)
     taken = {8000, 8001}
