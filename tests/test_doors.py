@@ -14,11 +14,15 @@ from django.urls import URLResolver, get_resolver
 
 from wayfare.access import operations as access
 from wayfare.access.api import address_limiter, token_limiter
+from wayfare.access.purposes import ROLES
 from wayfare.access.rules import write_secret
 from wayfare.access.signin import tries
+from wayfare.common.web.pages import Page
 from wayfare.departures import operations
 from wayfare.ledger.entries import operations as intake
 from wayfare.ledger.source import LEDGER
+from wayfare.people.tests.cast import Colleague, browser
+from wayfare.site.urls import PAGES
 from wayfare.tlog import keys
 from wayfare.tlog import operations as log
 from wayfare.tlog.parts import Source
@@ -40,75 +44,23 @@ def answers(methods: tuple[str, ...], *statuses: int) -> Expectation:
     return dict.fromkeys(methods, statuses * len(CALLERS) if len(statuses) == 1 else statuses)
 
 
-PAGE = answers(READ, 200)
-TURN = answers(READ, 302)
+def expected(page: Page) -> Expectation:
+    """Return what the line of a page says: no token opens a page, so all callers are answered alike."""
+    told = {method: (status,) * len(CALLERS) for method, status in page.guests.items()}
+    return told | ({"HEAD": told["GET"]} if "GET" in told else {})
+
+
 READING = answers(READ, 401, 401, 200, 403, 403, 200)
 FIGURES = answers(READ, 401, 401, 403, 403, 200, 403)
-TO_SIGN_IN = answers(READ, 302)
-"""Staff pages for who is not signed in; `test_staff_doors.py` has them for each role."""
-STAFF = TO_SIGN_IN | answers(("POST",), 302)
-CLOSED = answers((*READ, "POST"), 404)
-OPTIONS_FOR_ALL = answers(("POST",), 200)
-OPTIONS_FOR_LINK = answers(("POST",), 404)
-DOORS: dict[str, Expectation] = {
-    "": PAGE,
-    "home": TO_SIGN_IN,
-    "departures/": TO_SIGN_IN,
-    "departures/<slug:key>/": TO_SIGN_IN,
-    "departures/choose": TURN,
-    "language": TURN,
-    "log/": PAGE | answers(("POST",), 200),
-    "log/checkpoint": PAGE,
-    "log/keys": PAGE,
-    "log/tile/<path:path>": PAGE,
-    "log/access/checkpoint": PAGE,
-    "log/access/keys": PAGE,
-    "log/access/tile/<path:path>": PAGE,
-    "looks/": PAGE,
-    "looks/table.csv": PAGE,
-    "demo/sign-in": answers(METHODS, 404),
-    "staff/sign-in": PAGE | answers(("POST",), 403),
-    "staff/sign-in/options": OPTIONS_FOR_ALL,
-    "staff/sign-out": answers(("POST",), 302),
-    "staff/sign-up/<str:secret>": CLOSED,
-    "staff/sign-up/<str:secret>/options": OPTIONS_FOR_LINK,
-    "staff/me": STAFF,
-    "staff/me/options": answers(("POST",), 302),
-    "staff/me/password": STAFF,
-    "staff/recover": PAGE | answers(("POST",), 422),
-    "staff/recover/<str:secret>": CLOSED,
-    "staff/recover/<str:secret>/options": OPTIONS_FOR_LINK,
-    "staff/recoveries": STAFF,
-    "staff/people": STAFF,
-    "staff/people/invite": STAFF,
-    "staff/people/<uuid:staff>": STAFF,
-    "staff/offices": STAFF,
-    "staff/looks": TO_SIGN_IN,
-    "staff/matters": TO_SIGN_IN,
-    "staff/log": TO_SIGN_IN,
-    "staff/purposes": TO_SIGN_IN,
-    "staff/requests": STAFF,
-    "staff/notices": answers(("POST",), 302),
-    "files/": STAFF,
-    "files/new": STAFF,
-    "files/<uuid:person>": TO_SIGN_IN,
-    "files/<uuid:person>/work": answers(("POST",), 302),
-    "files/<uuid:person>/team": STAFF,
-    "files/work/<uuid:task>": STAFF,
-    "files/<uuid:person>/looks": TO_SIGN_IN,
-    "files/<uuid:person>/erase": STAFF,
-    "files/erasure/<uuid:erasure>": STAFF,
-    "files/work/<uuid:task>/correct/<str:group>": STAFF,
-    "files/work/<uuid:task>/seal": answers(("POST",), 302),
-    "api/": PAGE,
-    "api/v1/docs": PAGE,
+API: dict[str, Expectation] = {
     "api/v1/": answers(READ, 404) | answers(METHODS[2:], 404),
-    "api/v1/health": PAGE,
-    "api/v1/openapi.json": PAGE,
+    "api/v1/health": answers(READ, 200),
+    "api/v1/openapi.json": answers(READ, 200),
     "api/v1/ledger/entries": READING | answers(("POST",), 401, 401, 403, 200, 403, 403),
     "api/v1/ledger/entries/<int:position>/receipt": READING,
     "api/v1/programmes/<key>/table": FIGURES,
 }
+DOORS: dict[str, Expectation] = {page.route: expected(page) for page in PAGES} | API
 """Method and statuses by caller; a method that is not named is refused to everybody with 405."""
 
 
@@ -177,6 +129,31 @@ def callers(db, secrets) -> dict[str, Client]:
 
 def test_every_door_has_an_expectation():
     assert set(patterns()) == DOORS.keys()
+    assert len(PAGES) + len(API) == len(DOORS), "two rooms have a page at one address"
+
+
+def lets_in(page: Page) -> bool:
+    """Tell whether the line of a page says whom its view lets in."""
+    return (None if page.roles is None else frozenset(page.roles)) == getattr(page.view, "roles", None)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.route or "front")
+def test_the_line_of_a_page_says_whom_its_view_lets_in(page):
+    assert lets_in(page)
+    assert not lets_in(page._replace(roles=["verifier"])), "control: no page is for verifiers alone"
+
+
+def test_each_role_comes_in_where_the_line_says_so_and_nowhere_else(db):
+    """Pages that name an object are tried in `test_matrix.py`, with objects of every fate."""
+    tried = 0
+    for role in ROLES:
+        client = browser(Colleague("paris", role), raise_request_exception=False)
+        for page in PAGES:
+            if page.roles is not None and "GET" in page.guests and "<" not in page.route:
+                status = client.get(f"/{page.route}").status_code
+                assert (status != 404) is (role in page.roles), (role, page.route, status)
+                tried += 1
+    assert tried >= 10 * len(ROLES)
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -11,15 +11,12 @@ class AccessConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Have the access record logged beside the ledger, its gate watched, and commands' readings on the record."""
-        from wayfare.access import gate
+        """Have the access record logged beside the ledger, and commands' readings on the record."""
         from wayfare.access.operations import note_read_by_command
         from wayfare.access.source import ACCESS
         from wayfare.ledger import registry
         from wayfare.tlog.source import SOURCES
 
         SOURCES[ACCESS.log] = ACCESS
-        if gate.watch not in registry.beside_the_logs:
-            registry.beside_the_logs.append(gate.watch)
         if note_read_by_command not in registry.readings:
             registry.readings.append(note_read_by_command)

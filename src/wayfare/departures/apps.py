@@ -39,14 +39,11 @@ class DeparturesConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Register this room's kinds of entry and its projection with the ledger."""
+        """Tell the ledger which programmes there are, and each connection which time zones are installed."""
         from django.db.backends.signals import connection_created
 
-        from wayfare.departures.kinds import ENTRY_TYPES
-        from wayfare.departures.projections import DEPARTURES
         from wayfare.ledger import registry
 
-        registry.register(ENTRY_TYPES, [DEPARTURES])
         registry.programmes = _programmes
         beside = registry.Beside("programmes", "wayfare programme list --json", _listed, _add_missing)
         registry.beside_exports[beside.name] = beside

@@ -49,3 +49,4 @@ DEPARTURES = registry.Projection(
     status=queries.status,
     ready=zones.must_agree,
 )
+PROJECTIONS = (DEPARTURES,)

@@ -34,6 +34,11 @@ def problems() -> Iterator[str]:
             yield problem
 
 
+def check() -> str:
+    """Return all problems as `wayfare check` shows them; empty if there is none."""
+    return "; ".join(problems())
+
+
 def rebuild() -> int:
     """Throw the tally and every projection away and make them anew from the ledger; return the head's position.
 

@@ -11,14 +11,11 @@ class PeopleConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Register the kinds of entry; tell the access record's pages how files are named, and what was undone."""
+        """Tell the access record's pages how files are named, and how many steps of searches were undone."""
         from wayfare.access import naming
         from wayfare.access.queries import OTHERS_UNDONE
-        from wayfare.ledger import registry
         from wayfare.people import queries
-        from wayfare.people.kinds import ENTRY_TYPES
 
-        registry.register(ENTRY_TYPES)
         naming.register(queries.files_named, queries.person_numbered)
         if queries.undone not in OTHERS_UNDONE:
             OTHERS_UNDONE.append(queries.undone)

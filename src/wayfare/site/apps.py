@@ -11,11 +11,15 @@ class SiteConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Compile the languages whose catalogue is newer than its compiled form, into the home if there is one."""
+        """Register with the ledger what the rooms bring, and compile the languages into the home if there is one.
+
+        A language is compiled if its catalogue is newer than its compiled form.
+        """
         from django.conf import settings
 
-        from wayfare.site import homes
+        from wayfare.site import homes, rooms
         from wayfare.site.translations import compile_all
 
+        rooms.register()
         if homes.exists(settings.WAYFARE_HOME):
             compile_all(settings.LOCALE_PATHS[0])

@@ -15,17 +15,13 @@ from django.conf import settings
 from django.db import connection, connections
 from django.db.migrations.executor import MigrationExecutor
 
-from wayfare.access import door
 from wayfare.access.keyfiles import KeyProblem
-from wayfare.access.signin import keys as codes
 from wayfare.access.signin import queries as recoveries
 from wayfare.common import reserve
 from wayfare.common.postgres import sql
-from wayfare.ledger import jobs, projections
-from wayfare.people import epochs
-from wayfare.people.installed import master_keys
-from wayfare.people.masterkeys import MasterKeyProblem
-from wayfare.site import backup, external, restore
+from wayfare.common.rooms import load
+from wayfare.ledger import jobs
+from wayfare.site import backup, external, restore, rooms
 from wayfare.tlog import notes
 from wayfare.tlog import queries as log
 from wayfare.tlog.source import SOURCES
@@ -92,29 +88,10 @@ def _keys() -> str:
     return ""
 
 
-def _vault() -> str:
-    try:
-        master_keys().check()
-        epochs.check_keys()
-    except MasterKeyProblem as problem:
-        return str(problem)
-    return ""
-
-
-def _sign_in() -> str:
-    try:
-        with connections["owner"].cursor() as cursor:
-            door.check(cursor)
-            codes.check(cursor)
-    except KeyProblem as problem:
-        mend = "or, if it is lost for good, make a new one with `wayfare staff renew-key`"
-        return f"{problem}, {mend}"
-    return ""
-
-
 def key_problems() -> list[str]:
     """Return what is wrong with keys that the database knows: those of files, of sign-in and of the logs."""
-    return [problem for problem in (_vault(), _sign_in(), *map(jobs.key_problem, SOURCES)) if problem]
+    kept = (CHECKS[name] for name in ("vault", "sign-in"))
+    return [problem for problem in (*(look() for look in kept), *map(jobs.key_problem, SOURCES)) if problem]
 
 
 def _clock() -> str:
@@ -139,10 +116,6 @@ def _disk() -> str:
         return f"less than WAYFARE_DISK_RESERVE is free at {problem.filename}, so nothing more is recorded; make room"
     free = shutil.disk_usage(Path(settings.WAYFARE_HOME)).free
     return "" if free > FREE_BYTES else f"only {free / 1e9:.1f} GB are free at {settings.WAYFARE_HOME}; make room"
-
-
-def _projections() -> str:
-    return "; ".join(projections.problems())
 
 
 def _log() -> str:
@@ -175,13 +148,11 @@ CHECKS: dict[str, Callable[[], str]] = {
     "migrations": _migrations,
     "roles": _roles,
     "keys": _keys,
-    "vault": _vault,
-    "sign-in": _sign_in,
     "clock": _clock,
     "disk": _disk,
-    "projections": _projections,
     "log": _log,
-}
+} | {name: load(target) for room in rooms.manifests() for name, target in room.checks.items()}
+"""What is looked at, by name: the installation as a whole, then what each room has to say."""
 
 
 def _open_recoveries() -> list[str]:

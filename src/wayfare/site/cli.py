@@ -1,131 +1,39 @@
-"""The command `wayfare`: which command lives in which room."""
+"""The command `wayfare`: the commands of all rooms."""
 
 from __future__ import annotations
 
 import copy
 import errno
 import functools
-import importlib
 import os
 import signal
 import sys
 from collections.abc import Callable
-from enum import Enum
-from typing import Any, NamedTuple
+from typing import Any
 
 import click
 import psycopg
 
 from wayfare import __version__
+from wayfare.common.rooms import Command, Use, load
 from wayfare.common.texts import control_in
+from wayfare.site import rooms
 
 
-class Use(Enum):
-    """What a command uses of an installation. Only commands that record something make a home."""
-
-    NOTHING = "no home, no database"
-    OWN = "a home that it chooses or makes itself"
-    READS = "a home that is there, and its database"
-    MAKES = "a home, which it makes if there is none, and its database"
-
-
-class Entry(NamedTuple):
-    """Where a command lives, and what it uses: one that changes only what is there already `READS`."""
-
-    target: str
-    help: str
-    use: Use = Use.READS
+def _commands() -> dict[str, dict[str, Command]]:
+    found: dict[str, dict[str, Command]] = {"": {}}
+    for room in rooms.manifests():
+        for group, commands in room.commands.items():
+            known = found.setdefault(group, {})
+            if clash := known.keys() & commands.keys():
+                raise ValueError(f"two rooms have a command {group} {min(clash)}; choose another name")
+            known.update(commands)
+    return found
 
 
-COMMANDS: dict[str, dict[str, Entry]] = {
-    "": {
-        "demo": Entry("wayfare.site.demo.command:demo", "A living example programme in a home of its own.", Use.OWN),
-        "up": Entry("wayfare.site.up:up", "Run database, web and live updates until stopped.", Use.OWN),
-        "check": Entry("wayfare.site.check:check", "Say whether this installation is well."),
-        "backup": Entry("wayfare.site.backup_cli:backup_", "Back up the database; the keys apart, sealed."),
-        "restore": Entry("wayfare.site.backup_cli:restore_", "Restore a backup into a new home.", Use.OWN),
-        "test": Entry("wayfare.site.testing:test", "Run the project's checks and tests.", Use.NOTHING),
-        "simulate": Entry(
-            "wayfare.departures.simulate_cli:simulate", "Make departure histories with known truth.", Use.NOTHING
-        ),
-    },
-    "programme": {
-        "add": Entry("wayfare.departures.cli:add", "Configure a programme.", Use.MAKES),
-        "list": Entry("wayfare.departures.cli:list_", "List the configured programmes."),
-        "office": Entry("wayfare.departures.cli:office", "Name the office whose staff read its exact figures."),
-        "import": Entry("wayfare.departures.cli:import_", "Configure the programmes of a JSON list.", Use.MAKES),
-    },
-    "ledger": {
-        "import": Entry("wayfare.ledger.entries.cli:import_", "Append the entries of files.", Use.MAKES),
-        "export": Entry("wayfare.ledger.entries.cli:export", "Write entries to a file."),
-        "status": Entry("wayfare.ledger.projections_cli:status", "Show where the ledger stands."),
-        "rebuild": Entry("wayfare.ledger.projections_cli:rebuild", "Make the projections anew from the ledger."),
-        "verify": Entry("wayfare.ledger.projections_cli:verify", "Recount everything another way and compare."),
-        "zones": Entry("wayfare.departures.zones_cli:group", "Show or change the version of the time zones."),
-    },
-    "log": {
-        "checkpoint": Entry("wayfare.ledger.cli:checkpoint", "Print the latest signed checkpoint."),
-        "keys": Entry("wayfare.ledger.cli:keys", "Print the keys that sign the log."),
-        "prove": Entry("wayfare.ledger.cli:prove", "Write the receipt of an entry."),
-        "check": Entry("wayfare.ledger.cli:check", "Check a receipt without asking anyone.", Use.NOTHING),
-        "consistency": Entry("wayfare.ledger.cli:consistency", "Prove that one size continues another."),
-        "verify": Entry("wayfare.ledger.cli:verify", "Recompute a log from the rows that it commits to."),
-        "export": Entry("wayfare.ledger.cli:export", "Write the log as files to publish."),
-        "audit": Entry("wayfare.ledger.cli:audit", "Check somebody's log from outside.", Use.NOTHING),
-        "rotate": Entry("wayfare.ledger.cli:rotate", "Make new keys for the log."),
-    },
-    "people": {
-        "epochs": Entry("wayfare.people.cli:epochs", "List the epochs of the master key."),
-        "rotate": Entry("wayfare.people.cli:rotate", "Begin a new master key and move everything to it."),
-        "rewrap": Entry("wayfare.people.cli:rewrap", "Go on moving everything to the newest master key."),
-        "erase": Entry("wayfare.people.cli:erase", "Ask that a person is erased; a second person decides."),
-        "erase-epoch": Entry("wayfare.people.cli:erase_epoch", "Destroy the master key of an epoch that ended."),
-        "keys": Entry("wayfare.people.cli:keys", "Say how the master keys are kept; seal them in a token."),
-    },
-    "stats": {
-        "table": Entry("wayfare.statistics.cli:table", "Count departures or persons by dimensions."),
-        "publish": Entry("wayfare.statistics.cli:publish", "Write a table with its proof."),
-        "verify": Entry("wayfare.statistics.cli:verify_table", "Recount a published table and check its proof."),
-    },
-    "staff": {
-        "invite": Entry(
-            "wayfare.access.signin.cli:invite", "Invite somebody; prints a link that works once.", Use.MAKES
-        ),
-        "list": Entry("wayfare.access.signin.cli:list_", "List the staff and the open invitations."),
-        "leave": Entry("wayfare.access.signin.cli:leave", "Let a colleague leave, from the next request on."),
-        "recover": Entry(
-            "wayfare.access.signin.cli:recover", "Let a colleague back in; prints a link that works once."
-        ),
-        "recoveries": Entry("wayfare.access.signin.cli:recoveries", "List the open requests for account recovery."),
-        "stop-recovery": Entry("wayfare.access.signin.cli:stop_recovery", "Stop an account recovery."),
-        "unblock": Entry("wayfare.access.signin.cli:unblock", "Allow a colleague to sign in by password again."),
-        "office": Entry("wayfare.access.signin.cli:office", "Add an office, or change one.", Use.MAKES),
-        "offices": Entry("wayfare.access.signin.cli:offices", "List the offices."),
-        "renew-key": Entry("wayfare.access.signin.cli:renew_key", "Make a new key where one of sign-in is lost."),
-    },
-    "token": {
-        "add": Entry("wayfare.access.cli:add", "Make a token for a source.", Use.MAKES),
-        "list": Entry("wayfare.access.cli:list_", "List the tokens."),
-        "revoke": Entry("wayfare.access.cli:revoke", "End a token."),
-    },
-    "witness": {
-        "key": Entry("wayfare.witness.cli:key", "Show the keys of this witness; make them at first.", Use.OWN),
-        "add-log": Entry("wayfare.witness.cli:add_log", "Trust keys of a log.", Use.OWN),
-        "drop-key": Entry("wayfare.witness.cli:drop_key", "Trust a key of a log no more.", Use.OWN),
-        "logs": Entry("wayfare.witness.cli:logs", "List the logs it knows.", Use.OWN),
-        "run": Entry("wayfare.site.witness:run", "Answer logs until stopped.", Use.OWN),
-    },
-}
-GROUPS = {
-    "programme": "Programmes: what is counted where.",
-    "ledger": "The ledger: what happened.",
-    "log": "The log: anyone can check what was recorded.",
-    "people": "The vault: the keys under which people's files are sealed; erasing a person.",
-    "stats": "Tables.",
-    "staff": "Staff: who works here, and as what.",
-    "token": "Tokens for other systems.",
-    "witness": "A witness for the logs of others; it needs no database.",
-}
+COMMANDS: dict[str, dict[str, Command]] = _commands()
+"""By group and name, of all rooms."""
+GROUPS: dict[str, str] = {name: told for room in rooms.manifests() for name, told in room.groups.items()}
 
 
 class PlainText(click.types.StringParamType):
@@ -170,8 +78,7 @@ class Lazy(click.Group):
             from wayfare.site import runtime
 
             runtime.set_up_django()
-        module, _, name = entry.target.partition(":")
-        command = getattr(importlib.import_module(module), name)
+        command = load(entry.target)
         assert isinstance(command, click.Command)
         return _provided(plainly(command), entry.use)
 

@@ -38,7 +38,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from wayfare.site import embedded, homes
+from wayfare.site import embedded, homes, rooms
 
 
 class SettingError(ValueError):
@@ -213,16 +213,7 @@ SECRET_KEY = _secret_key(WAYFARE_HOME)
 ALLOWED_HOSTS = [
     host.strip() for host in os.environ.get("WAYFARE_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]").split(",")
 ]
-INSTALLED_APPS = [
-    "django.contrib.staticfiles",
-    "wayfare.tlog",
-    "wayfare.ledger",
-    "wayfare.access",
-    "wayfare.people",
-    "wayfare.departures",
-    "wayfare.statistics",
-    "wayfare.site",
-]
+INSTALLED_APPS = ["django.contrib.staticfiles", *rooms.INSTALLED]
 DATABASES = _databases(WAYFARE_HOME)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 MIDDLEWARE = [

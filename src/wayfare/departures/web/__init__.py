@@ -67,6 +67,9 @@ def _staff_page(request: StaffRequest, key: str) -> HttpResponse:
     return _page(request, key, reader(request.actor))
 
 
+page.roles = _staff_page.roles  # type: ignore[attr-defined]
+
+
 def _page(request: HttpRequest, key: str, reading: Reader) -> HttpResponse:
     try:
         found = live.cells(key, month=_month(request), reader=reading)

@@ -13,6 +13,7 @@ import click
 import pytest
 
 from wayfare import __version__
+from wayfare.common.rooms import Use
 from wayfare.site import cli, homes, progress, up
 from wayfare.site.demo import command
 
@@ -58,13 +59,13 @@ def run(home, *words):
 def test_every_command_says_what_it_uses():
     """Only commands that record something make a home; what is not named here must find one."""
     uses = {f"{group} {name}".strip(): entry.use for group, name, entry in EVERY}
-    assert {name for name, use in uses.items() if use is cli.Use.MAKES} == MAKE_A_HOME
-    assert {name for name, use in uses.items() if use is cli.Use.NOTHING} == WITHOUT_ONE
-    own = {name for name, use in uses.items() if use is cli.Use.OWN}
+    assert {name for name, use in uses.items() if use is Use.MAKES} == MAKE_A_HOME
+    assert {name for name, use in uses.items() if use is Use.NOTHING} == WITHOUT_ONE
+    own = {name for name, use in uses.items() if use is Use.OWN}
     assert own == {"demo", "up", "restore", *(name for name in uses if name.startswith("witness "))}
 
 
-@pytest.mark.parametrize(("group", "name"), [one[:2] for one in EVERY if one[2].use is cli.Use.READS], ids="-".join)
+@pytest.mark.parametrize(("group", "name"), [one[:2] for one in EVERY if one[2].use is Use.READS], ids="-".join)
 def test_a_command_that_needs_a_home_makes_none(monkeypatch, tmp_path, group, name):
     monkeypatch.setattr("wayfare.site.settings.WAYFARE_HOME", tmp_path / "mistyped")
     command = cli.Lazy(group).get_command(click.Context(click.Command("wayfare")), name)

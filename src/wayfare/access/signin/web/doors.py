@@ -21,6 +21,7 @@ from wayfare.access import events
 from wayfare.access import operations as access
 from wayfare.access import queries as staff
 from wayfare.access.callers import address_of
+from wayfare.access.purposes import ROLES
 from wayfare.access.rules import Actor, Forbidden, secret_hash
 from wayfare.access.signin import operations, passkeys, queries, rules, tries
 from wayfare.access.signin.passkeys import Site
@@ -61,7 +62,10 @@ def presented(request: HttpRequest) -> str:
 
 
 def signed_in(view: View) -> View:
-    """Let only staff with a session in; the request then has `actor` and `session_secret`. Others go to sign in."""
+    """Let only staff with a session in; the request then has `actor` and `session_secret`. Others go to sign in.
+
+    The guarded view tells whom it lets in as `roles`: a test holds the line of its page to that.
+    """
 
     @wraps(view)
     @private
@@ -80,6 +84,7 @@ def signed_in(view: View) -> View:
             del known.actor  # so that the page says the same as at an address that does not exist
             raise
 
+    guarded.roles = frozenset(ROLES)  # type: ignore[attr-defined]
     return guarded
 
 
@@ -120,6 +125,7 @@ def needs(*roles: str) -> Callable[[View], View]:
             except Forbidden:  # a role that was taken since, or an object that is not theirs
                 raise Http404 from None
 
+        guarded.roles = frozenset(roles)  # type: ignore[attr-defined]
         return guarded
 
     return guard
