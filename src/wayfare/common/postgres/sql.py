@@ -45,8 +45,7 @@ end $$
 
 def rooms() -> list[AppConfig]:
     """Return the installed rooms that keep SQL in files, the lowest first."""
-    installed = (room for room in apps.get_app_configs() if room.name.startswith("wayfare."))
-    return [room for room in installed if (Path(room.path) / "sql").is_dir()]
+    return [room for room in apps.get_app_configs() if (Path(room.path) / "sql").is_dir()]
 
 
 def prefixes(room: AppConfig) -> tuple[str, ...]:

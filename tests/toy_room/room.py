@@ -1,0 +1,15 @@
+"""The manifest of the toy room."""
+
+from __future__ import annotations
+
+from wayfare.common.rooms import Command, Room
+
+ROOM = Room(
+    groups={"toy": "Flights."},
+    commands={"toy": {"seats": Command("tests.toy_room.cli:seats", "Count the seats of each flight.")}},
+    entry_types="tests.toy_room.kinds:ENTRY_TYPES",
+    projections="tests.toy_room.projection:PROJECTIONS",
+    pages="tests.toy_room.urls:PAGES",
+    checks={"flights": "tests.toy_room.projection:check"},
+    jobs=("tests.toy_room.jobs:watch",),
+)
