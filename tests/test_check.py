@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -30,7 +31,7 @@ from wayfare.access.signin import queries as signin_queries
 from wayfare.departures import operations as departures
 from wayfare.ledger import jobs, operations, projections
 from wayfare.ledger.entries import operations as intake
-from wayfare.ledger.entries import parsing
+from wayfare.ledger.entries import own, parsing
 from wayfare.ledger.source import LEDGER
 from wayfare.people.tests.cast import Colleague
 from wayfare.site import check, embedded, homes, restore
@@ -80,10 +81,13 @@ def as_superuser(*statements, undo):
 
 def test_all_is_well(database):
     assert problems() == {}
-    *lines, last = CliRunner().invoke(check.check).stdout.splitlines()
+    *lines, source, last = CliRunner().invoke(check.check).stdout.splitlines()
     assert [line.split()[0] for line in lines] == list(check.CHECKS)
     assert "no backup was made yet" in last, "which is a note, and no fault"
     assert all(line.endswith("well") for line in lines)
+    assert re.fullmatch(r"source +wayfare-[0-9a-f]{8}", source)
+    told = json.loads(CliRunner().invoke(check.check, ["--json"]).stdout.splitlines()[-1])
+    assert told["source"] == source.split()[1] == own.source()
 
 
 def test_master_keys_that_the_database_knows_are_gone(database, settings, tmp_path):

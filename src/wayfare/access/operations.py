@@ -17,6 +17,7 @@ from wayfare.access.purposes import PURPOSES, ROLES
 from wayfare.access.rules import SCOPES, Forbidden, Token, scopes_named, secret_hash, write_secret
 from wayfare.access.statements import bound, called, done, rows
 from wayfare.common import texts
+from wayfare.ledger.entries import own
 from wayfare.ledger.rules import Refused, TooLong
 
 LEAST_WORDS = 10
@@ -36,6 +37,9 @@ def issue_token(*, source: str, scopes: Collection[str], at: datetime, days: int
     """
     if not _SLUG.fullmatch(source):
         raise Refused("source", f"{source!r} is not a slug; use letters, digits, hyphen and underscore")
+    if own.is_own(source):
+        problem = f"{source!r} is this installation's own: only its pages and commands write as it"
+        raise Refused("source", f"{problem}; choose another name")
     if not scopes or not all(scopes_named([scope]) for scope in scopes):
         raise Refused("scope", "is missing or unknown; one or more of " + ", ".join(SCOPES))
     if days is not None and not 0 < days <= 36_500:

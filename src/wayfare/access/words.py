@@ -33,7 +33,7 @@ _NAMES = {
 }
 _GROUPS = {
     "names": pgettext_lazy("field group", "names"),
-    "birth": pgettext_lazy("field group", "date of birth"),
+    "birth": pgettext_lazy("field group", "date of birth, nationality and sex"),
     "contact": pgettext_lazy("field group", "contact details"),
     "documents": pgettext_lazy("field group", "documents"),
     "notes": pgettext_lazy("field group", "notes"),

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
-from collections.abc import Collection, Set
+from collections.abc import Collection, Sequence, Set
 from pathlib import Path
 
 from django.apps import AppConfig
 from django.db.backends.base.base import BaseDatabaseWrapper
+
+from wayfare.ledger.registry import Offered
 
 
 def _connected(connection: BaseDatabaseWrapper, **_: object) -> None:
@@ -31,6 +33,12 @@ def _add_missing(path: Path) -> None:
     programme_files.add_missing(path)
 
 
+def _offered(office: str) -> Sequence[Offered]:
+    from wayfare.departures import queries
+
+    return queries.offered(office)
+
+
 class DeparturesConfig(AppConfig):
     """Registration, confirmations, the counting rule."""
 
@@ -45,6 +53,7 @@ class DeparturesConfig(AppConfig):
         from wayfare.ledger import registry
 
         registry.programmes = _programmes
+        registry.offered_programmes = _offered
         beside = registry.Beside("programmes", "wayfare programme list --json", _listed, _add_missing)
         registry.beside_exports[beside.name] = beside
         connection_created.connect(_connected, dispatch_uid="departures.zones")

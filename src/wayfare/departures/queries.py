@@ -10,6 +10,7 @@ from django.db import connection
 from wayfare.access.rules import Reader
 from wayfare.common.postgres.statements import run
 from wayfare.departures.rules import ANOMALIES, Programme
+from wayfare.ledger.registry import Offered
 
 _PROGRAMMES = "select id, key, title, country, timezone, counts_from from departures_programme order by key"
 
@@ -75,6 +76,18 @@ def offices() -> dict[str, str]:
             "select key, office from departures_programme_office o join departures_programme p on p.id = o.programme_id"
         )
         return dict(cursor.fetchall())
+
+
+def offered(office: str) -> list[Offered]:
+    """Return the programmes to choose from in an office: its own first, each group by title."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select key, title, o.office is not null from departures_programme p"
+            " left join departures_programme_office o on o.programme_id = p.id and o.office = %s"
+            " order by o.office is null, title, key",
+            [office],
+        )
+        return [Offered(*row) for row in cursor.fetchall()]
 
 
 def programmes() -> dict[str, Programme]:

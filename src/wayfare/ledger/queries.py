@@ -71,6 +71,13 @@ def entries(after: int = 0, limit: int = 1000, upto: int | None = None, source: 
         return [StoredEntry(*row) for row in cursor.fetchall()]
 
 
+def has(subject: str, kind: str) -> bool:
+    """Tell whether an entry of a kind speaks of this."""
+    with connection.cursor() as cursor:
+        cursor.execute("select exists (select from ledger_entry where subject = %s and kind = %s)", [subject, kind])
+        return bool(cursor.fetchone()[0])
+
+
 def walk(after: int = 0, upto: int | None = None, step: int = 10_000) -> Iterator[list[StoredEntry]]:
     """Yield the entries in position order, `step` at a time, in constant memory."""
     while batch := entries(after, step, upto):

@@ -92,6 +92,23 @@ beside_exports: dict[str, Beside] = {}
 """By name; each room puts its own here."""
 
 
+class Offered(NamedTuple):
+    """A programme to choose."""
+
+    key: str
+    title: str
+    of_office: bool
+    """Whether it is one of the office's own."""
+
+
+def _none_offered(office: str) -> Sequence[Offered]:
+    return ()
+
+
+offered_programmes: Callable[[str], Sequence[Offered]] = _none_offered
+"""Returns the programmes that an office's staff choose from, the office's own first; set as `programmes` is."""
+
+
 def register(new_kinds: Iterable[EntryType] = (), new_projections: Iterable[Projection] = ()) -> None:
     """Make entry types and projections known to the ledger; to register the same again changes nothing.
 

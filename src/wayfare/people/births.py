@@ -1,4 +1,5 @@
-"""Birth dates as they were told: partial, in the calendar of the person; and what of them the ledger may know. Pure.
+"""Birth dates as they were told: partial, in the calendar of the person; nationality and sex; and what of them the
+ledger may know. Pure.
 
 Hijri dates are read by the Umm al-Qura calendar, from which a sighted moon can differ by a day or two: what is coded
 from them is therefore coarser where the day could lie in another month.
@@ -7,12 +8,14 @@ from them is therefore coarser where the day could lie in another month.
 from __future__ import annotations
 
 import calendar as gregorian
+import re
 from datetime import date, timedelta
 from typing import NamedTuple
 
 import jdatetime
 from hijridate import Hijri
 
+from wayfare.ledger import countries
 from wayfare.ledger.rules import Refused
 from wayfare.people.fields import Reader
 
@@ -22,6 +25,13 @@ _UNSURE = timedelta(days=2)
 """By which a hijri date as told may differ from ours."""
 HIJRI_MONTH = 30
 """Days that every hijri month may have: tables and sightings disagree about which have 29; documents show either."""
+
+
+UNSAID = ("not_known", "prefer_not_to_say")
+"""Why a nationality or a sex is not there: kept apart in the file; for the ledger both are not known."""
+SEXES = {"female": 2, "male": 1, "other": 9}
+"""With their codes (ISO 5218)."""
+_COUNTRY = re.compile(r"[A-Z]{3}", re.ASCII)
 
 
 class Told(NamedTuple):
@@ -47,6 +57,10 @@ class Birth(NamedTuple):
     place: str | None = None
     on_document: Told | None = None
     """What a document says, where it differs."""
+    nationality: str | None = None
+    """A country's code as the ledger has it, `XXA` for stateless, or one of `UNSAID`."""
+    sex: str | None = None
+    """One of `SEXES`, or of `UNSAID`."""
 
 
 def _days_in(calendar: str, year: int, month: int) -> int:
@@ -83,7 +97,30 @@ def _read_told(reader: Reader) -> Told:
 def read_birth(reader: Reader) -> Birth:
     """Return the field group `birth`. Raises: Refused."""
     told, document = reader.one("told", _read_told), reader.one("on_document", _read_told)
-    return Birth(told, reader.flag("estimated"), reader.perhaps("place"), document)
+    estimated, place = reader.flag("estimated"), reader.perhaps("place")
+    return Birth(told, estimated, place, document, _read_nationality(reader), _read_sex(reader))
+
+
+def _read_nationality(reader: Reader) -> str | None:
+    value = reader.perhaps("nationality")
+    if value is not None and value not in UNSAID and not _COUNTRY.fullmatch(value):
+        mend = "three capital letters (ISO 3166-1 alpha-3), XXA for stateless, or one of " + ", ".join(UNSAID)
+        raise reader.refuse("nationality", f"{value!r} is not {mend}")
+    return value
+
+
+def _read_sex(reader: Reader) -> str | None:
+    value = reader.perhaps("sex")
+    if value is not None and value not in SEXES and value not in UNSAID:
+        raise reader.refuse("sex", f"{value!r} is not known; one of " + ", ".join((*SEXES, *UNSAID)))
+    return value
+
+
+def check_nationality(birth: Birth) -> None:
+    """Refuse a nationality that is no country's today; one that was stored earlier still opens. Raises: Refused."""
+    value = birth.nationality
+    if value is not None and value not in UNSAID and value not in countries.CODES - {countries.NOT_KNOWN}:
+        raise Refused("birth.nationality", f"{value!r} is no country's code{countries.mend(value)}")
 
 
 def days(told: Told) -> tuple[date, date]:

@@ -111,11 +111,12 @@ def erase_epoch(epoch: int, as_json: bool) -> None:
         click.echo(f"Epoch {epoch} is destroyed here; destroy its copies in the backups of the keys too.")
 
 
-_STAYS = """Erasing deletes the person's names, birth, contact, documents, notes, case number, index rows, case team and
-the words of reasons. What stays: coded facts in the ledger and the access record without words, for good; and in
+_STAYS = """Erasing deletes the person's names, birth, nationality, sex, contact, documents, notes, case number,
+index rows, case team and the words of reasons. What stays: coded facts in the ledger (programme, nationality, sex,
+month of birth, departures), to which the erasure adds nothing, and the access record without words, for good; and in
 backups, the database's files and its journal the deleted data, sealed, until the epoch of their key is destroyed
-(`wayfare people rotate`, then `wayfare people erase-epoch`). Nothing is erased by this command: it asks in the name of
-a colleague, who confirms it in the app, and then a second person decides on the page of approvals."""
+(`wayfare people rotate`, then `wayfare people erase-epoch`). Nothing is erased by this command: it asks in the name
+of a colleague, who confirms it in the app, and then a second person decides on the page of approvals."""
 
 
 @click.command()

@@ -20,6 +20,9 @@ from wayfare.common.postgres import arrays
 from wayfare.common.postgres.arrays import UUIDS
 from wayfare.common.postgres.literals import array, text_array
 from wayfare.common.postgres.statements import ahead, in_one_trip, run
+from wayfare.ledger import operations as ledger
+from wayfare.ledger import queries as ledger_queries
+from wayfare.ledger.entries.operations import append_own
 from wayfare.ledger.rules import Refused
 from wayfare.people import sealing
 from wayfare.people.births import Birth, at_the_latest
@@ -30,7 +33,7 @@ from wayfare.people.enrolling import named as _named
 from wayfare.people.fields import LIST_LIMIT
 from wayfare.people.installed import current_epoch, held_keys, keyed, master_keys
 from wayfare.people.knownkeys import QUERY, compare, known_keys
-from wayfare.people.rules import Group, Notes, group_of, read_group, stored_group, write_group
+from wayfare.people.rules import Group, Notes, group_of, ledger_facts, read_group, stored_group, write_group
 from wayfare.people.sealing import Place, Sealing
 from wayfare.people.statements import Stale, called, refusals
 
@@ -66,29 +69,40 @@ def file_from(data: Mapping[str, Any], *, at: datetime, family: UUID | None = No
     return File(groups, family, person)
 
 
-def enrol(data: Mapping[str, Any], *, at: datetime, family: UUID | None = None) -> Enrolled:
+def enrol(
+    data: Mapping[str, Any], *, at: datetime, programme: str | None = None, family: UUID | None = None
+) -> Enrolled:
     """Make the file of a person in the actor's own office, sealed. Raises: Refused, Forbidden, Stale,
     MasterKeyProblem.
 
-    `data`: by field group, as `rules.read_group` reads it; `names` must be there.
+    `data`: by field group, as `rules.read_group` reads it; `names` must be there. `programme`: as for `enrol_many`.
     """
-    return enrol_many([file_from(data, at=at, family=family)], at=at)[0]
+    return enrol_many([file_from(data, at=at, family=family)], at=at, programme=programme)[0]
 
 
-def enrol_many(files: Iterable[File], *, at: datetime) -> list[Enrolled]:
+def enrol_many(files: Iterable[File], *, at: datetime, programme: str | None = None) -> list[Enrolled]:
     """Make the files of several people at once, all or none. Raises: Refused, Forbidden, MasterKeyProblem.
 
+    `programme`: the key of that in which they take part. The ledger then gets an `enrolled` of each, in the same
+    transaction. None where there is no programme yet: the ledger learns nothing of them.
     Some are sealed while the database stores those before them, so that a long list takes two cores. Where `files` come
     from must not use the application's connection meanwhile.
     """
     reserve.check()
-    epoch, left, people = current_epoch(), iter(files), list[Enrolled]()
+    if programme is not None:
+        ledger.open_for_writing()  # before the locks of the index and of the access record, as in `correct`
+    epoch, left, people, facts = current_epoch(), iter(files), list[Enrolled](), list[dict[str, Any]]()
     with refusals(), ahead() as queue:
         writer = _writer(epoch, None, queue.run)
         while some := list(islice(left, AT_ONCE)):
             made, columns = writer.written(some)
             queue.send(_ENROL, [at, epoch, *columns])
             people += made
+            facts += [ledger_facts(_named(file.groups)[1]) for file in some]
+    if programme is not None and people:
+        each = zip(people, facts, strict=True)
+        fields = [{"person": str(one.person), "programme": programme, **theirs} for one, theirs in each]
+        append_own("enrolled", fields, occurred_at=at)
     return people
 
 
@@ -168,7 +182,8 @@ def _read(look: Look) -> tuple[bytes, list[tuple[str, int, int, bytes]]]:
 def correct(task: UUID, group: str, data: Any, *, version: int, at: datetime, how: str = "page") -> Look:
     """Put a new version of a field group in the place of the one that was read as `version`.
 
-    Names and birth are looked at together, because each is searched with the other.
+    Names and birth are looked at together, because each is searched with the other. What the ledger knows of the
+    person is corrected there in the same transaction, if it is otherwise now (`facts_corrected`).
     Raises: Refused, Forbidden, Stale, SealRefusal, MasterKeyProblem.
     """
     value = read_group(group, data)
@@ -176,6 +191,8 @@ def correct(task: UUID, group: str, data: Any, *, version: int, at: datetime, ho
         at_the_latest(value, at.date())
     plain = write_group(value)  # before the look: what is refused leaves none
     reserve.check()
+    if group in ("names", "birth"):
+        ledger.open_for_writing()  # before the locks of the access record and of the index, as in `enrol_many`
     held_keys()
     needs = ["names", "birth"] if group in ("names", "birth") else [group]
     look = access.look(task, needs, how)
@@ -184,7 +201,21 @@ def correct(task: UUID, group: str, data: Any, *, version: int, at: datetime, ho
         raise Stale(group)
     if group in ("names", "birth"):
         _name_again(look.person, key, rows, value, current_epoch())
+    if isinstance(value, Birth):
+        _correct_facts(look.person, key, rows, value, at)
     return look
+
+
+def _correct_facts(
+    person: UUID, key: bytes, rows: Iterable[tuple[str, int, int, bytes]], now: Birth, at: datetime
+) -> None:
+    """Tell the ledger those of a person's coded facts that are otherwise now; nothing of somebody it does not know."""
+    before = _unsealed(person, key, [row for row in rows if row[0] == "birth"])["birth"]
+    assert isinstance(before, Birth)
+    known, facts = ledger_facts(before), ledger_facts(now)
+    changed = {name: value for name, value in facts.items() if value != known[name]}
+    if changed and ledger_queries.has(str(person), "enrolled"):
+        append_own("facts_corrected", [{"person": str(person), "facts": changed}], occurred_at=at)
 
 
 def _put(person: UUID, group: str, key: bytes, version: int, plain: bytes) -> bool:

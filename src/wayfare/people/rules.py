@@ -11,7 +11,7 @@ import orjson
 from wayfare.access.purposes import GROUPS
 from wayfare.ledger import countries, languages
 from wayfare.ledger.rules import Refused
-from wayfare.people.births import Birth, coded, read_birth
+from wayfare.people.births import SEXES, UNSAID, Birth, check_nationality, coded, read_birth
 from wayfare.people.fields import Reader, canonical, whole
 from wayfare.people.names import Names, read_names
 
@@ -120,6 +120,8 @@ _BEFORE_PLUS = " (\u200e\u200f"
 
 def _check_new(value: Group) -> None:
     """Check what only new input is held to, so that what was stored earlier still opens. Raises: Refused."""
+    if isinstance(value, Birth):
+        check_nationality(value)
     if not isinstance(value, Contact):
         return
     for n, tag in enumerate(value.languages):
@@ -205,8 +207,14 @@ def stored_group(group: str, plain: bytes) -> Group:
 
 
 def ledger_facts(birth: Birth) -> dict[str, Any]:
-    """Return all that the ledger learns of an identity: the birth, to the month at most."""
-    return {"birth_date": coded(birth)}
+    """Return all that the ledger learns of an identity: nationality, sex, and the birth to the month at most.
+
+    What the person does not say and what nobody knows is the same there: not known.
+    """
+    known = birth.nationality if birth.nationality not in UNSAID else None
+    # a code that a file has from earlier and that is none today is told to nobody
+    nationality = known if known in countries.CODES else countries.NOT_KNOWN
+    return {"nationality": nationality, "sex": SEXES.get(birth.sex or "", 0), "birth_date": coded(birth)}
 
 
 def is_case_number(text: str) -> bool:

@@ -21,6 +21,7 @@ from wayfare.common import reserve
 from wayfare.common.postgres import sql
 from wayfare.common.rooms import load
 from wayfare.ledger import jobs
+from wayfare.ledger.entries import own
 from wayfare.site import backup, external, restore, rooms
 from wayfare.tlog import notes
 from wayfare.tlog import queries as log
@@ -142,6 +143,14 @@ def _log() -> str:
     return ""
 
 
+def _own_source() -> str | None:
+    """Return the source under which this installation's own pages and commands write; None if there is none."""
+    with connection.cursor() as cursor:
+        cursor.execute("select to_regclass('ledger_own') is not null")
+        (there,) = cursor.fetchone()
+    return own.source() if there else None
+
+
 CHECKS: dict[str, Callable[[], str]] = {
     "database": _database,
     "logging": _logging,
@@ -176,12 +185,14 @@ def check(as_json: bool) -> None:
     found = {name: look() for name, look in CHECKS.items()}
     told = _open_recoveries() if not found["database"] and not found["migrations"] else []
     told.append(backup.last(settings.WAYFARE_HOME))
+    source = _own_source()
     if as_json:
         problems = {k: v for k, v in found.items() if v}
-        click.echo(json.dumps({"well": not problems, "problems": problems, "notes": told}))
+        click.echo(json.dumps({"well": not problems, "problems": problems, "notes": told, "source": source}))
     else:
         for name, problem in found.items():
             click.echo(f"{name:<12} {problem or 'well'}")
+        click.echo(f"{'source':<12} {source or 'none yet'}")
         for note in told:
             click.echo(f"{'note':<12} {note}")
     sys.exit(1 if any(found.values()) else 0)

@@ -47,9 +47,9 @@ def test_a_moment_is_told_by_the_clock_of_the_office():
 def test_a_look_reads_as_a_sentence():
     with translation.override("en"):
         assert words.look("Ines B.", ["birth", "names"], "travel_booking") == (
-            "Ines B. opened names and date of birth to book the journey."
+            "Ines B. opened names and date of birth, nationality and sex to book the journey."
         )
-        assert words.groups(GROUPS) == "names, date of birth, contact details, documents and notes"
+        assert words.groups(GROUPS) == "names, date of birth, nationality and sex, contact details, documents and notes"
     with translation.override("fr"):
         assert (
             words.look("Ines B.", ["names"], "case_work") == "Ines B. a ouvert : noms, pour travailler sur le dossier."

@@ -22,6 +22,7 @@ import orjson
 from wayfare.ledger import operations as ledger
 from wayfare.ledger import projections, registry
 from wayfare.ledger import queries as stored
+from wayfare.ledger.entries import own
 from wayfare.ledger.entries.operations import latest_us
 from wayfare.ledger.entries.reading import CHUNK, Chunk, Outlook, feed, guess_format, require_text, whole
 from wayfare.ledger.entries.screening import screen
@@ -197,7 +198,9 @@ def import_sources(
         for chunk in _chunks(sources, chunk_entries):
             gc.freeze()  # lists of ten thousands of entries are no place to look for cycles again and again
             items = whole(chunk.items)
-            results = ledger.append(items, presence=presence, ahead=chunk.ahead) if items else []
+            checked = own.refuse_forged(items)
+            ahead = chunk.ahead if checked is items else None  # what is refused here was worked out with the rest
+            results = ledger.append(checked, presence=presence, ahead=ahead) if items else []
             tally.update([result.status for result in results])
             if rejects is not None:
                 _write_refused(rejects, chunk, items, results, sources[chunk.source].name if several else None)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from wayfare.ledger import operations as ledger
 from wayfare.ledger import queries, registry
-from wayfare.ledger.entries import parsing
+from wayfare.ledger.entries import own, parsing
 from wayfare.ledger.rules import EPOCH, MICROSECOND, Entry, Refused, Result
 
 HORIZON = timedelta(hours=24)
@@ -32,7 +32,7 @@ def record(raws: Iterable[object], *, now: datetime | None = None, writer: str |
     named = {raw["programme"] for raw in raws if isinstance(raw, dict) and isinstance(raw.get("programme"), str)}
     known = registry.programmes(named)
     latest = latest_us(now or queries.clock_nearby())
-    return ledger.append_together([_read(raw, known, latest, writer) for raw in raws])
+    return ledger.append_together(own.refuse_forged([_read(raw, known, latest, writer) for raw in raws]))
 
 
 def _read(raw: object, known: Collection[str], latest: int, writer: str | None) -> Entry | Refused:
@@ -63,10 +63,30 @@ def append(
     or duplicate. Raises: Refused, when the fields are not those of the kind, or another entry has this `entry_id`.
     """
     common = {"kind": kind, "source": source, "occurred_at": occurred_at.isoformat()}
-    raw = {**fields, **common, "entry_id": entry_id or str(uuid.uuid4())}
-    named = frozenset({raw["programme"]}) if isinstance(raw.get("programme"), str) else frozenset()
-    latest = latest_us(now or queries.clock_nearby())
-    (result,) = ledger.append([parsing.parse(raw, programmes=registry.programmes(named), latest_us=latest)])
-    if result.status not in ("accepted", "duplicate"):
-        raise Refused(result.field or "entry", result.reason or "is refused", result.entry_id)
+    (result,) = append_all([{**fields, **common, "entry_id": entry_id or str(uuid.uuid4())}], now=now)
     return result
+
+
+def append_own(kind: str, each: Iterable[Mapping[str, Any]], *, occurred_at: datetime) -> list[Result]:
+    """Append entries of a kind under this installation's own source, all or none.
+
+    `each`: the kind's own fields, of one entry each. It is within the transaction that is under way: one that changes
+    something else besides takes the writers' lock first (`ledger.operations.open_for_writing`), before any other lock.
+    Raises: Refused.
+    """
+    common = {"kind": kind, "source": own.source(), "occurred_at": occurred_at.isoformat()}
+    return append_all([{**fields, **common, "entry_id": str(uuid.uuid4())} for fields in each])
+
+
+def append_all(raws: Sequence[Mapping[str, Any]], *, now: datetime | None = None) -> list[Result]:
+    """Append whole entries in order, all or none, within the transaction that is under way.
+
+    `now`, results and refusals: as in `append`.
+    """
+    named = frozenset(raw["programme"] for raw in raws if isinstance(raw.get("programme"), str))
+    programmes, latest = registry.programmes(named), latest_us(now or queries.clock_nearby())
+    results = ledger.append([parsing.parse(raw, programmes=programmes, latest_us=latest) for raw in raws])
+    for result in results:
+        if result.status not in ("accepted", "duplicate"):
+            raise Refused(result.field or "entry", result.reason or "is refused", result.entry_id)
+    return results

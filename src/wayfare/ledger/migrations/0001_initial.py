@@ -9,6 +9,11 @@ LENGTHS = """
 alter table ledger_entry add constraint ledger_entry_position check (position > 0);
 alter table ledger_entry add constraint ledger_entry_digest check (length(digest) = 32);
 """
+OWN = """
+create table ledger_own (alone boolean primary key default true check (alone),
+  source text not null check (source ~ '^wayfare-[0-9a-f]{8}$'));
+insert into ledger_own (source) select 'wayfare-' || left(gen_random_uuid()::text, 8);
+"""
 
 
 class Migration(migrations.Migration):
@@ -66,4 +71,5 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.RunSQL(LENGTHS),
+        migrations.RunSQL(OWN),
     )

@@ -85,7 +85,7 @@ def test_pages_say_corrected_by_visit_and_the_record_stays_whole(counsellor, sup
         if page.content.decode().count('<details class="wf-details"') == 1:  # but for a test at the full hour
             assert "Opened 10 times" in text
         assert "Corrected: names." in text
-        assert "opened names and date of birth to work on the case." in text
+        assert "opened names and date of birth, nationality and sex to work on the case." in text
     assert len(entries(officer, made.person)) == 11, "each opening is an entry of its own"
 
 

@@ -9,6 +9,8 @@ from html import unescape
 import pytest
 from django.db import connections
 
+from wayfare.ledger import registry
+from wayfare.ledger.registry import Offered
 from wayfare.people import queries
 from wayfare.people.births import Birth, Told
 from wayfare.people.names import Name, Names, Part, Written
@@ -100,8 +102,9 @@ def test_somebody_else_is_registered_with_all_that_was_typed(vault, counsellor):
     assert all(SUHARTO[field] in opened for field in ("name", "year", "phone", "address"))
 
 
-def test_every_field_of_the_form_is_handed_on(counsellor):
+def test_every_field_of_the_form_is_handed_on(counsellor, monkeypatch):
     """One that `FIELDS` forgets would be lost between the form and the question."""
+    monkeypatch.setattr(registry, "offered_programmes", lambda office: [Offered("paris", "Return, France", True)])
     page = browser(counsellor).get("/files/new").content.decode()
     form = page.partition("<main")[2]
     names = re.findall(r'<(?:input|select|textarea)[^>]* name="([a-z_]+)"', form)

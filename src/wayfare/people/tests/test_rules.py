@@ -57,7 +57,13 @@ MUHAMMAD: dict[str, Any] = {
 }
 EXAMPLES: dict[str, Any] = {
     "names": MUHAMMAD,
-    "birth": {"told": {"calendar": "persian", "year": 1370, "month": 1}, "estimated": True, "place": "هرات"},
+    "birth": {
+        "told": {"calendar": "persian", "year": 1370, "month": 1},
+        "estimated": True,
+        "place": "هرات",
+        "nationality": "AFG",
+        "sex": "female",
+    },
     "contact": {
         "channels": [
             {"kind": "phone", "value": "+33 1 23 45 67 89", "allowed": True, "note": "mornings"},
@@ -172,6 +178,10 @@ def changed(group, path, value):
         ("birth", ["told", "calendar"], "julian", "birth.told.calendar"),
         ("birth", ["told"], [], "birth.told"),
         ("contact", ["channels", 0, "allowed"], "yes", "contact.channels[0].allowed"),
+        ("birth", ["nationality"], "Afghanistan", "birth.nationality"),
+        ("birth", ["nationality"], "unknown", "birth.nationality"),
+        ("birth", ["sex"], "F", "birth.sex"),
+        ("birth", ["sex"], 2, "birth.sex"),
         ("contact", ["channels", 0], {"kind": "email", "value": "nobody"}, "contact.channels[0].value"),
         ("contact", ["languages", 0], "Arabic", "contact.languages[0]"),
         ("documents", ["documents", 0, "country"], "AFX", "documents.documents[0].country"),
@@ -234,11 +244,43 @@ def test_nothing_that_json_can_hold_breaks_the_reading(data: Any) -> None:
     ],
 )
 def test_the_ledger_learns_the_month_at_most(told, code):
-    assert rules.ledger_facts(Birth(told, place="Herat")) == {"birth_date": code}
+    assert rules.ledger_facts(Birth(told, place="Herat")) == {"nationality": "UNK", "sex": 0, "birth_date": code}
 
 
-def test_of_an_unknown_birth_the_ledger_learns_nothing():
-    assert rules.ledger_facts(Birth(place="Herat")) == {"birth_date": None}
+def test_of_what_is_not_known_the_ledger_learns_nothing():
+    assert rules.ledger_facts(Birth(place="Herat")) == {"nationality": "UNK", "sex": 0, "birth_date": None}
+
+
+@pytest.mark.parametrize(
+    ("nationality", "code"),
+    [("AFG", "AFG"), ("XXA", "XXA"), ("XKX", "XKX"), ("not_known", "UNK"), ("prefer_not_to_say", "UNK"), (None, "UNK"),
+     ("ANT", "UNK")],
+)  # fmt: skip
+@pytest.mark.parametrize(
+    ("sex", "digit"),
+    [("female", 2), ("male", 1), ("other", 9), ("not_known", 0), ("prefer_not_to_say", 0), (None, 0)],
+)
+def test_the_ledger_learns_nationality_and_sex_as_codes(nationality, code, sex, digit):
+    """`ANT`: a code that a file may have from a time when there was such a country."""
+    facts = rules.ledger_facts(Birth(nationality=nationality, sex=sex))
+    assert facts == {"nationality": code, "sex": digit, "birth_date": None}
+
+
+def test_what_is_not_known_and_what_is_not_said_are_kept_apart_in_the_file():
+    stored = [write_group(read_group("birth", {"nationality": one, "sex": one})) for one in births.UNSAID]
+    assert stored[0] != stored[1]
+    assert [stored_group("birth", one) for one in stored] == [
+        Birth(nationality="not_known", sex="not_known"),
+        Birth(nationality="prefer_not_to_say", sex="prefer_not_to_say"),
+    ]
+
+
+@pytest.mark.parametrize("code", ["UNK", "AFX", "ANT", "XOM"])
+def test_a_nationality_is_a_country_that_there_is_today(code):
+    value = read_group("birth", {"nationality": code})
+    with pytest.raises(Refused, match=r"^birth\.nationality: "):
+        write_group(value)
+    assert stored_group("birth", b'{"nationality":"ANT"}') == Birth(nationality="ANT"), "one stored earlier still opens"
 
 
 def test_a_hijri_month_may_have_thirty_days_whatever_our_table_says():

@@ -32,7 +32,10 @@ def case(counsellor):
 def test_each_look_says_when_who_by_role_what_why_and_until_when(counsellor, case):
     page = browser(counsellor).get(f"/files/{case.person}/looks")
     first, second = lines(page)
-    assert "counsellor of paris (Counsellor) opened names and date of birth to work on the case." in first
+    assert (
+        "counsellor of paris (Counsellor) opened names and date of birth, nationality and sex to work on the case."
+        in first
+    )
     assert "because help was asked for" in second
     assert WORDS in second
     assert re.search(r"\d+ \w+ 20\d\d, \d\d:\d\d", first)

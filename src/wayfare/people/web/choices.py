@@ -11,11 +11,14 @@ from functools import cache
 
 from django.conf import settings
 from django.utils import translation
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from wayfare.common.web.formats import locale
 from wayfare.ledger import countries as codes
 from wayfare.ledger import languages as known_languages
 from wayfare.ledger.web.words import country_name
+from wayfare.people.births import UNSAID
 
 USUAL_LANGUAGES = [
     "ar",
@@ -69,6 +72,12 @@ _TAG = re.compile(r"([a-z]{2,3})(?:[-_]([a-z]{4}))?(?:[-_]([a-z]{2}|[0-9]{3}))?"
 _NAMED = re.compile(r"([^()]+?)\s*\(([^()]+)\)")
 NAME_READ = 100
 """Characters of a name that are compared; no language or country has a longer one."""
+UNSAID_WORDS = {"not_known": gettext_lazy("Not known"), "prefer_not_to_say": gettext_lazy("Prefer not to say")}
+SEX_WORDS = {
+    "female": pgettext_lazy("sex", "Female"),
+    "male": pgettext_lazy("sex", "Male"),
+    "other": pgettext_lazy("sex", "Other"),
+}
 Choices = list[tuple[str, str]]
 
 
@@ -163,6 +172,49 @@ def _countries(language: str) -> Choices:
 @cache
 def _codes(language: str) -> dict[str, str]:
     return {folded(name): code for code, name in _countries(language)}
+
+
+def nationalities() -> Choices:
+    """Return the nationalities to choose from, by code, in the reader's language: what is no country first."""
+    special = {"XXA", *codes.OF_DOCUMENTS}
+    offered = [one for one in countries() if one[0] in codes.CODES]
+    stateless, *_ = (one for one in offered if one[0] == "XXA")
+    return [
+        stateless,
+        *unsaid(),
+        *(one for one in offered if one[0] not in special),
+        *(one for one in offered if one[0] in special - {"XXA"}),
+    ]
+
+
+def sexes() -> Choices:
+    """Return what may be said of a sex, to choose from; that nobody asked is the first."""
+    return [("", _("Choose")), *((code, str(word)) for code, word in SEX_WORDS.items()), *unsaid()]
+
+
+def shown_sex(code: str) -> str:
+    """Return what a page shows for a sex."""
+    return str(SEX_WORDS.get(code) or UNSAID_WORDS[code])
+
+
+def unsaid() -> Choices:
+    """Return why something is not told, to choose from."""
+    return [(code, str(UNSAID_WORDS[code])) for code in UNSAID]
+
+
+def nationality_code(text: str) -> str:
+    """Return the code of a nationality that was chosen by name or typed as a code; the text itself if it is neither."""
+    for language in (_here(), *dict(settings.LANGUAGES)):
+        with translation.override(language):
+            for code, name in unsaid():
+                if folded(text) in (folded(name), code):
+                    return code
+    return country_code(text)
+
+
+def shown_nationality(code: str) -> str:
+    """Return what a field shows for a nationality."""
+    return str(UNSAID_WORDS[code]) if code in UNSAID else shown_country(code)
 
 
 def country_code(text: str) -> str:

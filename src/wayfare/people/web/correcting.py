@@ -90,6 +90,7 @@ def _writing(tree: Data) -> Data:
 
 def _birth(tree: Data) -> Data:
     found: Data = {"estimated": tree.get("estimated") == "yes", "place": _text(tree.get("place"))}
+    found |= {"nationality": choices.nationality_code(_text(tree.get("nationality"))), "sex": _text(tree.get("sex"))}
     for name in ("told", "on_document"):
         given = tree.get(name)
         part = given if isinstance(given, dict) else {}
@@ -176,9 +177,12 @@ def with_one_more(data: Data, where: str) -> Data:
 
 def offered(group: str) -> dict[str, list[tuple[str, str]]]:
     """Return the lists that fields of a group choose from by name: by the list's id."""
-    return {"contact": {"languages": choices.languages()}, "documents": {"countries": choices.countries()}}.get(
-        group, {}
-    )
+    offered = {
+        "birth": {"nationalities": choices.nationalities()},
+        "contact": {"languages": choices.languages()},
+        "documents": {"countries": choices.countries()},
+    }
+    return offered.get(group, {})
 
 
 class Form:
@@ -287,7 +291,31 @@ def _birth_blocks(data: Data, form: Form) -> list[Data]:
             "parts": _date_fields(data.get("on_document"), "on_document", form),
         },
         {"legend": "", "fields": [place]},
+        {
+            "legend": _("Nationality and sex"),
+            "hint": for_counts_only(),
+            "fields": [
+                nationality_field(form, choices.shown_nationality(data.get("nationality", ""))),
+                sex_field(form, data.get("sex", "")),
+            ],
+        },
     ]
+
+
+def for_counts_only() -> str:
+    """Return what nationality and sex are asked for."""
+    return _("Used for counts only. No decision and no place in a list depends on them.")
+
+
+def nationality_field(form: Form, shown: str) -> Data:
+    """Return the field of a nationality. `shown`: as it is shown or was typed."""
+    hint = _("Write the first letters, and choose from the list: a country, Stateless, Not known or Prefer not to say.")
+    return form.field("nationality", _("Nationality"), shown, hint=hint, dir="auto", limit=100, list="nationalities")
+
+
+def sex_field(form: Form, chosen: str) -> Data:
+    """Return the field of a sex."""
+    return form.choice("sex", _("Sex"), chosen, choices.sexes())
 
 
 def _date_fields(data: Any, at: str, form: Form) -> list[Data]:

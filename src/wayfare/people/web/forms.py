@@ -82,7 +82,10 @@ def born(given: Mapping[str, str], *, only_year: bool = False) -> Told | None:
 
 
 def person(given: Mapping[str, str]) -> dict[str, Any]:
-    """Return the field groups of a person from a form: names, a birth as told, how to reach them. Raises: Refused."""
+    """Return the field groups of a person from a form: names, birth, nationality, sex, how to reach them.
+
+    Raises: Refused.
+    """
     used = given.get("name", "").strip()
     if not used:
         raise Refused("names.name", "is missing")
@@ -90,13 +93,24 @@ def person(given: Mapping[str, str]) -> dict[str, Any]:
     if document := given.get("document_name", "").strip():
         names.append({"use": "document", "written": _written(document, "")})
     found: dict[str, Any] = {"names": {"names": names, "address": given.get("address", "").strip() or None}}
-    if (told := born(given)) is not None:
-        found["birth"] = {"told": {name: value for name, value in told._asdict().items() if value is not None}}
+    if birth := _birth(given):
+        found["birth"] = birth
     if phone := given.get("phone", "").strip():
         channel = {"kind": "phone", "value": phone, "allowed": given.get("may_call") == "yes"}
         found["contact"] = {"channels": [channel]}
     if language := given.get("speaks", "").strip():
         found.setdefault("contact", {})["languages"] = [choices.language_tag(language)]
+    return found
+
+
+def _birth(given: Mapping[str, str]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    if (told := born(given)) is not None:
+        found["told"] = {name: value for name, value in told._asdict().items() if value is not None}
+    if nationality := given.get("nationality", "").strip():
+        found["nationality"] = choices.nationality_code(nationality)
+    if sex := given.get("sex", ""):
+        found["sex"] = sex
     return found
 
 

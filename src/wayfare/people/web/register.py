@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -18,16 +19,20 @@ from wayfare.access import operations as access
 from wayfare.access.purposes import ENROLLERS
 from wayfare.access.rules import Forbidden
 from wayfare.access.signin.web import StaffRequest, needs
+from wayfare.ledger import operations as ledger
+from wayfare.ledger import registry
+from wayfare.ledger.registry import Offered
 from wayfare.ledger.rules import Refused
 from wayfare.people import operations, queries
 from wayfare.people.births import CALENDARS
 from wayfare.people.enrolling import Enrolled, File, named
 from wayfare.people.installed import held_keys
 from wayfare.people.statements import Stale
-from wayfare.people.web import choices, forms, words
+from wayfare.people.web import choices, correcting, forms, words
 from wayfare.people.web.correcting import Form
 
 FIELDS = (
+    "programme",
     "name",
     "latin",
     "document_name",
@@ -36,6 +41,8 @@ FIELDS = (
     "month",
     "year",
     "calendar",
+    "nationality",
+    "sex",
     "phone",
     "may_call",
     "speaks",
@@ -55,12 +62,13 @@ def register(request: StaffRequest) -> HttpResponse:
     if request.method != "POST":
         with access.acting(request.session_secret):
             held_keys()  # before anybody fills the form in
-        return _form(request, {"once": uuid4().hex})
+        return _form(request, {"once": uuid4().hex, "programme": _usual(request)})
     given, at = request.POST, timezone.now()
     if given.get("do") == "change":
         return _form(request, given.dict())
     person = _person(request, given.get("once", ""))
     try:
+        programme = _programme(request, given.get("programme"))
         file = operations.file_from(forms.person(given), at=at, person=person)
         made, same = _known(request, person), []
         if made is None and given.get("do") != "someone_else":
@@ -69,7 +77,7 @@ def register(request: StaffRequest) -> HttpResponse:
             typed = [(name, given[name]) for name in FIELDS if given.get(name)]
             context = {"same": same, "typed": typed, "repeated": _repeated(file)}
             return render(request, "people/same.html", context)
-        made = made or _made(request, file)
+        made = made or _made(request, file, programme)
     except Refused as refusal:
         said = words.refused(refusal, translation.get_language() or "en")
         return _form(request, given.dict(), error=said, field=_field(refusal.field), status=422)
@@ -78,6 +86,25 @@ def register(request: StaffRequest) -> HttpResponse:
     except Stale:
         return _form(request, given.dict(), error=words.keys_changed(), status=409)
     return render(request, "people/enrolled.html", {"made": made})
+
+
+def _usual(request: StaffRequest) -> str:
+    """Return the programme that stands first in the form: one of the actor's office, none if it has none."""
+    return next((one.key for one in registry.offered_programmes(request.actor.office) if one.of_office), "")
+
+
+def _programme(request: StaffRequest, chosen: str | None) -> str | None:
+    """Return the programme that was chosen; the office's usual one for a form without the field, None if there is none.
+
+    Raises: Refused.
+    """
+    offered = [one.key for one in registry.offered_programmes(request.actor.office)]
+    if not offered:
+        return None
+    wanted = _usual(request) if chosen is None else chosen
+    if wanted not in offered:
+        raise Refused("programme", "is missing or not configured; choose one of the list")
+    return wanted
 
 
 def _repeated(file: File) -> list[tuple[str, str]]:
@@ -93,8 +120,8 @@ def _form(
 ) -> HttpResponse:
     form = Form(translation.get_language() or "en", {field: error} if field else {})
     context = {
-        "blocks": _blocks(given, form),
-        "offered": {"languages": choices.languages()},
+        "blocks": _blocks(given, form, registry.offered_programmes(request.actor.office)),
+        "offered": {"languages": choices.languages(), "nationalities": choices.nationalities()},
         "once": given.get("once", ""),
         "errors": [{"field": field, "label": form.labels.get(field, ""), "words": error}] if error else [],
     }
@@ -104,6 +131,7 @@ def _form(
 def _field(refused: str) -> str:
     """Return the field of the form that a refusal names; none if it names no field of it."""
     places = {
+        "programme": "programme",
         "names.names[0].written[1]": "latin",
         "names.names[1]": "document_name",
         "names.address": "address",
@@ -114,6 +142,8 @@ def _field(refused: str) -> str:
         "birth.told.day": "day",
         "birth.month": "month",
         "birth.day": "day",
+        "birth.nationality": "nationality",
+        "birth.sex": "sex",
         "birth": "year",
         "contact.channels": "phone",
         "contact.languages": "speaks",
@@ -121,7 +151,7 @@ def _field(refused: str) -> str:
     return next((field for place, field in places.items() if refused.startswith(place)), "")
 
 
-def _blocks(given: dict[str, Any], form: Form) -> list[dict[str, Any]]:
+def _blocks(given: dict[str, Any], form: Form, programmes: Sequence[Offered]) -> list[dict[str, Any]]:
     """Return the blocks of the form, filled in with what was typed."""
 
     def field(name: str, label: str, **more: Any) -> dict[str, Any]:
@@ -153,10 +183,35 @@ def _blocks(given: dict[str, Any], form: Form) -> list[dict[str, Any]]:
             hint=_("Write the first letters, and choose from the list."),
         ),
     ]
+    counted = [
+        correcting.nationality_field(form, given.get("nationality", "")),
+        correcting.sex_field(form, given.get("sex", "")),
+    ]
     return [
+        *_programme_block(given, form, programmes),
         {"legend": _("Name"), "fields": names},
         {"legend": _("Date of birth"), "hint": as_told, "parts": dates},
+        {"legend": _("Nationality and sex"), "hint": correcting.for_counts_only(), "fields": counted},
         {"legend": _("Contact"), "fields": contact},
+    ]
+
+
+def _programme_block(given: dict[str, Any], form: Form, programmes: Sequence[Offered]) -> list[dict[str, Any]]:
+    """Return the choice of a programme, where there are any."""
+    if not programmes:
+        return []
+    options = [(one.key, one.title) for one in programmes]
+    if not programmes[0].of_office:
+        options.insert(0, ("", _("Choose")))
+    return [
+        {
+            "legend": _("Programme"),
+            "fields": [
+                form.choice(
+                    "programme", _("In which programme do they take part?"), given.get("programme", ""), options
+                )
+            ],
+        }
     ]
 
 
@@ -175,11 +230,12 @@ def _known(request: StaffRequest, person: UUID) -> Enrolled | None:
     return Enrolled(person, number) if number else None
 
 
-def _made(request: StaffRequest, file: File) -> Enrolled:
+def _made(request: StaffRequest, file: File, programme: str | None) -> Enrolled:
     """Make the file, or return the one that the same form has just made. Raises: as `operations.enrol`."""
     try:
         with access.acting(request.session_secret):
-            (made,) = operations.enrol_many([file], at=timezone.now())
+            ledger.open_for_writing()  # in any case: a correction takes the locks below in another order
+            (made,) = operations.enrol_many([file], at=timezone.now(), programme=programme)
             if "counsellor" in request.actor.roles:
                 access.join_team(made.person, request.actor.staff)
     except (IntegrityError, psycopg.errors.UniqueViolation):

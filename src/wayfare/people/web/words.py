@@ -186,6 +186,10 @@ def _of_birth(value: Birth, language: str) -> list[Row]:
         rows.append({"key": _("Date of birth on a document"), "value": told(value.on_document, language)})
     if value.place is not None:
         rows.append({"key": _("Place of birth"), "value": value.place})
+    if value.nationality is not None:
+        rows.append({"key": _("Nationality"), "value": choices.shown_nationality(value.nationality)})
+    if value.sex is not None:
+        rows.append({"key": _("Sex"), "value": choices.shown_sex(value.sex)})
     return rows
 
 
@@ -212,7 +216,12 @@ _REFUSALS = {
     "reason": gettext_lazy("Say in a sentence why this file is opened now."),
     "basis": gettext_lazy("Name the law, the article and the request that oblige us."),
     "names.name": gettext_lazy("Write the name that the person uses."),
+    "programme": gettext_lazy("Choose the programme."),
     "told": gettext_lazy("This lies in the future. Check the year and the calendar."),
+    "birth.nationality": gettext_lazy(
+        "Choose a country of the list, such as Afghanistan, or Stateless, Not known or Prefer not to say."
+    ),
+    "birth.sex": gettext_lazy("Choose one of the list."),
     "birth.year": gettext_lazy("Write the year in digits, one that the calendar has, or leave the whole date out."),
     "birth.month": gettext_lazy("Write the month as a number from 1 to 12, or leave it out."),
     "birth.day": gettext_lazy("Write the day as a number that the month has, or leave it out."),
@@ -274,6 +283,10 @@ _CORRECTIONS = {
     "seen": gettext_lazy("Choose one of the list."),
     "calendar": gettext_lazy("Choose one of the list."),
     "told": gettext_lazy("This lies in the future. Check the year and the calendar."),
+    "nationality": gettext_lazy(
+        "Choose a country of the list, such as Afghanistan, or Stateless, Not known or Prefer not to say."
+    ),
+    "sex": gettext_lazy("Choose one of the list."),
     "year": gettext_lazy("Write the year in digits, one that the calendar has, or leave the whole date out."),
     "value": gettext_lazy(
         "Write a telephone number such as +33 1 23 45 67 89, or an e-mail address such as name@example.org."
