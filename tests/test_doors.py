@@ -71,6 +71,7 @@ SAMPLES = {
     "<int:position>": "1",
     "<str:secret>": "A" * 43,
     "<str:group>": "names",
+    "<slug:kind>": "csv",
 }
 SAMPLES |= {f"<uuid:{name}>": str(uuid.UUID(int=1)) for name in ("staff", "person", "task", "erasure")}
 

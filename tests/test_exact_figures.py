@@ -510,14 +510,17 @@ class TestInABrowser(test_live_page.TestInABrowser):
             for who in ("public", "staff"):
                 if who == "staff":
                     context.add_cookies([{"name": configured.SESSION_COOKIE_NAME, "value": secret, "url": base}])
-                for address in ("/", "/departures/", "/departures/of-paris/"):
+                pages = ["/", "/departures/", "/departures/of-paris/"]
+                if who == "staff":
+                    pages += ["/tables/", "/tables/?measure=persons&rows=destination&columns=sex&since=13"]
+                for address in pages:
                     page.goto(f"{base}{address}")
                     found = Axe().run(page)
                     assert found.violations_count == 0, (who, language, width, address, found.generate_report())
                     fits = page.evaluate("document.documentElement.scrollWidth <= innerWidth")
                     assert fits, (who, language, width, address)
                     if folder := os.environ.get("WAYFARE_TEST_PICTURES"):
-                        name = f"{who}{address.replace('/', '-')}{language}-{width}-{scheme}.png"
+                        name = f"{who}{re.sub('[^a-z]+', '-', address)}{language}-{width}-{scheme}.png"
                         page.screenshot(path=f"{folder}/{name}", full_page=True)
             context.close()
 

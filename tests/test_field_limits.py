@@ -30,6 +30,8 @@ ADDRESSES = (
     "/?q={}",
     "/departures/?month={}",
     "/departures/choose?programme={}",
+    "/tables/?measure={}&rows={}&columns={}&programme={}&since={}&until={}&as_of={}",
+    "/tables/table.csv?measure=departures&rows=month&since={}&until={}&as_of={}",
     "/language?to={}&back={}",
     "/looks/?as_of={}&period={}",
     "/looks/table.csv?as_of={}&period={}",

@@ -52,6 +52,7 @@ STAFF = (
     Item("staff-requests", gettext_lazy("Approvals and notices"), lambda actor: actor.confirms, ("file-erasure",)),
     Item("staff-looks", gettext_lazy("Access record"), lambda actor: actor.reads_looks),
     Item("departures-all", gettext_lazy("Departures"), _reads_some, ("departures",)),
+    Item("tables", gettext_lazy("Table builder"), _reads_some),
     Item(
         "staff-people",
         gettext_lazy("Staff"),

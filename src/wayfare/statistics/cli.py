@@ -35,6 +35,8 @@ def _write(output: Path | None, content: bytes) -> None:
 @click.option("--programme", "programmes", multiple=True, help="A programme's key; may be repeated. Default: all.")
 @click.option("--by", default="", help="Dimensions joined by commas: " + ", ".join(queries.DIMENSIONS) + ".")
 @click.option("--measure", default="departures", show_default=True, help="departures or persons.")
+@click.option("--from", "since", default="", help="The first month or year, such as 2026-01 or 2026. Default: all.")
+@click.option("--to", "until", default="", help="The last month or year. Default: all.")
 @click.option("--as-of", type=int, default=None, help="A ledger position. Default: now.")
 @click.option("--engine", default="live", show_default=True, help="live, duckdb or spark: the same bytes from each.")
 @click.option("--format", "form", default="csv", show_default=True, help=", ".join(queries.FORMATS) + ".")
@@ -43,6 +45,8 @@ def table(
     programmes: tuple[str, ...],
     by: str,
     measure: str,
+    since: str,
+    until: str,
     as_of: int | None,
     engine: str,
     form: str,
@@ -56,8 +60,9 @@ def table(
         if form == "parquet" and _is_here(output) and sys.stdout.isatty():
             raise Refused("format", "parquet is not for a terminal; add --output FILE, or send it on with > or |")
         found = queries.table(
-            programmes=programmes, by=names, measure=measure, as_of=as_of, engine=engine, reader=EVERYTHING
-        )
+            programmes=programmes, by=names, measure=measure, as_of=as_of, engine=engine,
+            period=queries.period(since, until), reader=EVERYTHING,
+        )  # fmt: skip
         content = queries.render(found, form)
     except Refused as refusal:
         raise click.UsageError(str(refusal)) from None

@@ -5,7 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
+from calendar import monthrange
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -50,6 +53,38 @@ class Table(NamedTuple):
     zones_then: str | None = None
 
 
+class Period(NamedTuple):
+    """The days from `first` to `last`, both included; None is open. Whole months, as the projections keep them."""
+
+    first: date | None = None
+    last: date | None = None
+
+
+EVER = Period()
+_MONTH = re.compile(r"([0-9]{4})(?:-(0[1-9]|1[0-2]))?", re.ASCII)
+
+
+def period(since: str = "", until: str = "") -> Period:
+    """Return the period from the beginning of one month or year to the end of another, such as `2026-01` or `2026`.
+
+    An empty text is open. Raises: Refused, naming `from` or `to`.
+    """
+    found = Period(_edge("from", since, last=False), _edge("to", until, last=True))
+    if found.first and found.last and found.first > found.last:
+        raise Refused("to", f"{until!r} is before {since!r}; write a later month or year")
+    return found
+
+
+def _edge(field: str, text: str, *, last: bool) -> date | None:
+    if not text:
+        return None
+    match = _MONTH.fullmatch(text)
+    if match is None or not int(match[1]):
+        raise Refused(field, f"{text!r} is not a month or a year; write it as 2026-01 or 2026")
+    year, month = int(match[1]), int(match[2] or (12 if last else 1))
+    return date(year, month, monthrange(year, month)[1] if last else 1)
+
+
 def _checked(
     programmes: Sequence[str] | None, by: Sequence[str], measure: str, engine: str, reader: Reader
 ) -> dict[str, Programme]:
@@ -85,17 +120,27 @@ _FAST = (
 """For one question over millions of cells: every core at once, hash tables in memory, no compiler for half a second."""
 
 
-def _live(programmes: dict[str, Programme], by: Sequence[str], measure: str) -> list[tuple[Any, ...]]:
+def _within(column: str, period: Period) -> str:
+    """Return the condition that a column of days is within a period."""
+    first = f" and {column} >= %(first)s" if period.first else ""
+    return first + (f" and {column} <= %(last)s" if period.last else "")
+
+
+def _live(
+    programmes: dict[str, Programme], by: Sequence[str], measure: str, period: Period = EVER
+) -> list[tuple[Any, ...]]:
     """Read the live projections, in the order of the table's rows; every name put into SQL is one of ours.
 
     Rows are put together as they are stored, and only what is left is written as text and sorted.
     """
-    cells, period = ("departures_daycell", "day") if "day" in by else ("departures_monthcell", "month")
+    cells, kept = ("departures_daycell", "day") if "day" in by else ("departures_monthcell", "month")
     of_these = "where programme_id = any(%(ids)s)"
-    stored = _grouped(_stored(by, period), "sum(departures)", f"{cells} {of_these}")
+    stored = _grouped(_stored(by, kept), "sum(departures)", f"{cells} {of_these}{_within(kept, period)}")
     if measure == "persons":
         columns = _stored(by, "day")
-        again = _grouped(["cluster", *columns], "count(*)", f"departures_counted {of_these} and repeats")
+        again = _grouped(
+            ["cluster", *columns], "count(*)", f"departures_counted {of_these} and repeats{_within('day', period)}"
+        )
         names = [column.split()[-1] for column in columns]
         more = f"select {', '.join([*names, '1 - n'])} from ({again} having count(*) > 1) again"  # noqa: S608
         stored = _grouped(names, "sum(n)", f"({stored} union all {more}) measured")
@@ -107,7 +152,7 @@ def _live(programmes: dict[str, Programme], by: Sequence[str], measure: str) -> 
             cursor.execute(f"set local {setting}")
         cursor.execute(
             f"select {', '.join([*_words(by), 'n::bigint'])} from ({stored}) stored{join}{order}",  # noqa: S608
-            {"ids": [ids[key] for key in programmes]},
+            {"ids": [ids[key] for key in programmes], **period._asdict()},
         )
         return [row for row in cursor.fetchall() if row[-1]]
 
@@ -145,9 +190,14 @@ def recounted(position: int, engine: str = "duckdb") -> Recount:
 
 
 def _columnar(
-    programmes: dict[str, Programme], by: Sequence[str], measure: str, position: int, engine: str
+    programmes: dict[str, Programme], by: Sequence[str], measure: str, position: int, engine: str, period: Period = EVER
 ) -> list[tuple[Any, ...]]:
-    return sorted(tabulate(recounted(position, engine).counted, list(programmes), by, measure))
+    counted = recounted(position, engine).counted
+    if period.first:
+        counted = counted.filter(counted.day >= period.first.isoformat())
+    if period.last:
+        counted = counted.filter(counted.day <= period.last.isoformat())
+    return sorted(tabulate(counted, list(programmes), by, measure))
 
 
 def tabulate(counted: ibis.Table, programmes: Sequence[str], by: Sequence[str], measure: str) -> list[tuple[Any, ...]]:
@@ -176,11 +226,13 @@ def table(
     measure: str = "departures",
     as_of: int | None = None,
     engine: str = "live",
+    period: Period = EVER,
     reader: Reader,
 ) -> Table:
     """Return a table of the counted departures of some programmes (None: all) as of a ledger position (None: now).
 
-    Of the programmes that the reader may read: another is refused as one that there is not.
+    Of the programmes that the reader may read: another is refused as one that there is not. Of a period, if one is
+    given: a person is counted once within it.
 
     The live engine stands at the head; for an earlier position the columnar engine answers in its place.
     Raises: Refused, naming the argument. Source: `docs/counting.md`.
@@ -189,11 +241,11 @@ def table(
     with ledger.one_look():
         position = _at(as_of)
         live = engine == "live" and position == ledger.head()
-        rows = _live(chosen, by, measure) if live else None
+        rows = _live(chosen, by, measure, period) if live else None
         used, then = zones.of_table(position)
     if rows is None:
         zones.must_agree()
-        rows = _columnar(chosen, by, measure, position, "duckdb" if engine == "live" else engine)
+        rows = _columnar(chosen, by, measure, position, "duckdb" if engine == "live" else engine, period)
     return Table(tuple(by), measure, position, rows, used, then)
 
 

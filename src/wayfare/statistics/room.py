@@ -15,4 +15,5 @@ ROOM = Room(
             "verify": Command("wayfare.statistics.cli:verify_table", "Recount a published table and check its proof."),
         },
     },
+    pages="wayfare.statistics.web.urls:PAGES",
 )
