@@ -140,15 +140,16 @@ def test_each_file_is_what_the_command_says_byte_for_byte(statistician, rows, co
         assert answer.headers["Cache-Control"] == "no-store"
 
 
-@pytest.mark.parametrize("period", PERIODS)
 @pytest.mark.parametrize("measure", queries.MEASURES)
-@pytest.mark.parametrize("by", [(), ("day",), ("year", "sex"), ("programme",)])
-def test_a_period_is_the_same_on_both_engines(world, period, measure, by):
-    asked = {"by": by, "measure": measure, "period": queries.period(*period), "reader": EVERYTHING}
-    live = queries.table(**asked).rows
-    assert live == queries.table(engine="duckdb", **asked).rows
-    whole = queries.table(**asked | {"period": queries.EVER}).rows
-    assert (live == whole) is (period == ("", "")), "a period takes something away, no period nothing"
+@pytest.mark.parametrize("by", [("day",), ("year", "sex")])
+def test_a_period_is_the_same_on_both_engines(world, measure, by):
+    asked = {"by": by, "measure": measure, "reader": EVERYTHING}
+    whole = queries.table(**asked).rows
+    for period in PERIODS:
+        within = asked | {"period": queries.period(*period)}
+        live = queries.table(**within).rows
+        assert live == queries.table(engine="duckdb", **within).rows
+        assert (live == whole) is (period == ("", "")), "a period takes something away, no period nothing"
 
 
 def test_as_of_an_earlier_entry_it_is_what_was_known_then(statistician):
