@@ -431,6 +431,9 @@ def test_from_asking_to_the_receipt_on_the_pages(vault, supervisor, counsellor, 
     assert (changed.status_code, "This file changed in the meantime" in changed.content.decode()) == (409, True)
     assert "1 opening." in changed.content.decode()
     seen = re.search(r'name="read_until" value="(\d+)"', changed.content.decode())[1]
+    for other in ("9" * 18, "9" * 19, "9" * 300, "-1", "\u00b2", ""):
+        sent = {"do": "approve", "number": made.case_number, "read_until": other}
+        assert decides.post(address, sent).status_code == 409, f"{other[:20]!r} is no position that was read"
     written = made.case_number.lower().replace("-", " ").replace("0", "o")
     done = decides.post(address, {"do": "approve", "number": written, "read_until": seen})
     assert done.headers["Location"] == address

@@ -14,7 +14,7 @@ from wayfare.ledger.registry import Offered
 from wayfare.people import queries
 from wayfare.people.births import Birth, Told
 from wayfare.people.names import Name, Names, Part, Written
-from wayfare.people.tests.cast import Colleague, browser
+from wayfare.people.tests.cast import Colleague, browser, erased
 from wayfare.people.web import register
 
 SUHARTO = {"name": "Suharto", "year": "1971", "phone": "+62 21 555 0101", "speaks": "id", "address": "Pak Harto"}
@@ -147,6 +147,19 @@ def test_one_form_sent_twice_makes_one_file(vault, counsellor):
     assert files(vault) == 2
     lyon = browser(Colleague("lyon", "counsellor"))
     assert registered(lyon, **SUHARTO, **once) not in numbers, "a colleague's form is another, whatever it holds"
+
+
+def test_a_form_sent_again_after_its_file_was_erased_makes_none(vault, counsellor):
+    client = browser(counsellor)
+    number = registered(client, **SUHARTO, once="a form")
+    with counsellor.acting():
+        person = queries.person_numbered(number)
+    assert person is not None
+    erased(person, Colleague("paris", "supervisor"))
+    for more in ({}, {"do": "someone_else"}):
+        assert client.post("/files/new", {**SUHARTO, "once": "a form", **more}).status_code == 404
+    assert files(vault) == 1, "what stays of the erased one"
+    assert registered(client, **SUHARTO, once="another") != number, "the control: another form makes another file"
 
 
 def test_one_form_sent_twice_at_once_makes_one_file(vault, counsellor):

@@ -104,7 +104,7 @@ def _decide(request: StaffRequest, erasure: UUID) -> None:
                 if case is None or case_number_in(given.get("number", "")) != case:
                     raise Refused("number", "is not the case number of the file")
                 read_until = given.get("read_until", "")
-                operations.erase(erasure, read_until=int(read_until) if read_until.isdecimal() else -1)
+                operations.erase(erasure, read_until=_position(read_until))
             case "refuse":
                 access.refuse_erasure(erasure, given.get("why", ""))
             case "confirm":
@@ -113,6 +113,11 @@ def _decide(request: StaffRequest, erasure: UUID) -> None:
                 access.withdraw_erasure(erasure)
             case _:
                 raise Forbidden("no_act")
+
+
+def _position(text: str) -> int:
+    """Return the position that a form says was read; -1, which no file is at, for what is none."""
+    return int(text) if text.isdecimal() and len(text) < 19 else -1
 
 
 def _page(request: StaffRequest, erasure: UUID, *, status: int = 200, **more: Any) -> HttpResponse:

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 import psycopg
 from django.db import IntegrityError
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone, translation
 from django.utils.crypto import salted_hmac
@@ -231,7 +231,7 @@ def _known(request: StaffRequest, person: UUID) -> Enrolled | None:
 
 
 def _made(request: StaffRequest, file: File, programme: str | None) -> Enrolled:
-    """Make the file, or return the one that the same form has just made. Raises: as `operations.enrol`."""
+    """Make the file, or return the one that the same form has just made. Raises: Http404, as `operations.enrol`."""
     try:
         with access.acting(request.session_secret):
             ledger.open_for_writing()  # in any case: a correction takes the locks below in another order
@@ -239,7 +239,9 @@ def _made(request: StaffRequest, file: File, programme: str | None) -> Enrolled:
             if "counsellor" in request.actor.roles:
                 access.join_team(made.person, request.actor.staff)
     except (IntegrityError, psycopg.errors.UniqueViolation):
-        if file.person is None or (known := _known(request, file.person)) is None:
+        if file.person is None:
             raise
+        if (known := _known(request, file.person)) is None:  # it was erased since
+            raise Http404 from None
         return known
     return made
