@@ -165,6 +165,10 @@ def decided(fresh_database, held):
     access.leave(gone.id, by=None, at=NOW)
     _decide_erasures(erased, officer, boss)
     _recover(ada, boss, officer)
+    stopped, _ = _asked_recovery(far)
+    with acting(far.secret):
+        signin.stop_recovery(stopped)
+    access.change_roles(Colleague("lyon", "verifier").id, ["verifier", "auditor"], by=admin.secret, at=NOW)
     token, _ = access.issue_token(source="office", scopes=["read"], at=NOW, days=9)
     access.revoke_token(access.issue_token(source="office", scopes=["write"], at=NOW)[0].id, at=NOW)
     operations.keep_up(ACCESS, held)
@@ -184,11 +188,16 @@ def _decide_erasures(person, officer, boss):
         access.confirm_erasure(request)
 
 
-def _recover(who, *approvers):
+def _asked_recovery(who):
     secret = signin.ask_recovery(accounts.email_of(who.id), at=datetime.now(UTC))
     with connections["owner"].cursor() as owner:
         owner.execute("select id from access_recovery where staff = %s", [who.id])
         ((recovery,),) = owner.fetchall()
+    return recovery, secret
+
+
+def _recover(who, *approvers):
+    recovery, secret = _asked_recovery(who)
     for one in approvers:
         with acting(one.secret):
             signin.approve_recovery(recovery)
@@ -247,6 +256,13 @@ ALTERED = {
         "update access_recovery set used_at = null",
         "update access_recovery set by_command = true",
         "update access_recovery set usable_at = usable_at - interval '1 hour'",
+        "update access_recovery set stopped_at = null where stopped_at is not null",
+    ],
+    "access_role_asked": [
+        "update access_role_asked set confirmed_by = '{boss}', confirmed_at = now()",
+        "update access_role_asked set roles = '{{administrator}}'",
+        "update access_role_asked set asked_by = '{far}'",
+        "insert into access_role_asked values ('{far}', 'lyon', '{{auditor}}', '{boss}', now(), '{ada}', now())",
     ],
     "access_team": [
         "delete from access_team",
@@ -293,6 +309,7 @@ def test_what_lines_decide_is_compared_with_them_row_by_row(decided):
 FOUND_AS = {
     "access_role": "the role",
     "access_invitation": "the invitation of colleague",
+    "access_role_asked": "the request for roles of",
     "access_staff": "the account of colleague",
     "access_task": "the approval of task",
     "access_hold": "the hold of position",

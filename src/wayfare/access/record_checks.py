@@ -28,6 +28,13 @@ _INVITATIONS = """
     full join access_invitation i on i.staff::text = b ->> 'about'
   where (i.staff::text, i.invited_by, i.office, array_to_string(i.roles, ' '))
     is distinct from (b ->> 'about', line.staff, b ->> 'office', b ->> 'roles')"""
+_ASKED = """, said as (select distinct on (b ->> 'about') * from line order by b ->> 'about', position desc)
+  select a.staff::text from access_role_asked a left join said on b ->> 'about' = a.staff::text
+  where (array_to_string(a.roles, ' '), case kind when 'confirmed' then a.confirmed_by end,
+      case kind when 'confirmed' then b ->> 'for' else said.staff::text end)
+    is distinct from (case kind when 'roles' then b ->> 'asked' else b ->> 'roles' end,
+      case kind when 'confirmed' then said.staff end, a.asked_by::text)
+    or (a.confirmed_by is not null) <> (kind = 'confirmed')"""
 _STAFF = """
   select coalesce(s.id::text, b ->> 'about') from (select * from line where kind = 'joined') joined
     full join access_staff s on s.id::text = b ->> 'about' left join access_invitation i on i.staff = s.id
@@ -62,12 +69,13 @@ _APPROVALS = """
   where (a.recovery::text, a.subject::text) is distinct from (b ->> 'recovery', b ->> 'about')"""
 _RECOVERIES = """, said as (select b ->> 'recovery' as id, max(b ->> 'about') as about,
       bool_or(kind = 'recovery_approved' and staff is null) as by_command, max(b ->> 'usable_from') as usable_from,
+      bool_or(kind = 'recovery_stopped') as stopped,
       max(at) filter (where kind = 'recovery_used') as used from line group by 1)
   select coalesce(r.id::text, said.id) from said
     full join (select * from access_recovery where staff is not null) r on r.id::text = said.id
   where (r.id::text, r.staff::text, r.by_command, r.used_at is null)
       is distinct from (said.id, about, said.by_command, used is null)
-    or r.used_at < used
+    or r.used_at < used or said.stopped and r.stopped_at is null
     or not r.by_command and to_char(r.usable_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
       is distinct from usable_from"""
 _TEAMS = """, said as (select distinct on (person, b ->> 'for') * from line
@@ -87,6 +95,7 @@ _TOKENS = """, said as (select b ->> 'token' as id, max(b ->> 'source') as sourc
 CHECKS = (
     ("the role", ("joined", "confirmed", "roles"), _ROLES),
     ("the invitation of colleague", ("invited",), _INVITATIONS),
+    ("the request for roles of", ("invited", "roles", "confirmed"), _ASKED),
     ("the account of colleague", ("joined", "left"), _STAFF),
     ("the approval of task", ("approval",), _TASKS),
     ("the hold of position", ("hold",), _HOLDS),
@@ -96,7 +105,7 @@ CHECKS = (
         _ERASURES,
     ),
     ("an approval of account recovery", ("recovery_approved",), _APPROVALS),
-    ("account recovery", ("recovery_asked", "recovery_approved", "recovery_used"), _RECOVERIES),
+    ("account recovery", ("recovery_asked", "recovery_approved", "recovery_stopped", "recovery_used"), _RECOVERIES),
     ("the case team", ("team",), _TEAMS),
     ("the API token", ("token_made", "token_revoked"), _TOKENS),
 )
