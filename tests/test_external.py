@@ -28,6 +28,9 @@ SETTINGS = {
     "timezone": "Australia/Lord_Howe",
     "bytea_output": "escape",
     "standard_conforming_strings": "off",
+    "search_path": "pg_catalog",
+    "default_transaction_isolation": "serializable",
+    "default_transaction_read_only": "on",
 }
 POOLER = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
 

@@ -18,8 +18,13 @@ FORM = {
     "timezone": "UTC",
     "bytea_output": "hex",
     "standard_conforming_strings": "on",
+    "search_path": "public",
+    "default_transaction_isolation": "read committed",
+    "default_transaction_read_only": "off",
 }
-"""`lc_messages` is not among them: only a superuser may set it, and no code reads a message's words."""
+"""`lc_messages` is not among them: only a superuser may set it, and no code reads a message's words. The last three
+because every role may give itself settings that outlive a restart: by the application's password somebody could have
+every page refused for ever."""
 LIMITS = {
     "lock_timeout": "5s",
     "statement_timeout": "60s",
