@@ -20,6 +20,8 @@ import pytest
 from tests import lived
 from tests.load import WAYFARE, command
 from tests.test_restored import OLD_RULE, OPENS, last_number, next_is, rows_at
+from wayfare.access import door
+from wayfare.common.macs import pads
 from wayfare.site import embedded
 from wayfare.site.tests.test_embedded import wait
 
@@ -134,6 +136,8 @@ def test_no_key_is_in_the_backup_and_all_are_told(world):
         if b"BEGIN PRIVATE" in secret or (len(last) >= 32 and b"\n" not in last):
             assert last not in inside
             assert last not in world.keys.read_bytes()
+    for pad in pads(door.key_in(world.home / "keys" / door.NAME)):  # what PostgreSQL keeps of it opens the door as well
+        assert pad.hex().encode() not in inside
     assert b"access_log" in inside, "control: what is not a key is found"
 
 
@@ -151,14 +155,24 @@ def test_without_keys_the_data_come_back_and_each_missing_key_is_named(world):
     home, (code, out, err) = restored(world, "keyless", "--json")
     said = lived.last_json(out)
     assert (code, said["well"]) == (1, False)
+    assert "token list" in err, "what was ended after the backup is told to be back"
     for name, mark in world.made["keys"].items():
         assert f"{name} ({mark}) is missing" in err
     assert {path.name for path in (home / "keys").iterdir()} <= {
         "cookies", "database-postgres", "database-wayfare_app", "database-wayfare_owner", "database-wayfare_reader",
     }, "none was made in their place"  # fmt: skip
+    passwords = {path.name: path.read_bytes() for path in (home / "keys").glob("database-*")}
     shutil.copytree(world.home / "keys", home / "keys", dirs_exist_ok=True)
-    for one in ("postgres", "wayfare_app", "wayfare_owner", "wayfare_reader"):
-        assert (home / "keys" / f"database-{one}").exists()
+    for name, password in passwords.items():
+        (home / "keys" / name).write_bytes(password)
+    for which in ("another", "ours"):  # PostgreSQL learns the door's key again from its file, if it is the backup's
+        if which == "another":
+            (home / "keys" / door.NAME).write_text("another")
+        else:
+            shutil.copy(world.home / "keys" / door.NAME, home / "keys")
+        code, out, err = command(lived.environment(home), "check", "--json")
+        assert code == (which == "another"), err
+        assert ("sign-in" in lived.last_json(out)["problems"]) is (which == "another")
 
 
 @pytest.mark.parametrize("kind", ["another home's", "older", "damaged", "wrong passphrase"])

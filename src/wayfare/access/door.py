@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 import logging
 import secrets
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.db import connection, transaction
 
 from wayfare.access import keyfiles
@@ -26,6 +29,8 @@ log = logging.getLogger("wayfare.access")
 
 NAME = "staff-door"
 """The file of the key, in the home's `keys`."""
+RESTORED = "restored.json"
+"""A note in a home that was restored: a backup holds no key, so that the note alone says which one was the door's."""
 _PUT = "insert into access_door (inner_pad, outer_pad) values (%s, %s) on conflict (alone) do"
 """Both pads of HMAC, so that the database only hashes."""
 
@@ -34,15 +39,42 @@ def _key() -> bytes:
     return hashlib.sha256(keyfiles.read(keyfiles.path_of(NAME))).digest()
 
 
+def put(cursor: Any, key: bytes) -> None:
+    """Let the database know the door's key, where it knows of none. As owner."""
+    cursor.execute(f"{_PUT} nothing", pads(key))
+
+
+def key_in(path: Path) -> bytes:
+    """Return the door's key as its file holds it."""
+    return hashlib.sha256(path.read_bytes()).digest()
+
+
+def mark(inner: bytes, outer: bytes) -> str:
+    """Return what a key is known again by, from its pads: it tells nothing of them."""
+    return hashlib.sha256(b"wayfare staff door" + inner + outer).digest()[:8].hex()
+
+
+def _restored() -> str | None:
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        found: str | None = json.loads((Path(settings.WAYFARE_HOME) / RESTORED).read_bytes())["door"]
+        return found
+    return None
+
+
 def hang(cursor: Any) -> None:
     """Make the key of this installation's door where the database knows of none. As owner, at each start.
 
-    A key that is gone or is another one is not replaced: whoever needs the door is told (`door`, `wayfare check`).
+    A key that is gone or is another one is not replaced: whoever needs the door is told (`door`, `wayfare check`). So
+    it is in a home that was restored without its keys, until they are put there.
     """
     cursor.execute("select from access_door")
     if cursor.fetchone() is None:
-        keyfiles.make(keyfiles.path_of(NAME), secrets.token_urlsafe(48).encode())
-        cursor.execute(f"{_PUT} nothing", pads(_key()))
+        restored = _restored()
+        if restored is None:
+            keyfiles.make(keyfiles.path_of(NAME), secrets.token_urlsafe(48).encode())
+        with suppress(KeyProblem):
+            if restored in (None, mark(*pads(_key()))):
+                put(cursor, _key())
     try:
         check(cursor)
     except KeyProblem as problem:
@@ -52,7 +84,7 @@ def hang(cursor: Any) -> None:
 def check(cursor: Any) -> None:
     """Compare the key with the one that the database knows. As owner. Raises: KeyProblem."""
     cursor.execute("select inner_pad = %s and outer_pad = %s from access_door", pads(_key()))
-    if cursor.fetchone() == (False,):
+    if cursor.fetchone() != (True,):
         raise keyfiles.wrong(keyfiles.path_of(NAME))
 
 

@@ -171,6 +171,12 @@ def restore_(
         missing = restore.missing_keys(found, place)
         checked = restore.checked(place, list(found.manifest["logs"]))
     _tell(place.home, missing, checked)
+    click.echo(
+        f"wayfare: what was ended after {found.manifest['made_at']} is back as it was: tokens, colleagues and roles,"
+        " sessions, links, erased people. End it again before anybody works: see `wayfare token list`, `wayfare staff"
+        " list`",
+        err=True,
+    )
     if as_json:
         said = _said(found.folder, found.manifest, found.digest) | {
             "home": str(place.home),

@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 
-from wayfare.access.door import NAME as DOOR
+from wayfare.access import door
 from wayfare.access.signin import keys as codes
 from wayfare.common import disk
 from wayfare.common.macs import pads
@@ -33,6 +33,7 @@ from wayfare.people.masterkeys import IN_MODULE, LocalKeys, MasterKeyProblem, fo
 from wayfare.tlog import keys as log_keys
 from wayfare.tlog import notes
 
+DOOR = door.NAME
 PEOPLE = "people/"
 LEFT_OUT = re.compile(r"database-(postgres|wayfare_owner|wayfare_reader|roles-apart)|.*\.new|\..*")
 """What belongs to one server and not to the data, or is just being written. `database-wayfare_app` is kept: on a server
@@ -104,14 +105,10 @@ def _short(data: bytes) -> str:
     return data[:_SHORT].hex()
 
 
-def _door(inner: bytes, outer: bytes) -> str:
-    return _short(sha256(b"wayfare staff door" + inner + outer).digest())
-
-
 def known(link: psycopg.Connection[Any]) -> dict[str, str]:
     """Return the fingerprints of the keys that a database knows, by the name of their file or folder."""
-    door = link.execute("select inner_pad, outer_pad from access_door").fetchone()
-    found = {DOOR: _door(bytes(door[0]), bytes(door[1]))} if door else {}
+    both = link.execute("select inner_pad, outer_pad from access_door").fetchone()
+    found = {DOOR: door.mark(bytes(both[0]), bytes(both[1]))} if both else {}
     found |= {name: _short(bytes(mark)) for name, mark in link.execute("select name, mark from access_key")}
     for key in knownkeys.known_keys(lambda query: link.execute(query).fetchall()):
         found[PEOPLE + key.name] = _short(key.mark)
@@ -125,7 +122,7 @@ def fingerprints(keys: Path, people: Path) -> dict[str, str]:
     """Return the fingerprints of the keys in folders; empty for one that cannot be told here, as if in a token."""
     found = {path.name: _of_log(path) for path in sorted(keys.glob("log-*")) if path.is_dir()}
     if (keys / DOOR).exists():
-        found[DOOR] = _door(*pads(sha256((keys / DOOR).read_bytes()).digest()))
+        found[DOOR] = door.mark(*pads(door.key_in(keys / DOOR)))
     if (keys / codes.NAME).exists():
         found[codes.NAME] = _short(codes.mark((keys / codes.NAME).read_bytes()))
     held = LocalKeys(people)

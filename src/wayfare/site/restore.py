@@ -18,13 +18,13 @@ from typing import Any, NamedTuple
 import psycopg
 
 from wayfare import __version__
+from wayfare.access import door
+from wayfare.access.door import RESTORED
 from wayfare.common import disk
 from wayfare.site import backup_keys, dumps, embedded, external, homes
 from wayfare.site.backup import DUMP, FORMAT, MANIFEST, BackupProblem, digest_of, state
 from wayfare.site.partial import becoming, refuse_what_is_there
 
-RESTORED = "restored.json"
-"""A note in the home: when it was restored, and from which backup."""
 _COMPARED = ("migrations", "ledger", "logs", "tables", "keys")
 
 
@@ -113,6 +113,7 @@ def restore(found: Found, place: Place, keys: Mapping[str, bytes] | None) -> Non
             for name in ("demo-home", "demo-is-filled"):
                 (home / name).touch(mode=0o600)
         text = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "backup": found.digest}
+        text["door"] = found.manifest["keys"].get(door.NAME)
         disk.write(home / RESTORED, json.dumps(text).encode())
 
 
@@ -148,17 +149,23 @@ def missing_keys(found: Found, place: Place) -> list[str]:
     return backup_keys.differences(found.manifest["keys"], backup_keys.fingerprints(place.home / "keys", place.people))
 
 
-def _load(link: psycopg.Connection[Any], found: Found) -> None:
+def _load(link: psycopg.Connection[Any], found: Found, keys: Path) -> None:
     """Load the dump and compare what came with the manifest. Within a transaction. Raises: BackupProblem.
 
+    The database learns the door's key from its file, if that is there: it is not in the dump, which holds no key.
     The next start makes functions, policies and grants anew (`common/postgres/sql.py`), for the roles that are here.
     """
     try:
         dumps.load(link, found.folder / DUMP)
     except dumps.DumpUnreadable as problem:
         raise BackupProblem(f"the dump cannot be read: {problem}") from None
-    came = state(link)
-    if wrong := [name for name in _COMPARED if came[name] != found.manifest[name]]:
+    file = keys / door.NAME
+    if file.exists():
+        door.put(link, door.key_in(file))
+    came, wanted = state(link), {name: found.manifest[name] for name in _COMPARED}
+    if not file.exists():
+        wanted["keys"] = {name: mark for name, mark in wanted["keys"].items() if name != door.NAME}
+    if wrong := [name for name in _COMPARED if came[name] != wanted[name]]:
         raise BackupProblem(f"what was restored is not what the manifest says ({', '.join(wrong)}); nothing stays")
     link.execute("delete from public.wayfare_sql")
 
@@ -170,7 +177,7 @@ def _into_embedded(found: Found, folder: Path) -> None:
         server.start()
         with psycopg.connect(home.conninfo("wayfare_owner"), autocommit=True) as link:
             with link.transaction():
-                _load(link, found)
+                _load(link, found, folder / "keys")
             link.execute("analyze")
     finally:
         server.stop()
@@ -198,7 +205,7 @@ def _into_external(found: Found, keys: Path, database: Mapping[str, Any]) -> Non
         with link.transaction():
             for role in missing:
                 external.add_role(link, role, homes.kept_secret(keys.parent, f"database-{role}"))
-            _load(link, found)
+            _load(link, found, keys)
         link.execute("analyze")
 
 
