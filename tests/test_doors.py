@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,6 +22,7 @@ from wayfare.departures import operations
 from wayfare.ledger.entries import operations as intake
 from wayfare.ledger.source import LEDGER
 from wayfare.people.tests.cast import Colleague, browser
+from wayfare.site.api import MOUNTED
 from wayfare.site.urls import PAGES
 from wayfare.tlog import keys
 from wayfare.tlog import operations as log
@@ -50,16 +51,20 @@ def expected(page: Page) -> Expectation:
     return told | ({"HEAD": told["GET"]} if "GET" in told else {})
 
 
-READING = answers(READ, 401, 401, 200, 403, 403, 200)
-FIGURES = answers(READ, 401, 401, 403, 403, 200, 403)
+def opened_by(calls: Mapping[str, tuple[str, ...]]) -> Expectation:
+    """Return what the line of a call says: a token with one of the scopes opens it, another is refused, none is asked."""
+    told = {
+        method: (401, 401, *(200 if scope in scopes else 403 for scope in SCOPES.values()))
+        for method, scopes in calls.items()
+    }
+    return told | ({"HEAD": told["GET"]} if "GET" in told else {})
+
+
 API: dict[str, Expectation] = {
     "api/v1/": answers(READ, 404) | answers(METHODS[2:], 404),
     "api/v1/health": answers(READ, 200),
     "api/v1/openapi.json": answers(READ, 200),
-    "api/v1/ledger/entries": READING | answers(("POST",), 401, 401, 403, 200, 403, 403),
-    "api/v1/ledger/entries/<int:position>/receipt": READING,
-    "api/v1/programmes/<key>/table": FIGURES,
-}
+} | {f"api/v1{one.prefix}/{path}": opened_by(calls) for one in MOUNTED for path, calls in one.scopes.items()}
 DOORS: dict[str, Expectation] = {page.route: expected(page) for page in PAGES} | API
 """Method and statuses by caller; a method that is not named is refused to everybody with 405."""
 

@@ -26,5 +26,7 @@ def test_its_page_is_tried_by_the_tests_of_all_pages():
     """Nothing is added to them; without the room they try nothing of it."""
     done = session(*DOORS)
     assert done.returncode == 0, done.stdout[-5_000:]
-    assert "toy/flights" in session(*DOORS, "--collect-only").stdout
+    found = session(*DOORS, "--collect-only").stdout
+    assert "[toy/flights-GET]" in found
+    assert "[api/v1/toy/flights-GET]" in found
     assert "toy/flights" not in session(*DOORS, "--collect-only", installed=False).stdout

@@ -148,9 +148,12 @@ def test_five_people_on_one_flight_are_five_components_for_counting_and_one_here
     assert components([], registry.scope("toy_flights")) == ([], {})
 
 
-def test_its_page_shows_what_it_keeps():
+def test_its_page_and_its_call_show_what_it_keeps():
     sent = boarded()
     intake.record([sent])
+    _, secret = access.issue_token(source="toy", scopes=("statistics:exact",), at=datetime.now(UTC))
+    asked = Client(HTTP_HOST="localhost", HTTP_AUTHORIZATION=f"Bearer {secret}").get("/api/v1/toy/flights")
+    assert asked.json() == {sent["flight"]: 1}
     shown = browser(Colleague("paris", "travel_officer")).get("/toy/flights")
     assert f"{sent['flight']}: 1" in shown.content.decode()
     assert browser(Colleague("paris", "counsellor")).get("/toy/flights").status_code == 404
@@ -175,6 +178,7 @@ def test_its_command_and_its_job_run_and_are_listed():
 def test_it_is_described_where_every_kind_is():
     assert "## toy_boarded" in page(registry.kinds.values())
     assert b'"toy_boarded"' in description()
+    assert b'"/api/v1/toy/flights"' in description()
 
 
 def test_nothing_outside_its_folder_names_it():

@@ -10,6 +10,7 @@ ROOM = Room(
     entry_types="tests.toy_room.kinds:ENTRY_TYPES",
     projections="tests.toy_room.projection:PROJECTIONS",
     pages="tests.toy_room.urls:PAGES",
+    api="tests.toy_room.api:ROUTERS",
     checks={"flights": "tests.toy_room.projection:check"},
     jobs=("tests.toy_room.jobs:watch",),
 )

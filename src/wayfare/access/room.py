@@ -37,4 +37,5 @@ ROOM = Room(
     jobs=("wayfare.access.gate:watch",),
     checks={"sign-in": "wayfare.access.checks:sign_in"},
     pages="wayfare.access.web.urls:PAGES",
+    api="wayfare.access.ledger_api:ROUTERS",
 )

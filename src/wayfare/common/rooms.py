@@ -43,6 +43,8 @@ class Room:
     """What it derives from entries (`registry.Projection`)."""
     pages: str = ""
     """Its pages, with who may come in (`common.web.pages.Page`)."""
+    api: str = ""
+    """Its routers, with the tokens that open their calls (`common.web.calls.Mounted`)."""
     checks: Mapping[str, str] = field(default_factory=dict)
     """What `wayfare check` looks at: by name, a function that returns the problem with its mend, or nothing."""
     jobs: tuple[str, ...] = ()

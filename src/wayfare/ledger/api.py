@@ -1,4 +1,4 @@
-"""Reading the ledger over HTTP. Who may is decided where this router is mounted (`site/api.py`)."""
+"""Reading the ledger over HTTP. Who may is decided where this router is mounted (`access/ledger_api.py`)."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from ninja import Path, Query, Router, Schema
 from ninja.errors import ValidationError
 from pydantic import Field
 
+from wayfare.common.web.calls import refused
 from wayfare.ledger import queries
 from wayfare.ledger.queries import StoredEntry
 from wayfare.ledger.source import LEDGER
@@ -90,7 +91,13 @@ def _page(after: int, limit: int, source: str | None) -> tuple[list[StoredEntry]
     return found, upto if upto is not None and queries.head() > upto else None
 
 
-@router.get("/entries", response=EntriesOut, operation_id="list_entries", summary="Entries, in position order")
+@router.get(
+    "/entries",
+    response=EntriesOut,
+    operation_id="list_entries",
+    summary="Entries, in position order",
+    openapi_extra=refused(400, 401, 403, 405, 422, 429, 500, 503),
+)
 def list_entries(
     request: HttpRequest,
     after: Annotated[int, Query(ge=0, le=POSITION_MAX, description="The last position you have.")] = 0,
@@ -115,11 +122,12 @@ def list_entries(
     "/entries/{int:position}/receipt",
     operation_id="get_receipt",
     summary="The receipt of an entry: proof that the log holds it",
-    openapi_extra={
-        "responses": {
+    openapi_extra=refused(
+        *(400, 401, 403, 404, 405, 422, 429, 500, 503),
+        responses={
             200: {"description": "A C2SP tlog-proof", "content": {"text/plain": {"schema": {"type": "string"}}}}
-        }
-    },
+        },
+    ),
 )
 def get_receipt(
     request: HttpRequest,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from functools import cache
-from http import HTTPStatus
 from typing import Any
 
 import orjson
@@ -15,14 +14,13 @@ from ninja import NinjaAPI, Router
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from wayfare import __version__
-from wayfare.access.api import Entries, ExactFigures, Scope, anyone
+from wayfare.access.api import anyone
 from wayfare.common import trouble
+from wayfare.common.rooms import load
+from wayfare.common.web.calls import Mounted, refused
 from wayfare.common.web.problems import MEDIA_TYPE, REFUSALS, Problem
 from wayfare.ledger.api import known_parameters
-from wayfare.ledger.api import router as ledger
-from wayfare.ledger.entries import api as entries
-from wayfare.site import invalid
-from wayfare.statistics.api import router as statistics
+from wayfare.site import invalid, rooms
 
 log = logging.getLogger("wayfare.api")
 PREFIX = "/api/v1/"
@@ -51,15 +49,6 @@ _PROBLEM = {
         },
     },
 }
-_REFUSED = {
-    "list_entries": (400, 401, 403, 405, 422, 429, 500, 503),
-    "append_entries": (400, 401, 403, 405, 408, 413, 415, 422, 429, 500, 503),
-    "get_receipt": (400, 401, 403, 404, 405, 422, 429, 500, 503),
-    "get_table": (400, 401, 403, 404, 405, 406, 422, 429, 500, 503),
-    "health": (400, 405, 422, 429, 500, 503),
-    "openapi": (400, 405, 422, 429, 500, 503),
-}
-"""Which refusals each operation knows."""
 _LIVE = {
     "operationId": "live",
     "summary": "The live cells as they change",
@@ -91,13 +80,6 @@ class Api(NinjaAPI):
                 "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
             }
         }
-        for methods in schema["paths"].values():
-            for operation in methods.values():
-                for status in _REFUSED[operation["operationId"]]:
-                    operation["responses"][str(status)] = {
-                        "$ref": "#/components/responses/Problem",
-                        "description": HTTPStatus(status).phrase,
-                    }
         schema["paths"][f"{PREFIX}programmes/{{key}}/live"] = {"get": _LIVE}
         schema["paths"] = dict(sorted(schema["paths"].items()))
         return schema
@@ -111,18 +93,21 @@ api = Api(
     docs_url=None,
     urls_namespace="api",
 )
-entries.add_to(ledger, auth=Scope("ledger:write"))
-api.add_router("/ledger", ledger, auth=Entries())
-api.add_router("/programmes", statistics, auth=ExactFigures())
+MOUNTED: list[Mounted] = [one for room in rooms.manifests() if room.api for one in load(room.api)]
+for one in MOUNTED:
+    api.add_router(one.prefix, one.router, auth=one.auth)
 open_router = Router(tags=["service"])
+_OPEN = (400, 405, 422, 429, 500, 503)
+"""What a call for everybody may be refused with."""
 
 
 @open_router.get(
     "/health",
     operation_id="health",
     summary="Whether the service can do its work",
-    openapi_extra={
-        "responses": {
+    openapi_extra=refused(
+        *_OPEN,
+        responses={
             200: {
                 "content": {
                     "application/json": {
@@ -134,8 +119,8 @@ open_router = Router(tags=["service"])
                     }
                 }
             }
-        }
-    },
+        },
+    ),
 )
 def health(request: HttpRequest) -> HttpResponse:
     """Ask the database something; 503 if it does not answer."""
@@ -159,7 +144,7 @@ def description() -> bytes:
     "/openapi.json",
     operation_id="openapi",
     summary="This description",
-    openapi_extra={"responses": {200: {"content": {"application/json": {"schema": {"type": "object"}}}}}},
+    openapi_extra=refused(*_OPEN, responses={200: {"content": {"application/json": {"schema": {"type": "object"}}}}}),
 )
 def openapi(request: HttpRequest) -> HttpResponse:
     """Return the API's description as OpenAPI 3.1."""

@@ -7,7 +7,9 @@ from typing import Annotated, Literal
 from django.http import HttpRequest, HttpResponse
 from ninja import Path, Query, Router
 
+from wayfare.access.api import ExactFigures
 from wayfare.access.rules import Reader
+from wayfare.common.web.calls import Mounted, refused
 from wayfare.common.web.problems import Problem
 from wayfare.ledger.api import known_parameters
 from wayfare.ledger.rules import Refused
@@ -98,7 +100,10 @@ _DESCRIPTIONS = {
     "/{key}/table",
     operation_id="get_table",
     summary="A table of departures or persons",
-    openapi_extra={"responses": {200: {"description": "OK", "headers": _HEADERS, "content": _DESCRIPTIONS}}},
+    openapi_extra=refused(
+        *(400, 401, 403, 404, 405, 406, 422, 429, 500, 503),
+        responses={200: {"description": "OK", "headers": _HEADERS, "content": _DESCRIPTIONS}},
+    ),
 )
 def get_table(
     request: HttpRequest,
@@ -130,3 +135,6 @@ def get_table(
     if table.zones_then:
         response.headers[ZONES_THEN] = table.zones_then
     return response
+
+
+ROUTERS = (Mounted("/programmes", router, ExactFigures(), {"<key>/table": {"GET": ("statistics:exact",)}}),)

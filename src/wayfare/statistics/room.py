@@ -16,4 +16,5 @@ ROOM = Room(
         },
     },
     pages="wayfare.statistics.web.urls:PAGES",
+    api="wayfare.statistics.api:ROUTERS",
 )

@@ -13,6 +13,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.request import UnreadablePostError
 from ninja import Router, Schema
 
+from wayfare.common.web.calls import refused
 from wayfare.common.web.problems import Problem
 from wayfare.ledger import registry
 from wayfare.ledger.entries import operations, parsing
@@ -166,5 +167,5 @@ def add_to(router: Router, auth: Callable[[HttpRequest], EntryWriter]) -> None:
         response=list[ResultOut],
         operation_id="append_entries",
         summary="Append one entry or a list of up to 10,000",
-        openapi_extra=_BODY,
+        openapi_extra=refused(400, 401, 403, 405, 408, 413, 415, 422, 429, 500, 503, **_BODY),
     )(append_entries)
