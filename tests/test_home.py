@@ -15,8 +15,8 @@ from wayfare.access.purposes import ROLES
 from wayfare.access.rules import Forbidden
 from wayfare.access.web import home
 from wayfare.departures import operations as departures
+from wayfare.departures import queries
 from wayfare.people.tests.cast import WORDS, Colleague, asked_erasure, browser
-from wayfare.site import navigation
 from wayfare.site.navigation import STAFF
 
 LANGUAGES = [code for code, _ in settings.LANGUAGES]
@@ -226,7 +226,7 @@ def test_a_page_that_says_that_the_database_is_away_has_its_header(staff, monkey
     def away(*_):
         raise OperationalError("away")
 
-    monkeypatch.setattr(navigation.queries, "readable", away)
+    monkeypatch.setattr(queries, "readable", away)
     answer = browser(staff["statistician"]).get("/staff/purposes")
     assert answer.status_code == 200
     assert 'href="/departures/"' not in header(answer.content.decode())

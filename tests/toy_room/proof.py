@@ -156,6 +156,7 @@ def test_its_page_and_its_call_show_what_it_keeps():
     assert asked.json() == {sent["flight"]: 1}
     shown = browser(Colleague("paris", "travel_officer")).get("/toy/flights")
     assert f"{sent['flight']}: 1" in shown.content.decode()
+    assert '<a href="/toy/flights" aria-current' in shown.content.decode()
     assert browser(Colleague("paris", "counsellor")).get("/toy/flights").status_code == 404
 
 

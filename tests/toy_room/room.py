@@ -11,6 +11,7 @@ ROOM = Room(
     projections="tests.toy_room.projection:PROJECTIONS",
     pages="tests.toy_room.urls:PAGES",
     api="tests.toy_room.api:ROUTERS",
+    navigation="tests.toy_room.urls:ITEMS",
     checks={"flights": "tests.toy_room.projection:check"},
     jobs=("tests.toy_room.jobs:watch",),
 )

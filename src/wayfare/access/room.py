@@ -38,4 +38,5 @@ ROOM = Room(
     checks={"sign-in": "wayfare.access.checks:sign_in"},
     pages="wayfare.access.web.urls:PAGES",
     api="wayfare.access.ledger_api:ROUTERS",
+    navigation="wayfare.access.web.navigation:ITEMS",
 )

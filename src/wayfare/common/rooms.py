@@ -43,6 +43,8 @@ class Room:
     """What it derives from entries (`registry.Projection`)."""
     pages: str = ""
     """Its pages, with who may come in (`common.web.pages.Page`)."""
+    navigation: str = ""
+    """What the header leads to (`common.web.navigation.Item`)."""
     api: str = ""
     """Its routers, with the tokens that open their calls (`common.web.calls.Mounted`)."""
     checks: Mapping[str, str] = field(default_factory=dict)

@@ -27,4 +27,5 @@ ROOM = Room(
     entry_types="wayfare.departures.kinds:ENTRY_TYPES",
     projections="wayfare.departures.projections:PROJECTIONS",
     pages="wayfare.departures.web.urls:PAGES",
+    navigation="wayfare.departures.web.navigation:ITEMS",
 )

@@ -31,4 +31,5 @@ ROOM = Room(
     },
     checks={"projections": "wayfare.ledger.projections:check"},
     pages="wayfare.ledger.web.urls:PAGES",
+    navigation="wayfare.ledger.web.navigation:ITEMS",
 )

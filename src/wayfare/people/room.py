@@ -21,4 +21,5 @@ ROOM = Room(
     entry_types="wayfare.people.kinds:ENTRY_TYPES",
     checks={"vault": "wayfare.people.checks:vault"},
     pages="wayfare.people.web.urls:PAGES",
+    navigation="wayfare.people.web.navigation:ITEMS",
 )

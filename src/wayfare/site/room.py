@@ -21,4 +21,5 @@ ROOM = Room(
         },
     },
     pages="wayfare.site.pages:PAGES",
+    navigation="wayfare.site.pages:ITEMS",
 )

@@ -17,4 +17,5 @@ ROOM = Room(
     },
     pages="wayfare.statistics.web.urls:PAGES",
     api="wayfare.statistics.api:ROUTERS",
+    navigation="wayfare.statistics.web.navigation:ITEMS",
 )
