@@ -160,6 +160,23 @@ def test_its_page_and_its_call_show_what_it_keeps():
     assert browser(Colleague("paris", "counsellor")).get("/toy/flights").status_code == 404
 
 
+def test_its_purpose_opens_a_file_to_whom_it_is_for_and_says_so():
+    person = Colleague("paris", "counsellor").enrols("Own Office").person
+    officer, other = Colleague("paris", "travel_officer"), Colleague("lyon", "travel_officer")
+    for colleague, opens in ((officer, True), (other, False), (Colleague("paris", "supervisor"), False)):
+        client = browser(colleague, raise_request_exception=False)
+        taken = client.post(f"/files/{person}/work", {"purpose": "toy_boarding"})
+        shown = client.get(taken.headers["Location"]) if taken.status_code == 302 else taken
+        assert (shown.status_code == 200) is opens
+        assert ("Own Office" in shown.content.decode()) is opens
+    listed = browser(officer).get("/staff/purposes").content.decode()
+    assert "Boarding" in listed
+    assert (
+        "to let the person board"
+        in browser(Colleague("paris", "supervisor")).get(f"/files/{person}/looks").content.decode()
+    )
+
+
 def test_its_command_and_its_job_run_and_are_listed():
     sent = boarded()
     intake.record([sent])

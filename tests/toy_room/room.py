@@ -12,6 +12,7 @@ ROOM = Room(
     pages="tests.toy_room.urls:PAGES",
     api="tests.toy_room.api:ROUTERS",
     navigation="tests.toy_room.urls:ITEMS",
+    purposes="tests.toy_room.purposes:PURPOSES",
     checks={"flights": "tests.toy_room.projection:check"},
     jobs=("tests.toy_room.jobs:watch",),
 )

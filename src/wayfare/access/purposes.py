@@ -1,7 +1,8 @@
 """What a file may be opened for: a closed list, each purpose with the field groups it needs and the roles it is for.
 
-Pure. The database holds the same list (migration 0001) and decides by it; a test holds the two together. A purpose is
-never chosen from a box at the door: it comes from the task that a member of staff has in hand.
+Pure. The database is given the same list when it is brought up (`listed.py`) and decides by it; a test holds the two
+together. A purpose is never chosen from a box at the door: it comes from the task that a member of staff has in hand.
+Rooms above put purposes of their own on the list by their manifests.
 """
 
 from __future__ import annotations
@@ -39,6 +40,16 @@ class Purpose(NamedTuple):
     """`reason` in words, the legal `basis`, or a reason and a second person's `approval`; nothing for everyday work."""
 
 
+class Declared(NamedTuple):
+    """A purpose as a room above puts it on the list."""
+
+    purpose: Purpose
+    name: object
+    """Its name, as `gettext_lazy` gives it."""
+    in_a_sentence: object
+    """What a file was opened for, as the end of a sentence."""
+
+
 PURPOSES = {
     "case_work": Purpose(GROUPS, {"counsellor": "team", "supervisor": "office"}, 12),
     "travel_booking": Purpose(("names", "birth", "documents"), {"travel_officer": "office"}, 12),
@@ -52,6 +63,8 @@ PURPOSES = {
         GROUPS, {"counsellor": "any", "supervisor": "any", "data_protection_officer": "any"}, 2, "approval"
     ),
 }
+DECLARED: dict[str, Declared] = {}
+"""Those of other rooms, by code."""
 OPENERS = frozenset(role for known in PURPOSES.values() for role in known.roles)
 """The roles that open a file for some purpose, and therefore look for one."""
 READERS = OPENERS | {"auditor"}
@@ -70,3 +83,19 @@ ENTRY_READERS = ("auditor",)
 """The roles that read the ledger's entries over the API; each reading is on record."""
 WATCHERS = ("administrator", "auditor", "data_protection_officer")
 """The roles that read what was done to staff, and watch whether the logs are well."""
+
+
+def register(code: str, declared: Declared) -> None:
+    """Put a purpose of a room on the list; the same again changes nothing.
+
+    Raises: ValueError, if it asks for what a room may not give, or another purpose has its code.
+    """
+    groups, roles, _, needs = declared.purpose
+    fits = set(groups) <= set(GROUPS) and set(roles.values()) <= set(SCOPES) and needs in ("", "reason", "basis")
+    if not fits or not groups or not roles or not set(roles) <= OPENERS:
+        raise ValueError(
+            f"the purpose {code}: opens known groups, to roles that open files, for a reason or basis at most"
+        )
+    if PURPOSES.setdefault(code, declared.purpose) != declared.purpose:
+        raise ValueError(f"there is another purpose {code}; choose a new code")
+    DECLARED[code] = declared

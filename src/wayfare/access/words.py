@@ -10,7 +10,7 @@ from babel.dates import format_date, format_time, format_timedelta
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
-from wayfare.access.purposes import GROUPS
+from wayfare.access.purposes import DECLARED, GROUPS
 from wayfare.common.web.formats import day_and_time, locale, number
 
 _PURPOSES = {
@@ -132,12 +132,12 @@ def refusal(field: str) -> str:
 
 def purpose(code: str) -> str:
     """Return the name of a purpose."""
-    return str(_NAMES[code])
+    return str(DECLARED[code].name if code in DECLARED else _NAMES[code])
 
 
 def purpose_in_a_sentence(code: str) -> str:
     """Return what a file was opened for, as the end of a sentence."""
-    return str(_PURPOSES[code])
+    return str(DECLARED[code].in_a_sentence if code in DECLARED else _PURPOSES[code])
 
 
 def role(code: str) -> str:

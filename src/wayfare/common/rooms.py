@@ -47,6 +47,8 @@ class Room:
     """What the header leads to (`common.web.navigation.Item`)."""
     api: str = ""
     """Its routers, with the tokens that open their calls (`common.web.calls.Mounted`)."""
+    purposes: str = ""
+    """What files may be opened for besides (`access.purposes.Declared`), by code."""
     checks: Mapping[str, str] = field(default_factory=dict)
     """What `wayfare check` looks at: by name, a function that returns the problem with its mend, or nothing."""
     jobs: tuple[str, ...] = ()

@@ -26,7 +26,8 @@ def manifests() -> list[Room]:
 
 
 def register() -> None:
-    """Make known to the ledger what rooms declare: entry types, projections, and jobs beside the logs."""
+    """Make known to lower rooms what rooms declare: entry types, projections, jobs beside the logs, and purposes."""
+    from wayfare.access import purposes
     from wayfare.ledger import registry
 
     for room in manifests():
@@ -36,3 +37,5 @@ def register() -> None:
         for job in map(load, room.jobs):
             if job not in registry.beside_the_logs:
                 registry.beside_the_logs.append(job)
+        for code, declared in (load(room.purposes) if room.purposes else {}).items():
+            purposes.register(code, declared)

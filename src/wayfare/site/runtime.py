@@ -74,7 +74,7 @@ def migrate() -> None:
     from django.db import connections, transaction
     from django.db.migrations.executor import MigrationExecutor
 
-    from wayfare.access import door
+    from wayfare.access import door, listed
     from wayfare.common.postgres import sql
 
     owner = connections["owner"]
@@ -91,6 +91,8 @@ def migrate() -> None:
                             apply_sql(cursor)
                 finally:
                     cursor.execute("select pg_advisory_unlock(%s)", [_MIGRATIONS_LOCK])
+            with transaction.atomic(using="owner"):
+                listed.agree(cursor)
             door.hang(cursor)
     finally:
         owner.close()

@@ -1,36 +1,6 @@
 """The access room's tables; its functions, policies and grants are in `sql/`."""
 
-from typing import Any
-
 from django.db import migrations, models
-
-PURPOSES = (
-    ("case_work", "{names,birth,contact,documents,notes}", 12, "", {"counsellor": "team", "supervisor": "office"}),
-    ("travel_booking", "{names,birth,documents}", 12, "", {"travel_officer": "office"}),
-    (
-        "correction_review",
-        "{names,birth,contact,documents,notes}",
-        12,
-        "",
-        {"counsellor": "team", "supervisor": "office", "data_protection_officer": "any"},
-    ),
-    ("duplicate_review", "{names,birth}", 2, "", {"counsellor": "office", "supervisor": "office"}),
-    ("support_at_request", "{names,contact}", 2, "reason", {"counsellor": "office", "supervisor": "office"}),
-    (
-        "legal_duty",
-        "{names,birth,contact,documents,notes}",
-        12,
-        "basis",
-        {"supervisor": "office", "data_protection_officer": "any"},
-    ),
-    (
-        "break_glass",
-        "{names,birth,contact,documents,notes}",
-        2,
-        "approval",
-        {"counsellor": "any", "supervisor": "any", "data_protection_officer": "any"},
-    ),
-)
 
 TOKENS = """
 alter table access_token add constraint access_token_hash check (length(secret_hash) = 32);
@@ -173,14 +143,6 @@ create index access_words_person on access_words (person);
 """
 
 
-def fill(_: Any, editor: Any) -> None:
-    with editor.connection.cursor() as cursor:
-        for code, groups, hours, needs, roles in PURPOSES:
-            cursor.execute("insert into access_purpose values (%s, 1, %s, %s, %s)", [code, groups, hours, needs])
-            for role, scope in roles.items():
-                cursor.execute("insert into access_purpose_role values (%s, %s, %s)", [code, role, scope])
-
-
 class Migration(migrations.Migration):
     initial = True
     dependencies = ()
@@ -201,6 +163,5 @@ class Migration(migrations.Migration):
         ),
         migrations.RunSQL(TOKENS),
         migrations.RunSQL(TABLES),
-        migrations.RunPython(fill),
         migrations.RunSQL(SIGN_IN),
     )

@@ -31,7 +31,15 @@ KEPT = 4
 MADE_FROM = (
     *("*/migrations/*.py", "*/*/migrations/*.py", "*/sql/*.sql"),
     *(f"site/{name}.py" for name in ("account", "embedded", "external", "homes", "runtime")),
-    *("access/door.py", "access/keyfiles.py", "common/macs.py", "common/postgres/sql.py", "site/tests/template.py"),
+    *(
+        "access/door.py",
+        "access/keyfiles.py",
+        "access/listed.py",
+        "access/purposes.py",
+        "common/macs.py",
+        "common/postgres/sql.py",
+        "site/tests/template.py",
+    ),
 )
 SETTINGS = """
 max_wal_size = 512MB
