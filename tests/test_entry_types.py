@@ -19,9 +19,10 @@ from wayfare.ledger import operations as ledger
 from wayfare.ledger import queries, registry
 from wayfare.ledger.entries import files, operations, parsing, types
 from wayfare.ledger.entries.docs import page
-from wayfare.ledger.entries.fields import BirthDate, Id, PersonId, Refers, Says, Slug, Text
+from wayfare.ledger.entries.fields import BirthDate, Id, PersonId, PersonIds, Refers, Says, Slug, Text
 from wayfare.ledger.entries.types import EntryType, all_columns, json_schema
-from wayfare.ledger.rules import Refused
+from wayfare.ledger.rules import Refused, make_entry
+from wayfare.ledger.source import columns_differ
 from wayfare.ledger.verify import differences
 
 NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
@@ -158,6 +159,38 @@ def test_what_is_exported_is_read_again_whole(toy, format_, tmp_path, settings):
         assert set(all_columns(registry.kinds.values())) < set(names)
 
 
+class ToyMoved(TypedDict):
+    """A person is on a flight, or on none any more."""
+
+    person: PersonId
+    flight: NotRequired[FlightId]
+
+
+@pytest.fixture
+def with_an_optional_object():
+    registry.register([EntryType("toy_moved", ToyMoved, "person", "flight")])
+    yield
+    del registry.kinds["toy_moved"]
+
+
+@pytest.mark.django_db
+def test_an_object_that_is_left_out_is_no_difference_and_one_that_is_lost_is(
+    with_an_optional_object, tmp_path, settings
+):
+    settings.WAYFARE_HOME = tmp_path
+    moved = {name: value for name, value in booked(kind="toy_moved").items() if name not in ("seats", "until", "tags")}
+    del moved["facts"]
+    without = {**moved, "entry_id": str(uuid.uuid4())}
+    del without["flight"]
+    ledger.append([parse(moved), parse(without)])
+    assert differences() == (2, [])
+    assert list(columns_differ()) == []
+    entry = parse({**moved, "entry_id": str(uuid.uuid4())})
+    lost = make_entry(entry.at, entry.subject, None, entry.data)
+    ledger.append([lost])
+    assert list(columns_differ()) == ["subject or object of position 3 is not what its text says"], "control"
+
+
 @pytest.mark.django_db
 def test_an_entry_is_appended_by_the_name_of_its_kind(toy):
     fields = {name: value for name, value in booked().items() if name not in types.COMMON}
@@ -213,9 +246,33 @@ class SeatsAsText(TypedDict):
     seats: Text
 
 
+class WithoutSubject(TypedDict):
+    person: NotRequired[PersonId]
+    flight: FlightId
+
+
+class Pair(TypedDict):
+    persons: PersonIds
+
+
+class YesOrNo(TypedDict):
+    person: PersonId
+    seated: bool
+
+
+class LeftOutOrNull(TypedDict):
+    person: PersonId
+    until: NotRequired[BirthDate]
+
+
 @pytest.mark.parametrize(
     ("type_", "says"),
     [
+        (EntryType("toy", WithoutSubject, "person", "flight"), "toy.person may be left out; an entry always speaks of"),
+        (EntryType("toy", Pair, "persons"), "toy.persons: a list of ids is subject and object at once"),
+        (EntryType("toy", WithoutSubject, "flight", "flight"), "toy.flight: a list of ids is subject and object"),
+        (EntryType("toy", YesOrNo, "person"), "toy.seated is neither text, whole number nor list"),
+        (EntryType("toy", LeftOutOrNull, "person"), "toy.until may be left out and be null"),
         (EntryType("toy", Unreferring, "person"), "toy.person is no field whose type says"),
         (EntryType("toy", ToyBooked, "passenger"), "toy.passenger is no field"),
         (EntryType("toy", WithCommon, "person"), "toy declares source, which every entry has"),

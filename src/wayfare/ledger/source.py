@@ -37,7 +37,9 @@ def _reference(kind: EntryType) -> str:
     of_subject = f"strpos(body, '\"{kind.subject}\":\"' || subject || '\"') > 0"
     if kind.object is None:
         return f"{of_subject} and object is null"
-    return f"{of_subject} and strpos(body, '\"{kind.object}\":\"' || object || '\"') > 0"
+    told = f"strpos(body, '\"{kind.object}\":\"' || object || '\"') > 0"
+    left_out = f"object is null and strpos(body, '\"{kind.object}\":') = 0"
+    return f"{of_subject} and case when {left_out} then true else {told} end"
 
 
 def columns_differ(up_to: int | None = None) -> Iterator[str]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, NotRequired, get_args, get_origin
+from types import NoneType, UnionType
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, NotRequired, Union, get_args, get_origin
 
 from typing_extensions import TypedDict, get_type_hints, is_typeddict
 
@@ -114,6 +115,32 @@ def check(type_: EntryType) -> None:
     for name in (type_.subject, type_.object):
         if name is not None:
             refers(type_, name)
+    required = {name for name, hint in _hints(type_.model).items() if get_origin(hint) is not NotRequired}
+    if type_.subject not in required:
+        raise ValueError(f"{type_.name}.{type_.subject} may be left out; an entry always speaks of something")
+    for name, annotation in members(type_.model).items():
+        _check_field(type_, name, annotation, optional=name not in required)
+
+
+_IN_TABLES = (str, int, list)
+
+
+def _check_field(type_: EntryType, name: str, annotation: Any, *, optional: bool) -> None:
+    """Raise ValueError if a field is none that references, tables and their reading again can hold."""
+    bare = _bare(annotation)
+    pair = name in (type_.subject, type_.object)
+    if pair and (get_origin(bare) is list) is not (type_.subject == type_.object):
+        raise ValueError(f"{type_.name}.{name}: a list of ids is subject and object at once, a single id one of them")
+    if is_typeddict(bare):
+        for part, inner in members(bare).items():
+            _check_field(type_, f"{name}.{part}", inner, optional=False)
+        return
+    kinds = [_bare(one) for one in get_args(bare)] if get_origin(bare) in (Union, UnionType) else [bare]
+    if NoneType in kinds and optional:
+        raise ValueError(f"{type_.name}.{name} may be left out and be null, which a table cannot tell apart; allow one")
+    for kind in kinds:
+        if kind is not NoneType and (get_origin(kind) or kind) not in _IN_TABLES:
+            raise ValueError(f"{type_.name}.{name} is neither text, whole number nor list, as columns of tables are")
 
 
 def _strict(model: type[Any]) -> type[Any]:
