@@ -18,7 +18,7 @@ from wayfare.ledger.rules import Refused, TooLong
 from wayfare.people.births import Birth, Told
 from wayfare.people.fields import Invisible
 from wayfare.people.names import Names
-from wayfare.people.rules import Contact, Documents, Group, Notes, TooShort
+from wayfare.people.rules import Contact, Document, Documents, Group, Notes, TooShort
 from wayfare.people.web import choices
 
 _USES = {
@@ -137,18 +137,26 @@ def _rows(value: Group, language: str) -> list[Row]:
         case Contact():
             return _of_contact(value, language)
         case Documents():
-            return [
-                {
-                    "key": _DOCUMENTS[one.kind],
-                    "value": one.number or _("number not noted"),
-                    "note": " · ".join(
-                        filter(None, [choices.shown_country(one.country or ""), str(_SEEN[one.seen]), one.valid_until])
-                    ),
-                }
-                for one in value.documents
-            ]
+            return [_of_document(one, language) for one in value.documents]
         case Notes():
             return [{"key": note.on, "value": note.text} for note in value.notes]
+
+
+def _of_document(value: Document, language: str) -> Row:
+    said = [choices.shown_country(value.country or ""), str(_SEEN[value.seen])]
+    if value.valid_from is not None:
+        said.append(_("valid from %(day)s") % {"day": _long(value.valid_from, language)})
+    if value.valid_until is not None:
+        said.append(_("valid until %(day)s") % {"day": _long(value.valid_until, language)})
+    return {
+        "key": _DOCUMENTS[value.kind],
+        "value": value.number or _("number not noted"),
+        "note": " · ".join(filter(None, said)),
+    }
+
+
+def _long(day: str, language: str) -> str:
+    return str(format_date(date.fromisoformat(day), "long", locale=locale(language)))
 
 
 def _of_names(value: Names, language: str) -> list[Row]:
