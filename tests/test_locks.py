@@ -16,6 +16,7 @@ from django.urls import reverse
 
 from tests.load import command, prepare
 from tests.test_api_race import ask, batch
+from tests.test_doors import address
 from wayfare.access import gate
 from wayfare.common import trouble
 from wayfare.common.postgres import sql
@@ -26,6 +27,7 @@ from wayfare.people.tests.cast import Colleague
 from wayfare.site import asgi
 from wayfare.site.postgresql import session
 from wayfare.site.tests.test_up import Installation
+from wayfare.site.urls import PAGES
 
 ENTRIES = "/api/v1/ledger/entries"
 HOLD = f"select pg_advisory_xact_lock({operations.LOCK})"
@@ -185,7 +187,7 @@ def test_each_trouble_has_a_name_and_a_page(db, monkeypatch, settings, problem, 
 
 
 def test_public_pages_staff_and_writers_have_threads_of_their_own():
-    kinds = [asgi.threads_for(*one) for one in (("GET", "/departures/"), ("GET", "/staff/looks"), ("POST", ENTRIES))]
+    kinds = [asgi.threads_for(*one) for one in (("GET", "/"), ("GET", "/staff/looks"), ("POST", ENTRIES))]
     assert len(set(map(id, kinds))) == 3
     assert asgi.threads_for("GET", "/api/v1/health") is kinds[0]
     assert asgi.threads_for("POST", "/staff/sign-in") is kinds[1]
@@ -193,6 +195,13 @@ def test_public_pages_staff_and_writers_have_threads_of_their_own():
     assert asgi.threads_for("POST", reverse("files")) is kinds[1], "which writes a search"
     pool = connection.settings_dict["OPTIONS"]["pool"]["max_size"]
     assert sum(one._max_workers for one in (*kinds, asgi.LIVE_THREADS)) < pool
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.route or "front")
+def test_the_pages_of_staff_are_on_the_threads_of_staff_and_no_others(page):
+    """Whatever their address: a room's pages are where its lines say who may come in."""
+    for_staff = page.roles is not None or page.route.startswith("staff/")
+    assert (asgi.threads_for("GET", address(page.route)) is asgi.STAFF_THREADS) is for_staff
 
 
 @pytest.mark.slow

@@ -49,11 +49,24 @@ LIVE_THREADS = ThreadPoolExecutor(1, "live")
 def threads_for(method: str, path: str) -> ThreadPoolExecutor:
     """Return the threads that answer a request: staff's pages write the access record, everybody's only read.
 
-    The pages of files are staff's. Whoever reads the ledger writes the access record, too.
+    Staff's are the pages whose lines name roles, and those of sign-in. Whoever reads the ledger writes the access
+    record, too.
     """
-    if path.startswith(("/staff/", "/files/")) or (path.startswith("/api/v1/ledger/") and method != "POST"):
+    if path.startswith("/api/"):
+        if path.startswith("/api/v1/ledger/") and method != "POST":
+            return STAFF_THREADS
+    elif path.startswith("/staff/") or _is_for_staff(path):
         return STAFF_THREADS
     return READING_THREADS if method in ("GET", "HEAD", "OPTIONS") else WRITING_THREADS
+
+
+def _is_for_staff(path: str) -> bool:
+    from django.urls import Resolver404, resolve
+
+    try:
+        return getattr(resolve(path).func, "roles", None) is not None
+    except Resolver404:
+        return False
 
 
 class Hub:
