@@ -27,6 +27,7 @@ from wayfare.access.api import address_limiter, token_limiter
 from wayfare.access.purposes import FIGURE_READERS, ROLES
 from wayfare.access.rules import EVERYTHING, NOTHING, SCOPES, Reader, reader
 from wayfare.access.tests.cast import Colleague, browser
+from wayfare.common.web.problems import Problem
 from wayfare.departures import live, operations, public, queries
 from wayfare.ledger.entries import operations as intake
 from wayfare.ledger.rules import Refused
@@ -252,6 +253,9 @@ def test_a_token_opens_the_stream_of_the_api_and_no_page_s(streaming):
         status, _headers, _ = stream(STREAMS[1].format("of-paris"), authorization=f"Bearer {secret}")
         assert status == (200 if scope == "statistics:exact" else 403), scope
         assert stream(STREAMS[0].format("of-paris"), authorization=f"Bearer {secret}")[0] == 404
+    _, headers, body = stream(STREAMS[1].format("of-rome"), authorization=f"Bearer {secrets['statistics:exact']}")
+    known = Problem("not_found", "Nothing is here, or nothing for this token.").response()
+    assert (headers[b"content-type"], body) == (known.headers["Content-Type"].encode(), known.content)
     assert stream(STREAMS[1].format("of-paris"), authorization="Bearer x")[0] == 401
 
 

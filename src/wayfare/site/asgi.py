@@ -7,7 +7,7 @@ import logging
 import re
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from io import BytesIO
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from django.http import HttpResponse
 from wayfare.access.rules import NOTHING, Reader
 from wayfare.common.web.headers import safety
+from wayfare.common.web.problems import Problem
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -159,7 +160,8 @@ async def _watched(scope: dict[str, Any], found: re.Match[str], receive: Receive
 
     address = _address(scope)
     if watching[address] >= settings.LIVE_STREAMS_EACH:
-        await _answer(send, 429, "too_many_requests", "Close another live page first.", [(b"retry-after", b"5")])
+        problem = Problem("too_many_requests", "Close another live page first.", headers={"Retry-After": "5"})
+        await _refuse(send, problem.response())
         return
     watching[address] += 1
     try:
@@ -190,8 +192,6 @@ def _reading(scope: dict[str, Any], api: bool) -> Reader:
 
 async def _may_read_on(scope: dict[str, Any], api: bool, reading: Reader) -> bool:
     """Tell whether who holds a stream may still read what it tells: a session ends, a token is revoked."""
-    from wayfare.common.web.problems import Problem
-
     try:
         return await asyncio.get_running_loop().run_in_executor(LIVE_THREADS, _reading, scope, api) == reading
     except Problem as problem:
@@ -206,7 +206,6 @@ async def _refuse(send: Send, response: HttpResponse) -> None:
 
 
 async def _stream(scope: dict[str, Any], found: re.Match[str], receive: Receive, send: Send) -> None:
-    from wayfare.common.web.problems import Problem
     from wayfare.departures.live import NoSuchProgramme
 
     key, api = found[2], found[1] != "departures"
@@ -223,11 +222,11 @@ async def _stream(scope: dict[str, Any], found: re.Match[str], receive: Receive,
         await _refuse(send, problem.response())
         return
     except NoSuchProgramme:
-        await _answer(send, 404, "not_found", "Nothing is here, or nothing for this token.")
+        await _refuse(send, Problem("not_found", "Nothing is here, or nothing for this token.").response())
         return
     except Exception:
         log.exception("live updates cannot be read")
-        await _answer(send, 503, "unavailable", "Ask again later.")
+        await _refuse(send, Problem("unavailable", "Ask again later.").response())
         return
     headers = [(b"content-type", b"text/event-stream"), (b"cache-control", b"no-store"), (b"x-accel-buffering", b"no")]
     headers.append((b"vary", b"Authorization, Cookie"))
@@ -271,13 +270,6 @@ async def _disconnected(receive: Receive) -> None:
         pass
 
 
-async def _answer(send: Send, status: int, code: str, detail: str, more: Sequence[tuple[bytes, bytes]] = ()) -> None:
-    body = orjson.dumps({"type": "about:blank", "title": code, "status": status, "code": code, "detail": detail})
-    headers = [(b"content-type", b"application/problem+json"), (b"cache-control", b"no-store"), *more]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
-
-
 def _page(environ: Any) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
     """Let Django answer a WSGI request; return status, headers and body."""
     status, headers = 0, list[tuple[bytes, bytes]]()
@@ -307,7 +299,6 @@ def _cut(scope: dict[str, Any], code: str) -> HttpResponse:
     """Return the answer to a body that is not waited for any longer: a problem for the API, else a page."""
     from django.core.handlers.wsgi import WSGIRequest
 
-    from wayfare.common.web.problems import Problem
     from wayfare.site.bodies import RETRY_SECONDS
     from wayfare.site.middleware import cut_page
 
