@@ -239,6 +239,33 @@ def test_extraction_sees_python_and_templates():
     assert not any("for the test" in one for one in ids)
 
 
+# Files
+
+NAMED = re.compile(r"`((?:[\w.-]+/)*[\w-]+\.(?:py|md|sql|js))`", re.ASCII)
+
+
+def named_files(text: str) -> set[str]:
+    """Return the files that a text names, between backticks."""
+    return set(NAMED.findall(text))
+
+
+def test_the_files_that_texts_and_code_name_are_there():
+    names = [str(path.relative_to(ROOT)) for path in committed()]
+    texts = [
+        ROOT / name for name in names if name.endswith((".py", ".md", ".sql")) and not name.startswith("CHANGELOG")
+    ]
+    ends = {"/".join(parts[n:]) for parts in (name.split("/") for name in names) for n in range(len(parts))}
+    lost = {
+        (str(path.relative_to(ROOT)), name)
+        for path in texts
+        if path != Path(__file__)
+        for name in named_files(path.read_text())
+        if name not in ends
+    }
+    assert lost == set()
+    assert named_files("as `docs/nowhere.md` says, and `rules.py`") - ends == {"docs/nowhere.md"}, "control"
+
+
 # Rooms
 
 

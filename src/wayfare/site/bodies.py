@@ -28,7 +28,7 @@ def limit(path: str) -> int:
 
 
 class Cut(Exception):
-    """A body that is not waited for any longer; `code` is that of a problem (`access/problems.py`)."""
+    """A body that is not waited for any longer; `code` is that of a problem (`common/web/problems.py`)."""
 
     def __init__(self, code: str) -> None:
         super().__init__(code)

@@ -1,4 +1,4 @@
-"""Importing entries from files, and exporting the ledger to one (`contracts.md`, Command line and files)."""
+"""Importing entries from files, and exporting the ledger to one (`docs/ledger.md`, Files)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fields that Wayfare does not take in, whatever they hold (`product.md`, What Wayfare never does). Pure.
+"""Fields that Wayfare does not take in, whatever they hold (`README.md`, What Wayfare never does). Pure.
 
 A file that names such a field is refused whole, by the field's name, before any of it is stored. The lists
 are data; `reason_against` reads a name as people write it: camelCase, spaces, dashes, prefixes, accents, plurals.
@@ -124,7 +124,7 @@ def reason_against(name: str) -> str | None:
     """Return why a field of this name is not taken in, or None when nothing speaks against it.
 
     The name alone decides, at any depth, in any spelling; what the field holds is never looked at.
-    Source: `product.md`, What Wayfare never does.
+    Source: `README.md`, What Wayfare never does.
     """
     words = _words(name)
     return next((ban.reason for ban in BANS if _given_away(words, ban)), None)

@@ -1,4 +1,4 @@
-"""Reading entries from JSON lines, CSV and Parquet, strictly and in constant memory (`contracts.md`).
+"""Reading entries from JSON lines, CSV and Parquet, strictly and in constant memory (`docs/ledger.md`, Files).
 
 Knows neither Django nor the database, so that a process of its own can run it.
 """

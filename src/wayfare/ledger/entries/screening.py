@@ -1,4 +1,4 @@
-"""Looking through a file for fields that are never taken in, before any of it is stored (`product.md`).
+"""Looking through a file for fields that are never taken in, before any of it is stored (`README.md`).
 
 CSV and Parquet name their fields once. JSON lines name them on every line, so the whole file is gone through:
 fast, by what stands before a colon, and line by line only where that could mislead.

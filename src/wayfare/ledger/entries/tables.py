@@ -1,4 +1,4 @@
-"""Entries as rows of a table, in CSV and Parquet alike: one column a field (`contracts.md`, Files)."""
+"""Entries as rows of a table, in CSV and Parquet alike: one column a field (`docs/ledger.md`, Files)."""
 
 from __future__ import annotations
 
