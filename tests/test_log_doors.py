@@ -17,6 +17,7 @@ from wayfare.ledger.entries import operations as intake
 from wayfare.ledger.source import LEDGER
 from wayfare.tlog import keys, merkle, notes, queries, tiles
 from wayfare.tlog import operations as log
+from wayfare.tlog.writers import writing
 
 NAME = "wayfare.example/ledger"
 
@@ -135,7 +136,7 @@ def test_the_checkpoint_is_fresh_and_has_the_words_of_witnesses(held, anyone, tm
     witness = keys.opened(tmp_path / "witness", "witness.example")
     note = notes.parse_note(fetched(anyone, "checkpoint"))
     signature = witness.signers[1].sign(note.text, 1_800_000_000)
-    with connection.cursor() as cursor:
+    with writing(), connection.cursor() as cursor:
         cursor.execute(
             "insert into log_cosignature (log, size, witness, line) values ('ledger', 2, %s, %s)",
             [witness.name, signature.line()],

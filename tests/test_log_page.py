@@ -25,6 +25,7 @@ from wayfare.ledger.source import LEDGER
 from wayfare.ledger.web import words
 from wayfare.tlog import keys, merkle, notes, queries, receipts
 from wayfare.tlog import operations as log
+from wayfare.tlog.writers import writing
 
 LANGUAGES = [code for code, _ in settings.LANGUAGES]
 NAME = "wayfare.example/ledger"
@@ -217,7 +218,7 @@ def test_witnesses_are_named(grown, visitor, tmp_path):
     note = queries.latest("ledger")
     assert note is not None
     line = held_in(tmp_path / "witness", "witness.example").signers[1].sign(note.text, 1_800_000_000).line()
-    with connection.cursor() as cursor:
+    with writing(), connection.cursor() as cursor:
         cursor.execute("insert into log_cosignature (log, size, witness, line) values ('ledger', 7, 'w', %s)", [line])
     text = visitor.get("/log/").content.decode()
     assert "<bdi>witness.example</bdi>" in text

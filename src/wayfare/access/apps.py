@@ -11,12 +11,16 @@ class AccessConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Have the access record logged beside the ledger, and commands' readings on the record."""
+        """Have the access record logged, logs written with the door's key, and what commands read noted."""
+        from wayfare.access.door import log_door
         from wayfare.access.operations import note_read_by_command
         from wayfare.access.source import ACCESS
         from wayfare.ledger import registry
+        from wayfare.tlog import writers
         from wayfare.tlog.source import SOURCES
 
         SOURCES[ACCESS.log] = ACCESS
+        if log_door not in writers.PROOFS:
+            writers.PROOFS.append(log_door)
         if note_read_by_command not in registry.readings:
             registry.readings.append(note_read_by_command)

@@ -12,7 +12,7 @@ import json
 import logging
 import secrets
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from wayfare.access import keyfiles
 from wayfare.access.keyfiles import KeyProblem
 from wayfare.access.statements import bound, rows
 from wayfare.common.macs import pads
+from wayfare.tlog import keys
 
 log = logging.getLogger("wayfare.access")
 
@@ -113,6 +114,17 @@ def door() -> Iterator[None]:
         yield
         if connection.savepoint_ids:  # within a longer transaction, which must not go on with the door open
             bound("select set_config('app.door', '', true)")
+
+
+@contextmanager
+def log_door() -> Iterator[None]:
+    """Open the door for one transaction that writes a log. Raises: the log's own KeyProblem."""
+    with ExitStack() as opened:
+        try:
+            opened.enter_context(door())
+        except KeyProblem as problem:
+            raise keys.KeyProblem(str(problem)) from None
+        yield
 
 
 def read(query: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:

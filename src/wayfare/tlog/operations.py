@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from itertools import count, pairwise
 from typing import NamedTuple
 
-from django.db import connection, transaction
+from django.db import connection
 
 from wayfare.common.postgres.copy_rows import bigint_field, bytes_field, row, smallint_field, text_field, whole
 from wayfare.common.postgres.literals import text_array
@@ -20,6 +20,7 @@ from wayfare.tlog.merkle import HASH_SIZE
 from wayfare.tlog.parts import Source
 from wayfare.tlog.queries import Head
 from wayfare.tlog.tiles import WIDTH, Edge, hashes_in, holding
+from wayfare.tlog.writers import writing
 
 LOCK = 0x574C4F47  # "WLOG": who grows or signs a log does so alone
 CHANNEL = "wayfare_log"
@@ -39,7 +40,7 @@ def _alone(log: str) -> None:
 
 def grow(source: Source) -> int:
     """Add leaves for what is new, in order, at most to the end of a part; return how many were added."""
-    with connection.wrap_database_errors, transaction.atomic():
+    with writing():
         _alone(source.log)
         head = queries.head(source.log)
         bodies = source.bodies(head.size, parts.SIZE - head.size % parts.SIZE)
@@ -121,7 +122,7 @@ def sign(log: str, keys: Keys, now: Callable[[], float] = time.time) -> notes.Ch
     keys, must be its beginning: a database brought back from an old backup, or changed behind the triggers, is never
     signed over. Raises: WouldFork.
     """
-    with connection.wrap_database_errors, transaction.atomic():
+    with writing():
         _alone(log)
         head = queries.head(log)
         published = queries.signed_size(log)
@@ -205,7 +206,7 @@ def _catch_up(source: Source, keys: Keys) -> notes.Checkpoint | None:
         tiles = {(0, number): tile for number, tile in enumerate(made.tiles, edge.size // WIDTH)}
         tiles |= edge.extend(made.roots, level=1)
         batch = _Batch(head, Head(edge.size, edge.root()), made.nonces, made.commitments, tiles)
-        with connection.wrap_database_errors, transaction.atomic():
+        with writing():
             _alone(log)
             if queries.head(log) != head:
                 break

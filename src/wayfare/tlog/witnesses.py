@@ -19,12 +19,13 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import connection
 
 from wayfare.tlog import notes, policy, queries
 from wayfare.tlog.keys import Keys
 from wayfare.tlog.notes import Checkpoint, Malformed, Note, Unverified, Verified
 from wayfare.tlog.policy import Witness, key_of
+from wayfare.tlog.writers import writing
 
 EXCHANGE_SECONDS = 20.0
 """For one request to a witness, whatever it does."""
@@ -144,7 +145,7 @@ def _checked(answer: Answer, note: Note, witness: Witness) -> list[Verified]:
 
 
 def _keep(log_name: str, size: int, found: list[Verified]) -> None:
-    with transaction.atomic(), connection.cursor() as cursor:
+    with writing(), connection.cursor() as cursor:
         cursor.executemany(
             "insert into log_cosignature (log, size, witness, line) values (%s, %s, %s, %s)"
             " on conflict (log, size, witness) do update set line = excluded.line",

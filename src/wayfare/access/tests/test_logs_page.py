@@ -22,6 +22,7 @@ from wayfare.tlog.notes import COSIGNATURE_ED25519, Ed25519Signer
 from wayfare.tlog.parts import Source
 from wayfare.tlog.queries import Signed
 from wayfare.tlog.verify import Findings
+from wayfare.tlog.writers import writing
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
@@ -185,7 +186,7 @@ def test_witnesses_are_told_by_what_they_cosigned(world, home, tmp_path):
     note = of_log.latest("access", cosigned=False)
     assert note is not None
     line = notes.signed_note(note.text, [witness], int(NOW.timestamp())).signatures[0].line()
-    with connection.cursor() as cursor:
+    with writing(), connection.cursor() as cursor:
         cursor.execute(
             "insert into log_cosignature (log, size, witness, line) values ('access', %s, %s, %s)",
             [size, key_of(witness.verifier), line],
@@ -197,7 +198,7 @@ def test_witnesses_are_told_by_what_they_cosigned(world, home, tmp_path):
     world["counsellor"].opens(person, "duplicate_review")
     signed(size + 1, tmp_path)
     assert "Cosigned an earlier one" in sections(auditor.get("/staff/log"))["access"]
-    with connection.cursor() as cursor:
+    with writing(), connection.cursor() as cursor:
         cursor.execute("update log_cosignature set line = replace(line, right(line, 12), 'AAAAAAAAAA=' || e'\\n')")
     assert "Has never cosigned" in sections(auditor.get("/staff/log"))["access"], "one that does not hold is none"
 

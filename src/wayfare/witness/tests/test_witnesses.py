@@ -26,6 +26,7 @@ from wayfare.tlog.notes import COSIGNATURE_ED25519, Checkpoint, Malformed, Note
 from wayfare.tlog.parts import Source
 from wayfare.tlog.policy import Witness
 from wayfare.tlog.witnesses import WitnessProblem, published, submit, tell_witnesses
+from wayfare.tlog.writers import writing
 from wayfare.witness.state import State, origin_hash, signers
 from wayfare.witness.tests.example import Log, Running
 
@@ -60,7 +61,7 @@ def lines(log):
 
 @pytest.fixture
 def held(tmp_path):
-    return keys.opened(tmp_path / "keys", "log.example/test")
+    return keys.opened(tmp_path / "log-keys", "log.example/test")
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +75,13 @@ def pair():
             running.append(Running(home))
             stack.callback(running[-1].stop)
         yield running
+
+
+def move_home(settings, folder):
+    """Let a folder be the home; the key that the database asks of who writes a log comes along."""
+    (folder / "keys").mkdir(mode=0o700, exist_ok=True)
+    shutil.copy2(Path(settings.WAYFARE_HOME) / "keys" / "staff-door", folder / "keys")
+    settings.WAYFARE_HOME = folder
 
 
 def introduced(running, held):
@@ -404,7 +412,7 @@ def test_a_witness_that_sends_byte_by_byte_is_cut_off(held, tmp_path, secured, m
 @pytest.fixture
 def home(fresh_database, settings, tmp_path, monkeypatch):
     """Return a function that writes the list of witnesses of an installation whose database commits."""
-    settings.WAYFARE_HOME = tmp_path
+    move_home(settings, tmp_path)
     tellers: dict[tuple[str, str, Witness], witnesses._Teller] = {}
     monkeypatch.setattr(witnesses, "_tellers", tellers)
 
@@ -530,14 +538,14 @@ def test_a_bad_list_is_told_and_stops_nothing(home, held, tmp_path, caplog, text
 
 @pytest.mark.django_db
 def test_what_has_enough_witnesses_is_published(settings, held, tmp_path):
-    settings.WAYFARE_HOME = tmp_path
+    move_home(settings, tmp_path)
     some = [signers(tmp_path / str(n), f"witness.example/{n}") for n in range(3)]
     listed = [f"https://w{n}.example {' '.join(str(one.verifier) for one in keys)}\n" for n, keys in enumerate(some)]
     (tmp_path / "witnesses").write_text("".join(listed))
 
     def keep(text, *by, over=None):
         size = notes.parse_checkpoint(text).size
-        with connection.cursor() as cursor:
+        with writing(), connection.cursor() as cursor:
             for signer in by:
                 line = signer.sign(over or text, 5).line()
                 cursor.execute(
@@ -579,7 +587,8 @@ def test_what_has_enough_witnesses_is_published(settings, held, tmp_path):
 @pytest.mark.django_db
 def test_what_one_witness_cosigned_since_hides_nothing(settings, held, tmp_path):
     """However long the second of two is away, the last checkpoint that both cosigned stays published."""
-    settings.WAYFARE_HOME, settings.WITNESS_QUORUM = tmp_path, 2
+    move_home(settings, tmp_path)
+    settings.WITNESS_QUORUM = 2
     one, two = (signers(tmp_path / name, f"witness.example/{name}") for name in ("one", "two"))
     rows = [
         f"https://w{n}.example {' '.join(str(key.verifier) for key in some)}\n" for n, some in enumerate((one, two))
