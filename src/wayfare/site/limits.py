@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from wayfare.access.operations import WORDS_LIMIT
 from wayfare.access.signin.passkeys import ANSWER_MAX
 from wayfare.access.signin.rules import PASSWORD_MOST
+from wayfare.access.signin.web.kept import FIELD, MOST
 from wayfare.common.web.formats import number
 from wayfare.common.web.problems import Problem
 from wayfare.people.fields import TEXT_LIMIT
@@ -41,6 +42,7 @@ FIELDS: dict[tuple[str, str], int] = {
     ("", "password"): 4 * PASSWORD_MOST,
     ("", "old"): 4 * PASSWORD_MOST,
     ("", "csrfmiddlewaretoken"): 100,
+    ("", FIELD): MOST,
     ("", "next"): 2_000,
     ("", "back"): 2_000,
 }

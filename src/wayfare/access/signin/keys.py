@@ -3,6 +3,7 @@
 AES-256-GCM-SIV with the owner as associated data: a sealed secret moved to another member of staff does not open.
 The database knows the key by its fingerprint: a file that is gone or is another one is told, and none is made in its
 place. Whoever has lost it for good makes a new one (`wayfare staff renew-key`); staff then come back by recovery.
+A key that is made from it seals forms that are kept while somebody signs in again (`web/kept.py`).
 """
 
 from __future__ import annotations
@@ -51,6 +52,11 @@ def of_this_home() -> bytes:
     if mark(key) != bytes(known[0][0]):
         raise keyfiles.wrong(path)
     return key
+
+
+def for_forms(key: bytes) -> bytes:
+    """Return the key, made from this one, that seals what was typed while somebody signs in again."""
+    return HKDF(SHA256(), 32, None, b"wayfare kept forms").derive(key)
 
 
 def check(cursor: Any) -> None:

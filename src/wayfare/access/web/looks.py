@@ -19,7 +19,7 @@ from wayfare.access import duties, naming, operations, queries, sentences, words
 from wayfare.access.purposes import CONFIRMERS, OPENERS, READERS, WATCHERS
 from wayfare.access.queries import Asked, Erasure, Logged, Notice, Waiting
 from wayfare.access.rules import Actor, Forbidden
-from wayfare.access.signin.web import StaffRequest, needs
+from wayfare.access.signin.web import StaffRequest, needs, shows_typed
 from wayfare.access.visits import Visit, visits
 from wayfare.access.web import lists
 from wayfare.access.web.lists import Line, moments
@@ -161,10 +161,12 @@ def _uuid(text: str) -> UUID | None:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs(*CONFIRMERS)
+@shows_typed
 def requests(request: StaffRequest) -> HttpResponse:
     """List what waits for a second person, and what data-protection officers are told; act on one."""
     if request.method != "POST":
-        return _requests(request)
+        typed = request.typed or request.POST
+        return _requests(request, refused={"task": typed.get("decline", ""), "why": typed.get("why", "")})
     try:
         with operations.acting(request.session_secret):
             done = _answered(request)

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from django.http import Http404, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone, translation
@@ -19,7 +19,7 @@ from wayfare.access import queries as staff
 from wayfare.access import words as access_words
 from wayfare.access.purposes import OPENERS, PURPOSES
 from wayfare.access.rules import Forbidden
-from wayfare.access.signin.web import StaffRequest, from_our_pages, needs
+from wayfare.access.signin.web import StaffRequest, from_our_pages, needs, shows_typed
 from wayfare.ledger.rules import Refused
 from wayfare.people import operations
 from wayfare.people.fields import bare
@@ -33,12 +33,15 @@ from wayfare.people.web.files import correctable, still_sealed
 @require_http_methods(["GET", "HEAD", "POST"])
 @from_our_pages
 @needs(*OPENERS)
+@shows_typed
 def correct(request: StaffRequest, task: UUID, group: str) -> HttpResponse:
     """Show a field group to be corrected, as it stands; with POST, correct it. What was typed stays, whatever comes."""
     with access.acting(request.session_secret):
         mine = next((one for one in staff.open_tasks() if one.task == task), None)
     if mine is None or group not in PURPOSES[mine.purpose].groups or not correctable(group, mine.purpose):
         raise Http404
+    if request.typed is not None and group != "notes":
+        return _form_again(request, task, group, request.typed)
     try:
         if request.method == "POST":
             return _noted(request, task) if group == "notes" else _corrected(request, task, group)
@@ -48,7 +51,8 @@ def correct(request: StaffRequest, task: UUID, group: str) -> HttpResponse:
         return still_sealed(request, task, problem)
     value, version = opened.groups[group], opened.versions[group]
     if group == "notes":
-        return _page(request, task, group, {"known": _reading(group, value)})
+        typed = request.typed.get("text", "") if request.typed else ""
+        return _page(request, task, group, {"known": _reading(group, value), "text": typed})
     return _form(request, task, group, bare(value), version)  # type: ignore[arg-type]
 
 
@@ -73,21 +77,38 @@ def _noted(request: StaffRequest, task: UUID) -> HttpResponse:
 
 def _corrected(request: StaffRequest, task: UUID, group: str) -> HttpResponse:
     """Do what a form asks: make room for one more entry, or correct."""
-    data, version = correcting.typed(group, request.POST.dict()), request.POST.get("version", "")
-    if not (version.isdecimal() and len(version) < 10):
-        raise Http404
+    data, version = correcting.typed(group, request.POST.dict()), _version(request.POST)
     if where := request.POST.get("add"):
-        return _form(request, task, group, correcting.with_one_more(data, where), int(version), new=where)
+        return _form(request, task, group, correcting.with_one_more(data, where), version, new=where)
     data = correcting.filled(group, data)
     try:
-        reading = _put(request, task, group, data, int(version), timezone.now())
+        reading = _put(request, task, group, data, version, timezone.now())
     except Refused as refusal:
-        return _form(request, task, group, data, int(version), refusal=refusal)
+        return _form(request, task, group, data, version, refusal=refusal)
     except Stale:  # keys were changed beneath: nothing was written
-        return _form(request, task, group, data, int(version), again=True)
+        return _form(request, task, group, data, version, again=True)
     if reading is None:
         return _done(task, group)
     return _form(request, task, group, data, reading[1], theirs=_reading(group, reading[0]))
+
+
+def _form_again(request: StaffRequest, task: UUID, group: str, typed: QueryDict) -> HttpResponse:
+    """Show the form with what was typed before a sign-in; whether the file changed meanwhile is asked on saving."""
+    return _form(
+        request,
+        task,
+        group,
+        correcting.typed(group, {name: str(value) for name, value in typed.items()}),
+        _version(typed),
+    )
+
+
+def _version(given: QueryDict) -> int:
+    """Return the version of the group that a form was filled from. Raises: Http404."""
+    version = given.get("version", "")
+    if not (version.isdecimal() and len(version) < 10):
+        raise Http404
+    return int(version)
 
 
 def _put(

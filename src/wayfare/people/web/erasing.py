@@ -21,7 +21,7 @@ from wayfare.access import words as access_words
 from wayfare.access.purposes import ASKERS
 from wayfare.access.queries import Erasure
 from wayfare.access.rules import Actor, Forbidden
-from wayfare.access.signin.web import StaffRequest, needs
+from wayfare.access.signin.web import StaffRequest, needs, shows_typed
 from wayfare.common.web.formats import number
 from wayfare.ledger.rules import Refused
 from wayfare.people import operations, queries
@@ -36,6 +36,7 @@ _NOT_CONFIRMED = gettext_lazy(
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs(*ASKERS)
+@shows_typed
 def ask(request: StaffRequest, person: UUID) -> HttpResponse:
     """Say what an erasure deletes and what stays; with POST, ask for it."""
     with access.acting(request.session_secret):
@@ -46,7 +47,8 @@ def ask(request: StaffRequest, person: UUID) -> HttpResponse:
         raise Http404
     if waiting is not None:
         return HttpResponseRedirect(reverse("file-erasure", args=[waiting]))
-    given = {name: request.POST.get(name, "") for name in ("ground", "why")}
+    sent = request.typed or request.POST
+    given = {name: sent.get(name, "") for name in ("ground", "why")}
     context: dict[str, Any] = {"number": case, "given": given, "epochs": _epochs(queries.epochs_kept())}
     context["grounds"] = [(code, access_words.ground(code)) for code in access.GROUNDS]
     if request.method != "POST":
@@ -68,10 +70,12 @@ def ask(request: StaffRequest, person: UUID) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs(*ASKERS)
+@shows_typed
 def erasure(request: StaffRequest, erasure: UUID) -> HttpResponse:
     """Show a request to its asker and to those who may decide it; with POST, confirm, decide or withdraw it."""
     if request.method != "POST":
-        return _page(request, erasure, asked="asked" in request.GET)
+        typed = {"why": request.typed.get("why", "")} if request.typed else {}
+        return _page(request, erasure, asked="asked" in request.GET, given=typed)
     try:
         _decide(request, erasure)
     except Refused as refusal:

@@ -20,7 +20,7 @@ from wayfare.access import words as access_words
 from wayfare.access.purposes import ENROLLERS, OPENERS, PURPOSES
 from wayfare.access.queries import Task, Told
 from wayfare.access.rules import Actor, Forbidden
-from wayfare.access.signin.web import StaffRequest, from_our_pages, needs
+from wayfare.access.signin.web import StaffRequest, from_our_pages, needs, shows_typed
 from wayfare.access.signin.web.sure import ask_once_more
 from wayfare.ledger.rules import Refused
 from wayfare.people import operations, queries
@@ -42,6 +42,7 @@ def _purposes(actor: Actor) -> list[dict[str, Any]]:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs(*OPENERS)
+@shows_typed
 def search(request: StaffRequest) -> HttpResponse:
     """Search by name, birth or case number. The text travels in the body: addresses stay in histories and logs."""
     language = translation.get_language() or "en"
@@ -49,7 +50,8 @@ def search(request: StaffRequest) -> HttpResponse:
         context = open_work(request.actor)
     context |= {"may_enrol": not request.actor.roles.isdisjoint(ENROLLERS)}
     if request.method != "POST":
-        return render(request, "people/search.html", context)
+        typed = {name: request.typed.get(name, "") for name in ("text", "year")} if request.typed else {}
+        return render(request, "people/search.html", context | typed)
     text = request.POST.get("text", "").strip()
     context |= {"text": text, "year": request.POST.get("year", ""), "purposes": _purposes(request.actor)}
     try:
@@ -101,18 +103,22 @@ def _task(task: Task, actor: Actor) -> dict[str, Any]:
 
 @require_POST
 @needs(*OPENERS)
+@shows_typed
 def take_up(request: StaffRequest, person: UUID) -> HttpResponse:
     """Take up work on a file; unusual work asks for words first."""
-    purpose = request.POST.get("purpose", "")
+    given = request.POST if request.typed is None else request.typed
+    purpose = given.get("purpose", "")
     known = PURPOSES.get(purpose)
     if known is None or not request.actor.roles & known.roles.keys():
         raise Http404
-    reason, basis = request.POST.get("reason", ""), request.POST.get("basis", "")
+    reason, basis = given.get("reason", ""), given.get("basis", "")
     with access.acting(request.session_secret):
         number = queries.case_numbers([person]).get(person, "")
     context = {"person": person, "purpose": purpose, "name": access_words.purpose(purpose), "needs": known.needs}
     context |= {"number": number}
     context |= {"reason": reason, "basis": basis}
+    if request.typed is not None and not known.needs:  # nothing was typed
+        return HttpResponseRedirect(reverse("file", args=[person]))
     if known.needs and "asked" not in request.POST:
         return render(request, "people/why.html", context)
     try:

@@ -18,7 +18,7 @@ from django.views.decorators.http import require_http_methods
 from wayfare.access import operations as access
 from wayfare.access.purposes import ENROLLERS
 from wayfare.access.rules import Forbidden
-from wayfare.access.signin.web import StaffRequest, needs
+from wayfare.access.signin.web import StaffRequest, needs, shows_typed
 from wayfare.ledger import operations as ledger
 from wayfare.ledger import registry
 from wayfare.ledger.registry import Offered
@@ -53,6 +53,7 @@ FIELDS = (
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs(*ENROLLERS)
+@shows_typed
 def register(request: StaffRequest) -> HttpResponse:
     """Show the form; with POST, register the person, unless they may have a file already: then ask first.
 
@@ -62,7 +63,8 @@ def register(request: StaffRequest) -> HttpResponse:
     if request.method != "POST":
         with access.acting(request.session_secret):
             held_keys()  # before anybody fills the form in
-        return _form(request, {"once": uuid4().hex, "programme": _usual(request)})
+        before = request.typed.dict() if request.typed else {}
+        return _form(request, {"once": uuid4().hex, "programme": _usual(request), **before})
     given, at = request.POST, timezone.now()
     if given.get("do") == "change":
         return _form(request, given.dict())

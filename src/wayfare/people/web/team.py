@@ -16,7 +16,7 @@ from wayfare.access import operations as access
 from wayfare.access import queries as staff
 from wayfare.access.purposes import ENROLLERS
 from wayfare.access.rules import Forbidden
-from wayfare.access.signin.web import StaffRequest, needs
+from wayfare.access.signin.web import StaffRequest, needs, shows_typed
 from wayfare.access.signin.web.sure import ask_once_more
 from wayfare.ledger.rules import Refused
 from wayfare.people import queries
@@ -25,11 +25,13 @@ from wayfare.people.web import words
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs(*ENROLLERS)
+@shows_typed
 def team(request: StaffRequest, person: UUID) -> HttpResponse:
     """Show who is on the case team of a file; with POST, join or leave it, or as a supervisor let others."""
     context = _shown(request, person)
     if request.method != "POST":
-        return render(request, "people/team.html", context)
+        typed = {"reason": request.typed.get("reason", "")} if request.typed else {}
+        return render(request, "people/team.html", context | typed)
     if request.POST.get("do") == "leave" and (page := _asked_once_more(request, context)):
         return page
     try:

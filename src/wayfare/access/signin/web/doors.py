@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.core import signing
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse, QueryDict
 from django.middleware.csrf import rotate_token
 from django.shortcuts import render
 from django.urls import reverse
@@ -26,6 +26,7 @@ from wayfare.access.rules import Actor, Forbidden, secret_hash
 from wayfare.access.signin import operations, passkeys, queries, rules, tries
 from wayfare.access.signin.passkeys import Site
 from wayfare.access.signin.rules import CEREMONY_SECONDS, NotProved
+from wayfare.access.signin.web import kept
 
 View = Callable[..., HttpResponse]
 _SALT = "wayfare.ceremony"
@@ -39,6 +40,8 @@ class StaffRequest(HttpRequest):
     actor: Actor
     session_secret: str
     """For `operations.acting`."""
+    typed: QueryDict | None
+    """What was typed before a sign-in, for a view that `kept.shows_typed`: the method is then GET."""
 
 
 # Who is here
@@ -65,6 +68,8 @@ def signed_in(view: View) -> View:
     """Let only staff with a session in; the request then has `actor` and `session_secret`. Others go to sign in.
 
     The guarded view tells whom it lets in as `roles`: a test holds the line of its page to that.
+    A form that arrives after the session has ended is kept (`kept`) and comes back here after the sign-in: its view
+    gets it as `typed`, with the method GET, so that no view does what a form asks that nobody has sent again.
     """
 
     @wraps(view)
@@ -72,12 +77,17 @@ def signed_in(view: View) -> View:
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         secret, now = presented(request), timezone.now()
         actor = staff.actor(secret, at=now) if secret else None
-        if actor is None:
-            return _to_sign_in(request)
+        if actor is None or (request.method == "POST" and kept.LEAVING in request.POST):
+            return _to_sign_in(request, actor, keeps=kept.is_shown_by(view))
         events.known(actor.staff)
         access.note_session_use(secret)
         known = cast(StaffRequest, request)
-        known.actor, known.session_secret = actor, secret
+        known.actor, known.session_secret, known.typed = actor, secret, None
+        if request.method == "POST" and kept.FIELD in request.POST:
+            found = kept.opened(request.POST[kept.FIELD], actor.staff, at=now)
+            if found is None or found.address != request.get_full_path() or not kept.is_shown_by(view):
+                return HttpResponseRedirect(reverse("staff-home"))
+            known.typed, known.method, known.POST = found.form, "GET", QueryDict()
         try:
             return view(known, *args, **kwargs)
         except Http404:
@@ -114,8 +124,8 @@ def needs(*roles: str) -> Callable[[View], View]:
     """Let only staff in one of these roles in. To other staff the page is not there; nobody else learns that it is."""
 
     def guard(view: View) -> View:
-        @wraps(view)
         @signed_in
+        @wraps(view)
         def guarded(request: StaffRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             if not request.actor.roles & set(roles):
                 events.note("refused", why="role")
@@ -131,10 +141,33 @@ def needs(*roles: str) -> Callable[[View], View]:
     return guard
 
 
-def _to_sign_in(request: HttpRequest) -> HttpResponse:
+def _to_sign_in(request: HttpRequest, actor: Actor | None, *, keeps: bool) -> HttpResponse:
+    """Send to the sign-in page; a form that its page can show again is kept on that page."""
+    if request.method == "POST":
+        box = _sealed(request, actor) if keeps else ""
+        if box:
+            return sign_in_page(request, box, status=403)
+        return HttpResponseRedirect(reverse("staff-sign-in"))
     back = request.get_full_path() if request.method in ("GET", "HEAD") else ""
     query = f"?{urlencode({'next': back})}" if back else ""
     return HttpResponseRedirect(reverse("staff-sign-in") + query)
+
+
+def _sealed(request: HttpRequest, actor: Actor | None) -> str:
+    """Return the form that a request sends, sealed for who typed it; empty if nobody knows who did."""
+    if box := request.POST.get(kept.FIELD, ""):
+        return box  # sealed before, and the session ended once more
+    who = actor.staff if actor else kept.who_typed(request, request.COOKIES.get(_last_cookie(), ""))
+    return kept.sealed(who, request.get_full_path(), request.POST, at=timezone.now()) if who else ""
+
+
+def sign_in_page(request: HttpRequest, box: str, status: int = 200, **more: Any) -> HttpResponse:
+    """Return the sign-in page; `box` is the form that it carries on, empty for none."""
+    return render(request, "access/sign_in.html", {"kept": box, **more}, status=status)
+
+
+def _last_cookie() -> str:
+    return str(settings.SESSION_COOKIE_NAME).replace("session", "last")
 
 
 def way_on(request: HttpRequest) -> str:
@@ -152,11 +185,27 @@ def let_in(request: HttpRequest, secret: str, to: str) -> HttpResponse:
     if old := presented(request):
         access.end_session(old, at=timezone.now())
     rotate_token(request)
-    response = HttpResponseRedirect(to)
+    response = shown_again(request, secret) or HttpResponseRedirect(to)
     _set_cookie(response, settings.SESSION_COOKIE_NAME, secret, int(access.SESSION.total_seconds()))
+    last = kept.mark(request, began.staff)
+    _set_cookie(response, _last_cookie(), last, int(kept.REMEMBERED_FOR.total_seconds()))
     response.delete_cookie(_ceremony_cookie(), samesite="Lax")
     _remember_device(request, response, began.staff)
     return response
+
+
+def shown_again(request: HttpRequest, secret: str) -> HttpResponse | None:
+    """Return the page that leads back to the form that a request carries; None if it is not of who is signed in now.
+
+    `secret`: of the session. The page does not send the form's content to be done, only to be shown.
+    """
+    box, now = request.POST.get(kept.FIELD, ""), timezone.now()
+    actor = staff.actor(secret, at=now) if box and secret else None
+    found = kept.opened(box, actor.staff, at=now) if actor else None
+    if actor is None or found is None:
+        return None
+    cast(StaffRequest, request).actor = actor  # for the header
+    return render(request, "access/kept.html", {"kept": box, "address": found.address})
 
 
 def let_out(to: str) -> HttpResponse:
@@ -257,7 +306,8 @@ def _remember_device(request: HttpRequest, response: HttpResponse, staff: UUID) 
 def too_many(request: HttpRequest, seconds: int) -> HttpResponse:
     """Answer a try that came too soon."""
     events.note("slowed", seconds=seconds)
-    response = render(request, "access/wait.html", {"seconds": seconds}, status=429)
+    context = {"seconds": seconds, "kept": request.POST.get(kept.FIELD, "")}
+    response = render(request, "access/wait.html", context, status=429)
     response.headers["Retry-After"] = str(seconds)
     return response
 
@@ -272,7 +322,7 @@ def not_proved(problem: NotProved, account: UUID | None = None) -> None:
 def form_refused(request: HttpRequest, reason: str = "") -> HttpResponse:
     """Answer a form that was not sent from a page of ours, or too long ago."""
     events.note("form_refused", why=reason)
-    return render(request, "access/again.html", status=403)
+    return render(request, "access/again.html", {"kept": request.POST.get(kept.FIELD, "")}, status=403)
 
 
 @private

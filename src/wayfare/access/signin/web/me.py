@@ -58,7 +58,7 @@ def _asked_once_more(request: StaffRequest) -> HttpResponse | None:
             return ask_once_more(request, question, says, _("Remove passkey"))
         case "end-others":
             question = _("End all your other sessions?")
-            says = _("You are signed out everywhere but here. What you typed there and did not save is lost.")
+            says = _("You are signed out everywhere but here.")
             return ask_once_more(request, question, says, _("End all others"))
     return None
 

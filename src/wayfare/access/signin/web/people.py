@@ -20,6 +20,7 @@ from wayfare.access.signin import operations, queries, tries
 from wayfare.access.signin.queries import Colleague
 from wayfare.access.signin.web import doors, words
 from wayfare.access.signin.web.doors import StaffRequest
+from wayfare.access.signin.web.kept import shows_typed
 from wayfare.access.signin.web.sure import ask_once_more
 from wayfare.access.words import moment
 from wayfare.access.words import role as role_name
@@ -45,7 +46,7 @@ def people(request: StaffRequest) -> HttpResponse:
         if page := ask_once_more(
             request,
             _("End all sessions?"),
-            _("Everybody but you is signed out at once, in all offices. What they typed and did not save is lost."),
+            _("Everybody but you is signed out at once, in all offices."),
             _("End all sessions"),
         ):
             return page
@@ -88,7 +89,7 @@ def _asked_once_more(request: StaffRequest, found: Colleague) -> HttpResponse | 
             return ask_once_more(request, question, says, _("Remove access"))
         case "end", "active":
             question = _("End all sessions of %(name)s?") % name
-            says = _("They are signed out everywhere at once. What they typed and did not save is lost.")
+            says = _("They are signed out everywhere at once.")
             return ask_once_more(request, question, says, _("End all their sessions"))
         case "withdraw", "invited" | "run_out":
             question = _("Withdraw the invitation of %(name)s?") % name
@@ -126,9 +127,10 @@ def _changed(request: StaffRequest, found: Colleague) -> None:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @doors.needs("administrator")
+@shows_typed
 def invite(request: StaffRequest) -> HttpResponse:
     """Invite somebody; the link is shown this once."""
-    given = request.POST
+    given = request.typed or request.POST
     context: dict[str, Any] = {
         "offices": queries.offices(),
         "spoken": settings.LANGUAGES,
@@ -159,9 +161,11 @@ def invite(request: StaffRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @doors.needs("administrator")
+@shows_typed
 def offices(request: StaffRequest) -> HttpResponse:
     """List the offices; with POST, add one or change its name and time zone."""
-    given = {name: request.POST.get(name, "").strip() for name in ("id", "name", "timezone")}
+    sent = request.typed or request.POST
+    given = {name: sent.get(name, "").strip() for name in ("id", "name", "timezone")}
     context: dict[str, Any] = {"offices": queries.offices(), "given": given}
     if request.method != "POST":
         return render(request, "access/offices.html", context)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
@@ -12,7 +11,7 @@ from wayfare.access import events
 from wayfare.access import operations as access
 from wayfare.access.signin import operations, passkeys, queries
 from wayfare.access.signin.rules import NotProved
-from wayfare.access.signin.web import doors
+from wayfare.access.signin.web import doors, kept
 
 ABOUT = "sign-in"
 
@@ -20,9 +19,10 @@ ABOUT = "sign-in"
 @require_http_methods(["GET", "HEAD", "POST"])
 @doors.private
 def sign_in(request: HttpRequest) -> HttpResponse:
-    """Show the two ways to come in; with POST, try one."""
-    if request.method != "POST":
-        return render(request, "access/sign_in.html")
+    """Show the two ways to come in; with POST, try one. A form that is kept stays with the page (`kept`)."""
+    box = request.POST.get(kept.FIELD, "")
+    if request.method != "POST" or (box and request.POST.keys().isdisjoint(("credential", "email"))):
+        return doors.shown_again(request, doors.presented(request)) or doors.sign_in_page(request, box)
     email = None if request.POST.get("credential") else request.POST.get("email", "")
     if seconds := doors.wait_seconds(request, "passkey" if email is None else "password", email):
         return doors.too_many(request, seconds)
@@ -30,7 +30,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
         return doors.let_in(request, _proved(request), doors.way_on(request))
     except NotProved as problem:
         doors.not_proved(problem, queries.staff_of(email) if email is not None else None)
-        return render(request, "access/sign_in.html", {"wrong": True, "email": email or ""}, status=403)
+        return doors.sign_in_page(request, box, 403, wrong=True, email=email or "")
 
 
 def _proved(request: HttpRequest) -> str:
