@@ -172,13 +172,25 @@ def undone(days: int = 30) -> tuple[int, int]:
 
 def case_numbers(people: list[UUID]) -> dict[UUID, str]:
     """Return the case numbers of files in the actor's own office, by person. Within `acting`."""
-    return {person: number for person, number in files_named(people).items() if number is not None}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select id, case_number from people_person where id = any (%s) and case_number is not null", [people]
+        )
+        return dict(cursor.fetchall())
 
 
 def files_named(people: Iterable[UUID]) -> dict[UUID, str | None]:
-    """Return the case number of each file that the actor may know of, None for one that was erased. Within `acting`."""
+    """Return the case number of each file that the actor may know of, None for one that was erased. Within `acting`.
+
+    Those are the files that policies let the actor know of, and those that work in hand lets them open now.
+    """
+    wanted = list({*people})
     with connection.cursor() as cursor:
-        cursor.execute("select id, case_number from people_person where id = any (%s)", [list({*people})])
+        cursor.execute(
+            "select id, case_number from people_person where id = any (%s)"
+            " union select id, case_number from people_numbers_open_to_actor(%s)",
+            [wanted, wanted],
+        )
         return dict(cursor.fetchall())
 
 

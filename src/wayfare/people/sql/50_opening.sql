@@ -12,6 +12,15 @@ set search_path = pg_catalog, public, pg_temp as $$
   where access_is_now(tx, began, server) and kind = 'look'
 $$;
 
+-- Case numbers of the files that the actor may open now, of whatever office: emergency access and disclosure reach them.
+create function people_numbers_open_to_actor(wanted uuid[]) returns table (id uuid, case_number text) language sql stable
+security definer set search_path = pg_catalog, public, pg_temp as $$
+  select distinct p.id, p.case_number from people_person p join access_task t on t.person = p.id
+    join access_purpose w on w.code = t.purpose
+  where p.id = any (wanted) and t.staff = access_actor() and t.closed_at is null and t.ends_at > now()
+    and (w.needs <> 'approval' or t.approved_by is not null) and access_scope_holds(t.staff, t.purpose, t.person)
+$$;
+
 create function people_opened(task uuid, wanted text[], how text) returns table (place bigint, whose uuid, key_epoch int,
   wrapped bytea, grp text, version int, epoch_made int, sealed bytea) language plpgsql as $$
 #variable_conflict use_column

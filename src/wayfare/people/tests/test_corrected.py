@@ -129,6 +129,33 @@ def test_the_approver_reads_which_file_it_is(counsellor, supervisor, officer, ma
     assert "approved your emergency access" in files
 
 
+def test_who_may_open_a_file_of_another_office_now_knows_its_case_number(counsellor, supervisor, made):
+    asker, other = Colleague("lyon", "counsellor"), Colleague("lyon", "counsellor")
+    task, short = asker.task(made.person, "break_glass"), f"file {str(made.person)[:8]}"
+
+    def pages(colleague=asker):
+        return [words_of(browser(colleague).get(path)) for path in ("/home", "/files/", "/staff/looks")]
+
+    waiting = pages()
+    assert [short in page for page in waiting] == [True, True, False]
+    assert not any(made.case_number in page for page in waiting), "nobody has approved it yet"
+    other.task(made.person, "break_glass")
+    browser(supervisor).post("/staff/requests", {"approve": str(task)})
+    assert browser(asker).get(f"/files/work/{task}").status_code == 200
+    for page in pages():
+        assert made.case_number in page
+        assert short not in page
+    assert made.case_number in words_of(browser(asker).get(f"/files/work/{task}"))
+    assert not any(made.case_number in page for page in pages(other)), "the control: theirs waits"
+    assert browser(asker).get(f"/files/{made.person}/team").status_code == 404, (
+        "the file is of their office no more than before"
+    )
+    assert browser(asker).post(f"/files/work/{task}/seal").status_code == 302
+    ended = pages()
+    assert not any(made.case_number in page for page in ended), "the work has ended"
+    assert short in ended[2]
+
+
 def test_changes_to_staff_name_whom_also_who_is_only_invited(vault, officer):
     from wayfare.access.signin import operations as signin
 
