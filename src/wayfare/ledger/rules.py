@@ -22,8 +22,10 @@ MICROSECOND = timedelta(microseconds=1)
 
 # RFC 3339, section 5.6; a leap second is named apart, so that its refusal can say what to send instead.
 _INSTANT = re.compile(
-    r"(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d:\d\d)(?:\.(\d{1,12}))?([Zz]|[+-](?:[01]\d|2[0-3]):[0-5]\d)", re.ASCII
+    r"(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d:\d\d)(?:\.(\d+))?([Zz]|[+-](?:[01]\d|2[0-3]):[0-5]\d)", re.ASCII
 )
+_FRACTION_MOST = 12
+"""Digits of a fraction of a second, down to picoseconds. Six are kept."""
 EARLIEST_US = (datetime(1900, 1, 1, tzinfo=UTC) - EPOCH) // MICROSECOND
 """Before 1900 civil time was local mean time almost everywhere; no departure is that old."""
 
@@ -187,6 +189,9 @@ def instant_us(text: object) -> int:
     day, time, fraction, offset = match.groups()
     if time.endswith("60"):
         raise ValueError("names a leap second; write second 59 instead")
+    if fraction and len(fraction) > _FRACTION_MOST:
+        digits = f"has a fraction of a second with {len(fraction)} digits"
+        raise ValueError(f"{digits}; write at most {_FRACTION_MOST}, of which 6 are kept")
     try:
         at = _day_us(day) + _time_us(time) - _offset_us(offset)
     except ValueError:

@@ -10,7 +10,8 @@ from wayfare.ledger.entries.types import EntryType, fields, json_schema
 _HEAD = """# Entry types
 
 Made by `python -m wayfare.site.describe entries` from the types that packages declare; do not edit it. Every entry also
-has `entry_id` (a UUID chosen by its source), `kind`, `occurred_at` (RFC 3339 with offset) and `source` (a slug).
+has `entry_id` (a UUID chosen by its source), `kind`, `occurred_at` (RFC 3339 with offset, at most 12 digits of a
+second) and `source` (a slug).
 """
 
 

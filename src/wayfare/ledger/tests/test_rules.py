@@ -77,6 +77,16 @@ def test_what_is_no_instant(text):
         rules.instant_us(text)
 
 
+def test_a_fraction_of_a_second_has_a_limit_that_its_refusal_names():
+    assert rules.instant_us("2026-07-01T10:00:00.123456789012Z") == rules.instant_us("2026-07-01T10:00:00.123456Z")
+    with pytest.raises(
+        ValueError, match="a fraction of a second with 15 digits; write at most 12, of which 6 are kept"
+    ):
+        rules.instant_us("2026-07-01T10:00:00.123456789012345Z")
+    with pytest.raises(ValueError, match="not an RFC 3339"):
+        rules.instant_us("2026-07-01T10:00:00.Z")
+
+
 def test_same_content_looks_through_offsets_only():
     one = rules.canonical({"occurred_at": "2026-07-01T10:00:00Z", "kind": "returned"})
     moved = rules.canonical({"occurred_at": "2026-07-01T12:00:00+02:00", "kind": "returned"})
