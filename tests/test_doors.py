@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -199,3 +200,27 @@ def test_no_answer_lacks_its_safety_headers(callers, door):
     assert "default-src 'self'" in policy
     assert "unsafe" not in policy
     assert "frame-ancestors 'none'" in policy
+
+
+ADDRESSES_OF_FORMS = [page.route for page in PAGES if "POST" in page.guests and "GET" not in page.guests]
+
+
+@pytest.mark.parametrize("language", ["en", "fr", "es", "ar"])
+def test_an_address_that_only_takes_forms_says_so_on_a_page_with_a_way_on(callers, language):
+    assert len(ADDRESSES_OF_FORMS) >= 5
+    said = set()
+    for route in ADDRESSES_OF_FORMS:
+        answer = callers["anonymous"].get(address(route), headers={"accept-language": language})
+        assert (answer.status_code, answer.headers["Allow"], answer.headers["Cache-Control"]) == (
+            405,
+            "POST",
+            "no-store",
+        ), route
+        text = answer.content.decode()
+        assert 'href="/home"' in text
+        said.add(re.search(r"<h1[^>]*>(.*)</h1>\s*<div[^>]*>\s*<p>(.*)</p>", text).groups())
+    assert len(said) == 1
+    assert ("Nothing was done" in next(iter(said))) is (language == "en")
+    other = callers["anonymous"].post("/staff/purposes", headers={"accept-language": language})
+    assert (other.status_code, other.headers["Allow"]) == (405, "GET, HEAD")
+    assert next(iter(said))[1] not in other.content.decode(), "the control: a page to read says something else"

@@ -123,6 +123,21 @@ class Trouble:
         return None
 
 
+def method_refused(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
+    """Answer a method that an address does not take with a page. The API has its own words."""
+
+    def respond(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
+        if response.status_code != 405 or response.content or request.path.startswith("/api/"):
+            return response
+        allowed = response.headers["Allow"]
+        page = _told(request, "method.html", 405, takes="page" if "GET" in allowed else "form")
+        page.headers["Allow"] = allowed
+        return page
+
+    return respond
+
+
 _BY_STATUS = {
     400: ("bad_request", "The request cannot be read; check its host name, headers and address."),
     404: ("not_found", "Nothing is here, or nothing for this token."),

@@ -227,6 +227,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "wayfare.site.limits.FieldLimits",
+    "wayfare.site.middleware.method_refused",
     "wayfare.site.middleware.Trouble",
 ]
 ROOT_URLCONF = "wayfare.site.urls"
