@@ -126,6 +126,21 @@ def test_a_forbidden_page_and_an_absent_one_look_alike(staff, language):
     assert administrator.get(f"/staff/people/{uuid4()}").status_code == 404
 
 
+def test_an_office_is_named_and_not_by_its_key(staff):
+    access.set_office("gva-2", "Genève-Centre", "Europe/Zurich", by=None)
+    colleague, client = come_in("counsellor", "gva-2")
+    _, administrator = staff["administrator"]
+    secret = administrator.cookies["wayfare_session"].value
+    operations.invite("Bo", "bo@example.org", "gva-2", ("auditor",), "en", by=secret, at=NOW)
+    email = next(one.email for one in queries.colleagues(at=NOW) if one.staff == colleague)
+    client.post("/staff/recover", {"email": email})
+    for path in ("/staff/people", f"/staff/people/{colleague}", "/staff/requests", "/staff/recoveries", "/home"):
+        page = administrator.get(path).content.decode()
+        assert "Genève-Centre" in page, path
+        assert "gva-2" not in page, path
+    assert "gva-2" in administrator.get("/staff/offices").content.decode(), "the control: where keys are told"
+
+
 def test_who_is_not_signed_in_learns_nothing_of_an_object(staff, stranger):
     answers = {stranger.get(f"/staff/people/{one}").status_code for one in (staff["auditor"][0], uuid4())}
     assert answers == {302}

@@ -55,6 +55,7 @@ class Colleague(NamedTuple):
     name: str
     email: str
     office: str
+    office_name: str
     roles: tuple[str, ...]
     state: str
     """active, left, invited or run_out."""
@@ -170,17 +171,18 @@ def offices() -> list[Office]:
 def colleagues(*, at: datetime) -> list[Colleague]:
     """Return all staff and all open invitations, by name; who has left comes last. For administrators."""
     rows = read(
-        "select s.id, s.name, s.email, s.office,"
+        "select s.id, s.name, s.email, s.office, (select name from access_office where id = s.office),"
         " array(select role from access_role where staff = s.id order by role),"
         " case when s.left_at is null then 'active' else 'left' end, coalesce(s.left_at, s.joined_at)"
         " from access_staff s"
-        " union all select i.staff, i.name, i.email, i.office, i.roles, case when i.expires_at > %s then 'invited'"
+        " union all select i.staff, i.name, i.email, i.office, (select name from access_office where id = i.office),"
+        " i.roles, case when i.expires_at > %s then 'invited'"
         " else 'run_out' end, i.made_at from access_invitation i where i.used_at is null and i.withdrawn_at is null",
         [at],
     )
     found = [
-        Colleague(staff, name, email, office, tuple(roles), state, since)
-        for staff, name, email, office, roles, state, since in rows
+        Colleague(staff, name, email, office, office_name, tuple(roles), state, since)
+        for staff, name, email, office, office_name, roles, state, since in rows
     ]
     return sorted(found, key=lambda one: (one.state == "left", one.name.casefold(), one.since))
 

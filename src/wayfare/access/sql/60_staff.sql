@@ -136,7 +136,8 @@ $$;
 
 create function access_roles_waiting() returns table (staff uuid, name text, office text, roles text[], asked_by uuid,
   asked_at timestamptz) language sql stable security definer set search_path = pg_catalog, public, pg_temp as $$
-  select r.staff, coalesce(s.name, i.name), r.office, r.roles, r.asked_by, r.asked_at from access_role_asked r
+  select r.staff, coalesce(s.name, i.name), o.name, r.roles, r.asked_by, r.asked_at from access_role_asked r
+    join access_office o on o.id = r.office
     left join access_staff s on s.id = r.staff and s.left_at is null
     left join access_invitation i on i.staff = r.staff and i.withdrawn_at is null and i.expires_at > now()
   where r.confirmed_by is null and coalesce(s.id, i.staff) is not null and (r.staff = access_actor()

@@ -54,11 +54,11 @@ $$;
 create function access_recoveries() returns table (id uuid, staff uuid, name text, email text, office text, code text,
   asked_at timestamptz, expires_at timestamptz, usable_at timestamptz, approvals int, mine boolean, obstacle text)
 language sql stable security definer set search_path = pg_catalog, public, pg_temp as $$
-  select r.id, s.id, s.name, s.email, s.office, r.code, r.asked_at, r.expires_at, r.usable_at,
+  select r.id, s.id, s.name, s.email, o.name, r.code, r.asked_at, r.expires_at, r.usable_at,
     (select count(*)::int from access_recovery_approval a where a.recovery = r.id),
     exists (select from access_recovery_approval a where a.recovery = r.id and a.staff = access_actor()),
     access_approval_obstacle(access_actor(), null, array[r.staff])
-  from access_recovery r join access_staff s on s.id = r.staff
+  from access_recovery r join access_staff s on s.id = r.staff join access_office o on o.id = s.office
   where access_recovery_is_open(r) and s.left_at is null and (s.id = access_actor() or access_knows(s.id))
   order by r.asked_at, r.id
 $$;
