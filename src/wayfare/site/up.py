@@ -107,8 +107,12 @@ LOG = Part("log", (sys.executable, "-m", "wayfare.ledger.jobs"))
 """Keeps the ledger's log in step and signed."""
 
 
+class Taken(click.UsageError):
+    """Somebody listens at a port."""
+
+
 def free(port: int, host: str) -> None:
-    """Check that nobody listens there. Raises: click.UsageError."""
+    """Check that nobody listens there, and that one can. Raises: Taken, click.UsageError."""
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -118,9 +122,11 @@ def free(port: int, host: str) -> None:
                 raise click.UsageError(
                     f"--host {host}: this machine has no such address; name one that it has, such as ::1"
                 ) from None
-            raise click.UsageError(
-                f"--port {port}: {problem.strerror}; is another Wayfare up? Stop it, or choose another --port"
-            ) from None
+            if problem.errno == errno.EADDRINUSE:
+                raise Taken(
+                    f"--port {port}: {problem.strerror}; is another Wayfare up? Stop it, or choose another --port"
+                ) from None
+            raise click.UsageError(f"--port {port} of {host}: {problem.strerror}; choose another --port") from None
 
 
 def _master_keys_can_be_used() -> None:

@@ -15,24 +15,24 @@ import click
 from wayfare.site import up
 from wayfare.site.up import LOG, Part, supervise, wait_and_tell, web
 
-HOST = "127.0.0.1"
-"""The example listens here and nowhere else: whoever reaches it signs in by one click."""
+HOSTS = ("127.0.0.1", "::1")
+"""The example listens at one of these and nowhere else: whoever reaches it signs in by one click."""
 PORTS_TRIED = 100
 PEOPLE_DONE = "demo-has-people"
 """A file of the home: all invented people have their files."""
 
 
-def free_port(asked: int | None) -> int:
+def free_port(asked: int | None, host: str = HOSTS[0]) -> int:
     """Return the port that was asked for, or 8000, if it is free; else the next free one, and say so.
 
-    Raises: click.UsageError.
+    Raises: click.UsageError, at once where something else than a taken port is in the way.
     """
     wanted = asked or int(os.environ.get("WAYFARE_PORT", "0")) or 8000
     last = min(wanted + PORTS_TRIED - 1, 65_535)
     for port in range(wanted, last + 1):
         try:
-            up.free(port, HOST)
-        except click.UsageError:
+            up.free(port, host)
+        except up.Taken:
             continue
         if port != wanted:
             click.echo(f"wayfare: port {wanted} is taken; using {port}", err=True)
@@ -105,7 +105,8 @@ def _fill(home: Path) -> None:
 
 @click.command()
 @click.option("--port", type=click.IntRange(1, 65535), default=None, help="Where to listen (default: 8000 or above).")
-def demo(port: int | None) -> None:
+@click.option("--host", type=click.Choice(HOSTS), default=HOSTS[0], show_default=True, help="The address to listen at.")
+def demo(port: int | None, host: str) -> None:
     """Run a living example: invented staff and people, histories made from published figures."""
     home = Path(os.environ.setdefault("WAYFARE_HOME", ".wayfare-demo")).absolute()
     os.environ["WAYFARE_HOME"] = str(home)
@@ -113,12 +114,12 @@ def demo(port: int | None) -> None:
     os.environ["WAYFARE_DEMO"] = "yes"
     _fill(home)
     up.zones_agree()
-    port = free_port(port)
+    port = free_port(port, host)
     later = [Part("feed", (sys.executable, "-m", "wayfare.departures.feed"))]
     if not (home / PEOPLE_DONE).exists():
         later.append(Part("people", (sys.executable, "-m", "wayfare.site.demo.filling"), once=True))
     lines = [
-        f"Wayfare's example is up at {up.address(HOST, port)}",
+        f"Wayfare's example is up at {up.address(host, port)}",
         "  Sign in there by one click, as a counsellor, a supervisor and so on. Staff and people are invented.",
         "  For a minute departures arrive every few seconds; then at the usual pace of each programme, a few a day.",
         "  The figures before this year are UNHCR's (CC BY 4.0); this year's are invented.",
@@ -126,4 +127,4 @@ def demo(port: int | None) -> None:
         f"       WAYFARE_HOME={shlex.quote(str(home))} ./wayfare ledger verify",
         "  Ctrl-C stops it; what it holds stays.",
     ]
-    supervise([web(port, HOST), LOG], wait_and_tell(port, HOST, lines), up.tend_database, later)
+    supervise([web(port, host), LOG], wait_and_tell(port, host, lines), up.tend_database, later)

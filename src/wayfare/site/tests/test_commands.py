@@ -131,13 +131,23 @@ def test_an_address_that_the_machine_has_not_is_not_taken_for_a_port_in_use():
         up.free(taken.getsockname()[1], "127.0.0.1")
 
 
+def test_the_demo_looks_for_another_port_only_where_one_is_taken():
+    with pytest.raises(click.UsageError, match=r"--host 192\.0\.2\.1: this machine has no such address"):
+        command.free_port(8000, "192.0.2.1")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        assert command.free_port(taken.getsockname()[1]) > taken.getsockname()[1], "the control"
+    if socket.has_ipv6:
+        with socket.create_server(("::1", 0), family=socket.AF_INET6) as taken:
+            assert command.free_port(taken.getsockname()[1], "::1") > taken.getsockname()[1]
+
+
 def test_the_demo_takes_the_next_port_and_says_so(monkeypatch, capsys):
     monkeypatch.delenv("WAYFARE_PORT", raising=False)
     taken = {8000, 8001}
 
     def free(port, host):
         if port in taken:
-            raise click.UsageError("taken")
+            raise up.Taken("taken")
 
     monkeypatch.setattr(up, "free", free)
     assert command.free_port(None) == 8002
