@@ -121,6 +121,23 @@ def test_a_wrong_password_does_not_lose_it(vault, client):
     assert (answer.status_code, box_in(answer)) == (403, box)
 
 
+def test_a_second_sign_in_page_still_leads_to_its_form_when_one_signed_in_on_another(vault, client):
+    ada = Member("counsellor")
+    ada.signs_in(client)
+    form = TYPED | token(client, NEW)
+    sign_out(vault, client)
+    box, stale = box_in(client.post(NEW, form)), token(client, SIGN_IN)
+    ada.signs_in(client)
+    answer = client.post(SIGN_IN, {"email": ada.email, "password": PASSWORD, "code": "1", "kept": box} | stale)
+    assert (answer.status_code, box_in(answer)) == (403, box), "the form of before the sign-in is refused"
+    answer = client.post(SIGN_IN, {"kept": box} | token(client, NEW))
+    assert (answer.status_code, f'action="{NEW}"' in answer.content.decode()) == (200, True)
+    sign_out(vault, client)
+    answer = client.post(SIGN_IN, {"kept": box} | token(client, SIGN_IN))
+    assert "With your passkey" in answer.content.decode(), "the control: nobody is signed in"
+    assert box_in(answer) == box
+
+
 def test_another_account_that_signs_in_there_sees_nothing_of_it(vault, client):
     ada, bo = Member("counsellor"), Member("counsellor")
     ada.signs_in(client)
