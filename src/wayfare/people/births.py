@@ -103,7 +103,7 @@ def read_birth(reader: Reader) -> Birth:
 
 def _read_nationality(reader: Reader) -> str | None:
     value = reader.perhaps("nationality")
-    if value is not None and value not in UNSAID and not _COUNTRY.fullmatch(value):
+    if value is not None and value not in UNSAID and not _COUNTRY.fullmatch(value) and not reader.stored:
         mend = "three capital letters (ISO 3166-1 alpha-3), XXA for stateless, or one of " + ", ".join(UNSAID)
         raise reader.refuse("nationality", f"{value!r} is not {mend}")
     return value
@@ -111,7 +111,7 @@ def _read_nationality(reader: Reader) -> str | None:
 
 def _read_sex(reader: Reader) -> str | None:
     value = reader.perhaps("sex")
-    if value is not None and value not in SEXES and value not in UNSAID:
+    if value is not None and value not in SEXES and value not in UNSAID and not reader.stored:
         raise reader.refuse("sex", f"{value!r} is not known; one of " + ", ".join((*SEXES, *UNSAID)))
     return value
 

@@ -49,6 +49,9 @@ def text_of(field: str, value: object, *, limit: int = TEXT_LIMIT, lines: bool =
 class Reader:
     """One JSON object under reading; `at` is where it stands in the whole, such as `names[0].`."""
 
+    stored = False
+    """Whether it was stored earlier: then no list of codes, form or limit holds it, since they may have changed."""
+
     def __init__(self, value: object, at: str = "") -> None:
         if not isinstance(value, dict):
             raise Refused(at.rstrip(".") or "body", "is not a JSON object; write {…} with the fields by name")
@@ -64,24 +67,29 @@ class Reader:
 
     def text(self, name: str, *, limit: int = TEXT_LIMIT, lines: bool = False) -> str:
         """Return a text that must be there. Raises: Refused."""
-        return text_of(f"{self._at}{name}", self._take(name), limit=limit, lines=lines)
+        return self._text(name, self._take(name), limit, lines)
+
+    def _text(self, name: str, value: object, limit: int, lines: bool) -> str:
+        if self.stored and isinstance(value, str):
+            return value
+        return text_of(f"{self._at}{name}", value, limit=limit, lines=lines)
 
     def perhaps(self, name: str, *, limit: int = TEXT_LIMIT, lines: bool = False) -> str | None:
         """Return a text that may be missing or null. Raises: Refused."""
         value = self._take(name)
-        return None if value is None else text_of(f"{self._at}{name}", value, limit=limit, lines=lines)
+        return None if value is None else self._text(name, value, limit, lines)
 
     def one_of(self, name: str, known: Collection[str]) -> str:
         """Return one of the known words. Raises: Refused."""
         value = self._take(name)
-        if not isinstance(value, str) or value not in known:
+        if not isinstance(value, str) or (value not in known and not self.stored):
             raise self.refuse(name, f"{value!r} is not known; one of " + ", ".join(known))
         return value
 
     def matching(self, name: str, form: re.Pattern[str], mend: str) -> str | None:
         """Return a text of a form, or None if it is missing or null. Raises: Refused."""
         value = self._take(name)
-        if value is not None and not (isinstance(value, str) and form.fullmatch(value)):
+        if value is not None and not (isinstance(value, str) and (self.stored or form.fullmatch(value))):
             raise self.refuse(name, f"{value!r} is not {mend}")
         return value
 
@@ -116,23 +124,23 @@ class Reader:
         """Return each object of a list as `read` gives it. Raises: Refused."""
         value = self._take(name)
         found: list[Any] = [] if value is None else value
-        if not isinstance(found, list) or not least <= len(found) <= LIST_LIMIT:
+        if not isinstance(found, list) or not (self.stored or least <= len(found) <= LIST_LIMIT):
             raise self.refuse(name, f"is not a list of {least} to {LIST_LIMIT} entries")
-        return tuple(whole(Reader(one, f"{self._at}{name}[{n}]."), read) for n, one in enumerate(found))
+        return tuple(whole(type(self)(one, f"{self._at}{name}[{n}]."), read) for n, one in enumerate(found))
 
     def one(self, name: str, read: Callable[[Reader], T]) -> T | None:
         """Return an object as `read` gives it, or None if it is missing or null. Raises: Refused."""
         value = self._take(name)
-        return None if value is None else whole(Reader(value, f"{self._at}{name}."), read)
+        return None if value is None else whole(type(self)(value, f"{self._at}{name}."), read)
 
     def texts(self, name: str, form: re.Pattern[str], mend: str) -> tuple[str, ...]:
         """Return a list of texts of one form, each once. Raises: Refused."""
         value = self._take(name)
         found: list[Any] = [] if value is None else value
-        if not isinstance(found, list) or len(found) > LIST_LIMIT:
+        if not isinstance(found, list) or (len(found) > LIST_LIMIT and not self.stored):
             raise self.refuse(name, f"is not a list of at most {LIST_LIMIT} texts")
         for n, one in enumerate(found):
-            if not isinstance(one, str) or not form.fullmatch(one):
+            if not isinstance(one, str) or not (self.stored or form.fullmatch(one)):
                 raise self.refuse(f"{name}[{n}]", f"{one!r} is not {mend}")
         return tuple(dict.fromkeys(found))
 
@@ -140,6 +148,12 @@ class Reader:
         """Refuse what is left over. Raises: Refused."""
         if self._left:
             raise self.refuse(min(self._left), "is no field here; leave it out, or check its spelling")
+
+
+class StoredReader(Reader):
+    """One JSON object that was sealed earlier. What it says was right by the lists and rules of its day, and opens."""
+
+    stored = True
 
 
 def whole(reader: Reader, read: Callable[[Reader], T]) -> T:

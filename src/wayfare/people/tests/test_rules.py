@@ -9,6 +9,7 @@ import jdatetime
 import orjson
 import pytest
 import rfc8785
+from django.utils import translation
 from hijridate import Gregorian
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,9 +18,10 @@ from wayfare.access.purposes import GROUPS
 from wayfare.ledger.rules import Refused
 from wayfare.people import births, rules
 from wayfare.people.births import Birth, Told, coded, days
-from wayfare.people.fields import Reader
+from wayfare.people.fields import Reader, canonical
 from wayfare.people.names import USES, Names, initials
 from wayfare.people.rules import read_group, stored_group, write_group
+from wayfare.people.web import words
 
 NUR = {"names": [{"use": "used", "written": [{"script": "Latn", "parts": [{"kind": "whole", "text": "Nur"}]}]}]}
 MUHAMMAD: dict[str, Any] = {
@@ -281,6 +283,43 @@ def test_a_nationality_is_a_country_that_there_is_today(code):
     with pytest.raises(Refused, match=r"^birth\.nationality: "):
         write_group(value)
     assert stored_group("birth", b'{"nationality":"ANT"}') == Birth(nationality="ANT"), "one stored earlier still opens"
+
+
+RETIRED = {
+    "names": {
+        "names": [{"use": "nickname", "written": [{"script": "Latn", "parts": [{"kind": "callsign", "text": "Z"}]}]}]
+    },
+    "birth": {"nationality": "ANT", "sex": "unsure"},
+    "contact": {"channels": [{"kind": "fax", "value": "12", "allowed": True}], "languages": ["x-old"]},
+    "documents": {"documents": [{"kind": "seaman_book", "seen": "fax", "country": "ANT", "number": "1" * 61}]},
+    "notes": {"notes": [{"on": "2026-05-17", "text": "x" * 5_000}]},
+}
+"""What files may hold from a time with other lists and limits; the last list of each is none of today's."""
+
+
+@pytest.mark.parametrize("group", RETIRED)
+def test_what_was_sealed_by_other_lists_and_limits_opens_and_is_shown(group):
+    plain = orjson.dumps(RETIRED[group], option=orjson.OPT_SORT_KEYS)
+    value = stored_group(group, plain)
+    assert canonical(value) == plain
+    for language in ("en", "ar"):
+        with translation.override(language):
+            rows = words.group(group, value, language)["rows"]
+    texts = " ".join(str(part) for row in rows for part in row.values())
+    for code in ("ANT", "fax", "seaman_book", "x-old"):
+        assert (code in texts) is (code.encode() in plain), code
+
+
+@pytest.mark.parametrize("group", RETIRED)
+def test_control_as_new_input_it_is_refused(group):
+    with pytest.raises(Refused):
+        write_group(read_group(group, RETIRED[group]))
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_a_stored_field_that_nobody_knows_is_not_dropped(group):
+    with pytest.raises(Refused, match="colour"):
+        stored_group(group, b'{"colour":"blue","names":[]}' if group == "names" else b'{"colour":"blue"}')
 
 
 def test_a_hijri_month_may_have_thirty_days_whatever_our_table_says():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import date
 from typing import Any
 
@@ -142,14 +142,19 @@ def _rows(value: Group, language: str) -> list[Row]:
             return [{"key": note.on, "value": note.text} for note in value.notes]
 
 
+def _named(names: Mapping[str, Any], code: str) -> str:
+    """Return what a code that is stored is called; one that was taken off the list since, as it stands."""
+    return str(names.get(code, code))
+
+
 def _of_document(value: Document, language: str) -> Row:
-    said = [choices.shown_country(value.country or ""), str(_SEEN[value.seen])]
+    said = [choices.shown_country(value.country or ""), _named(_SEEN, value.seen)]
     if value.valid_from is not None:
         said.append(_("valid from %(day)s") % {"day": _long(value.valid_from, language)})
     if value.valid_until is not None:
         said.append(_("valid until %(day)s") % {"day": _long(value.valid_until, language)})
     return {
-        "key": _DOCUMENTS[value.kind],
+        "key": _named(_DOCUMENTS, value.kind),
         "value": value.number or _("number not noted"),
         "note": " · ".join(filter(None, said)),
     }
@@ -165,7 +170,8 @@ def _of_names(value: Names, language: str) -> list[Row]:
     times = Counter[str]()
     for name in value.names:
         for n, written in enumerate(name.written):
-            key = _in_script(str(_USES[name.use]), written.script, language) if n else str(_USES[name.use])
+            called = _named(_USES, name.use)
+            key = _in_script(called, written.script, language) if n else called
             times[key] += 1
             if times[key] > 1:
                 key = _("%(name)s %(n)s") % {"name": key, "n": number(times[key], language)}
@@ -204,7 +210,7 @@ def _of_birth(value: Birth, language: str) -> list[Row]:
 def _of_contact(value: Contact, language: str) -> list[Row]:
     rows: list[Row] = [
         {
-            "key": _CHANNELS[one.kind],
+            "key": _named(_CHANNELS, one.kind),
             "value": one.value,
             "note": one.note or "",
             "allowed": one.allowed,
