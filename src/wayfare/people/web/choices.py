@@ -194,7 +194,7 @@ def sexes() -> Choices:
 
 def shown_sex(code: str) -> str:
     """Return what a page shows for a sex."""
-    return str(SEX_WORDS.get(code) or UNSAID_WORDS[code])
+    return str(SEX_WORDS.get(code) or UNSAID_WORDS.get(code, code))
 
 
 def unsaid() -> Choices:
@@ -204,10 +204,11 @@ def unsaid() -> Choices:
 
 def nationality_code(text: str) -> str:
     """Return the code of a nationality that was chosen by name or typed as a code; the text itself if it is neither."""
+    wanted = folded(text)
     for language in (_here(), *dict(settings.LANGUAGES)):
         with translation.override(language):
             for code, name in unsaid():
-                if folded(text) in (folded(name), code):
+                if wanted in (folded(name), code):
                     return code
     return country_code(text)
 
