@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import uuid
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psycopg
@@ -17,6 +18,7 @@ from django.conf import settings
 from django.db import connections
 
 from wayfare.access import door, keyfiles
+from wayfare.ledger.entries.operations import append_own
 from wayfare.site import embedded
 
 GUIDE = Path(__file__).parents[1] / "docs" / "operating.md"
@@ -100,3 +102,19 @@ def test_an_export_imported_into_an_empty_home_gives_the_same(filled, empty, tmp
     programmes = tmp_path / "listed.json"
     programmes.write_text(filled.run("programme", "list", "--json"))
     assert ", 0 added" in empty.run("programme", "import", str(programmes)), "they are the same ones"
+
+
+def test_an_installation_s_own_entries_go_to_another_and_are_nothing_new_to_itself(filled, empty, tmp_path):
+    with psycopg.connect(filled.url) as one:
+        (programme,) = one.execute("select key from departures_programme limit 1").fetchone()
+    facts = {"programme": programme, "nationality": "AFG", "sex": 2, "birth_date": "1990-05"}
+    append_own("enrolled", [{"person": str(uuid.uuid4()), **facts}], occurred_at=datetime.now(UTC))
+    export = str(tmp_path / "out.jsonl")
+    filled.run("ledger", "export", export)
+    empty.run("ledger", "import", export)
+    assert empty.table() == filled.table()
+    with psycopg.connect(filled.url) as one, psycopg.connect(empty.url) as other:
+        sources = [link.execute("select source from ledger_own").fetchone()[0] for link in (one, other)]
+        (written,) = other.execute("select source from ledger_entry order by position desc limit 1").fetchone()
+    assert written == sources[0] != sources[1], "each has its own"
+    assert json.loads(filled.run("ledger", "import", export, "--json").splitlines()[-1])["accepted"] == 0

@@ -27,9 +27,11 @@ from wayfare.access import operations as access  # noqa: E402 - Django first
 from wayfare.access import queries as staff  # noqa: E402
 from wayfare.access.rules import Forbidden  # noqa: E402
 from wayfare.access.signin import example  # noqa: E402
+from wayfare.ledger import operations as ledger  # noqa: E402
 from wayfare.people import operations as files  # noqa: E402
 from wayfare.people import queries  # noqa: E402
 from wayfare.site.demo import people, work  # noqa: E402
+from wayfare.site.demo.colleagues import OFFICES  # noqa: E402
 from wayfare.site.demo.command import PEOPLE_DONE  # noqa: E402
 from wayfare.site.demo.people import Person  # noqa: E402
 from wayfare.site.demo.work import Visit  # noqa: E402
@@ -85,12 +87,16 @@ def fill(now: datetime) -> int:
 
 
 def _register(one: Person, colleagues: Staff, now: datetime) -> None:
-    """Make a person's file, dated to the day that the example says, and put the counsellor on the team."""
+    """Make a person's file, dated to the day that the example says, and put the counsellor on the team.
+
+    They take part in the programme of their office.
+    """
     person, at = colleagues.id_of("person", one.key), now - timedelta(days=one.days_ago)
     family = colleagues.id_of("family", one.family) if one.family else None
     with access.acting(colleagues.secret(one.counsellor)):
         if not queries.files_named([person]):
-            files.enrol_many([files.file_from(one.groups, at=at, family=family, person=person)], at=at)
+            file = files.file_from(one.groups, at=at, family=family, person=person)
+            files.enrol_many([file], at=at, programme=OFFICES[one.office][2])
             access.join_team(person, colleagues.ids[one.counsellor])
 
 
@@ -99,6 +105,8 @@ def _visit(visit: Visit, colleagues: Staff) -> None:
     secret = colleagues.secret(visit.who)
     basis = visit.words if visit.purpose == "legal_duty" else ""
     with transaction.atomic():
+        if visit.correction:
+            ledger.open_for_writing()  # before the lock of the access record, as `correct` by itself
         with access.acting(secret):
             if staff.took_up(person, visit.purpose):
                 return

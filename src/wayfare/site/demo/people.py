@@ -16,9 +16,10 @@ _PARTS = {1: ("whole",), 2: ("given", "family")}
 
 
 class Person(NamedTuple):
-    """An invented person: a key, the counsellor's first name, a family, and when they were registered."""
+    """An invented person: a key, their office and counsellor's first name, a family, and when they were registered."""
 
     key: str
+    office: str
     counsellor: str
     family: str
     days_ago: int
@@ -36,12 +37,12 @@ def _person(row: dict[str, str], today: date) -> Person:
     registered = today - timedelta(days=int(row["days"]))
     groups = {
         "names": {"names": [_name(one) for one in row["names"].split(" || ")]},
-        "birth": _birth(row["birth"]),
+        "birth": _birth(row["birth"]) | {name: row[name] for name in ("nationality", "sex") if row[name]},
         "contact": _contact(row["phone"], row["languages"]),
         "documents": {"documents": [_document(row["document"])] if row["document"] else []},
         "notes": {"notes": [{"on": registered.isoformat(), "text": row["note"]}] if row["note"] else []},
     }
-    return Person(row["key"], row["counsellor"], row["family"], int(row["days"]), groups)
+    return Person(row["key"], row["office"], row["counsellor"], row["family"], int(row["days"]), groups)
 
 
 def _name(text: str) -> dict[str, Any]:

@@ -47,7 +47,13 @@ def everyday(people: Sequence[Person]) -> list[Visit]:
     return found
 
 
-BORN = {"told": {"calendar": "gregorian", "year": 1987, "month": 4}, "estimated": False, "place": "Poltava"}
+BORN = {
+    "told": {"calendar": "gregorian", "year": 1987, "month": 4},
+    "place": "Poltava",
+    "nationality": "UKR",
+    "sex": "female",
+}
+"""The nationality was not known before: so the ledger is corrected too."""
 SPECIAL = (
     Visit("idris", "kovalenko-helena", "correction_review", ("names", "birth"), correction=("birth", BORN)),
     Visit("idris", "kovalenko-olena", "duplicate_review", ("names", "birth")),

@@ -11,6 +11,8 @@ from django.db import connections
 
 from wayfare.access import operations as access
 from wayfare.access.purposes import PURPOSES, ROLES
+from wayfare.departures import operations as departures
+from wayfare.ledger import queries as ledger
 from wayfare.people import operations as files
 from wayfare.people import queries
 from wayfare.people.enrolling import named
@@ -41,6 +43,8 @@ def test_people_of_every_kind_are_there_and_each_can_be_registered():
     assert {len(one.told.text()) for one in births if one.told} == {4, 7, 10}, "partial dates"
     assert sum(one.estimated for one in births) >= 4
     assert any(one.told is None for one in births)
+    assert {None, "not_known", "prefer_not_to_say", "XXA", "AFG"} <= {one.nationality for one in births}
+    assert {"female", "male", "other", "prefer_not_to_say"} <= {one.sex for one in births}
     families = Counter(one.family for one in found if one.family)
     assert len(families) >= 8
     assert min(families.values()) >= 2
@@ -73,6 +77,8 @@ class Killed(RuntimeError):
 @pytest.fixture
 def example(fresh_database, settings, tmp_path):
     settings.PEOPLE_KEYS = tmp_path / "people"
+    for _, zone, key in colleagues.OFFICES.values():
+        departures.add_programme(key, f"Return {key}", key.upper(), zone)
     assert colleagues.make()
 
 
@@ -81,7 +87,7 @@ def counts():
     tables = ("people_person", "access_team", "access_task", "access_notice")
     found = {table: owner(f"select count(*) from {table}")[0][0] for table in tables}
     kinds = "select kind, count(*) from access_log where kind not in ('session', 'ended') group by 1"
-    return found | dict(owner(kinds))
+    return found | dict(owner(kinds)) | ledger.tally()
 
 
 def test_filling_that_is_killed_again_and_again_ends_with_one_set(example, monkeypatch):
@@ -111,6 +117,7 @@ def test_filling_that_is_killed_again_and_again_ends_with_one_set(example, monke
     assert once["people_person"] == once["access_team"] == 60
     assert once["access_task"] == len(work.everyday(people.read(TODAY))) + len(work.SPECIAL)
     assert once["look"] > 40
+    assert (once["enrolled"], once["facts_corrected"]) == (60, 1), "each is in the ledger, and one was corrected"
     assert once["approval"] == 1
     assert once["erasure_asked"] == 1
     left[0] = 1_000
