@@ -37,9 +37,10 @@ LEFT = datetime(2026, 9, 1, 12, tzinfo=UTC)
 
 
 @pytest.fixture
-def vault(fresh_database, settings, tmp_path):
-    """A vault and a ledger of the test's own."""
+def vault(fresh_database, settings, tmp_path, monkeypatch):
+    """A vault and a ledger of the test's own, and a columnar copy of its own beside them."""
     settings.PEOPLE_KEYS = tmp_path / "people-keys"
+    monkeypatch.setattr(statistics, "columns_folder", lambda: tmp_path / "columns")
     return fresh_database
 
 
@@ -211,6 +212,52 @@ def test_where_there_is_no_programme_people_are_registered_and_the_ledger_learns
     person = registered(counsellor, **FORM)
     correcting(counsellor, person, sex="other")
     assert (files(vault), entries()) == (1, [])
+
+
+def work_on(colleague, person, purpose="case_work"):
+    """Take up work on a file; return the address of its page."""
+    return browser(colleague).post(f"/files/{person}/work", {"purpose": purpose}).headers["Location"]
+
+
+def test_somebody_who_was_registered_before_there_was_a_programme_is_enrolled_from_the_file(counsellor):
+    person = registered(counsellor, **FORM)
+    client, page = browser(counsellor), work_on(counsellor, person)
+    form = 'action="' + page + '/programme"'
+    assert form not in client.get(page).content.decode(), "there is nothing to choose"
+    departures.add_programme("fra", "Return fra", "FRA", "Europe/Paris")
+    correcting(counsellor, person, nationality="Ethiopia")
+    assert entries() == []
+    departed(person)
+    assert table("nationality", "sex") == [("UNK", "0", 1)]
+    assert form in client.get(page).content.decode()
+    for chosen in ("", "bbb"):
+        assert client.post(f"{page}/programme", {"programme": chosen}).headers["Location"] == page
+    assert ledger.head() == 2
+    assert client.post(f"{page}/programme", {"programme": "fra"}).status_code == 302
+    assert fields(entries()[-1]) == {
+        "kind": "enrolled", "person": person, "programme": "fra",
+        "nationality": "ETH", "sex": 2, "birth_date": "1991-05",
+    }  # fmt: skip
+    assert table("nationality", "sex") == [("ETH", "2", 1)]
+    client.post(f"{page}/programme", {"programme": "fra"})
+    assert ledger.head() == 3, "once"
+    assert form not in client.get(page).content.decode()
+
+
+def test_who_may_not_register_people_enrols_nobody(counsellor):
+    person = registered(counsellor, **FORM)
+    departures.add_programme("fra", "Return fra", "FRA", "Europe/Paris")
+    officer = Colleague("paris", "travel_officer")
+    page = work_on(officer, person, "travel_booking")
+    assert browser(officer).post(f"{page}/programme", {"programme": "fra"}).status_code == 404
+    review = work_on(counsellor, person, "duplicate_review")
+    assert browser(counsellor).post(f"{review}/programme", {"programme": "fra"}).status_code == 404
+    lyon = Colleague("lyon", "counsellor")
+    page = work_on(counsellor, person)
+    assert browser(lyon).post(f"{page}/programme", {"programme": "fra"}).status_code == 404, "another's task"
+    assert entries() == []
+    assert browser(counsellor).post(f"{page}/programme", {"programme": "fra"}).status_code == 302, "control"
+    assert len(entries()) == 1
 
 
 # Correcting -----------------------------------------------------------------------------------------------------------

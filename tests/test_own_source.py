@@ -31,7 +31,8 @@ OTHER = "wayfare-0a1b2c3d"
 
 
 @pytest.fixture(autouse=True)
-def programme(db):
+def programme(db, tmp_path, monkeypatch):
+    monkeypatch.setattr(statistics, "columns_folder", lambda: tmp_path / "columns")
     departures.add_programme("fra", "France", "FRA", "Europe/Paris")
     assert own.source() != OTHER
 

@@ -206,6 +206,25 @@ def correct(task: UUID, group: str, data: Any, *, version: int, at: datetime, ho
     return look
 
 
+def enrol_in(task: UUID, programme: str, *, at: datetime, how: str = "page") -> Look:
+    """Have somebody take part in a programme who was registered while there was none: the ledger gets their `enrolled`.
+
+    A look at the birth comes first. Raises: Refused, also for somebody whom the ledger knows already; Forbidden,
+    SealRefusal, MasterKeyProblem.
+    """
+    reserve.check()
+    ledger.open_for_writing()  # before the lock of the access record, as in `correct`
+    held_keys()
+    look = access.look(task, ["birth"], how)
+    if ledger_queries.has(str(look.person), "enrolled"):
+        raise Refused("programme", "is chosen already; who takes part in one is in the ledger once")
+    birth = _unsealed(look.person, *_read(look))["birth"]
+    assert isinstance(birth, Birth)
+    fields = {"person": str(look.person), "programme": programme, **ledger_facts(birth)}
+    append_own("enrolled", [fields], occurred_at=at)
+    return look
+
+
 def _correct_facts(
     person: UUID, key: bytes, rows: Iterable[tuple[str, int, int, bytes]], now: Birth, at: datetime
 ) -> None:

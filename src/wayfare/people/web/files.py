@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -22,6 +22,9 @@ from wayfare.access.queries import Task, Told
 from wayfare.access.rules import Actor, Forbidden
 from wayfare.access.signin.web import StaffRequest, from_our_pages, needs, shows_typed
 from wayfare.access.signin.web.sure import ask_once_more
+from wayfare.ledger import queries as ledger
+from wayfare.ledger import registry
+from wayfare.ledger.registry import Offered
 from wayfare.ledger.rules import Refused
 from wayfare.people import operations, queries
 from wayfare.people.web import forms, words
@@ -156,8 +159,10 @@ def work(request: StaffRequest, task: UUID) -> HttpResponse:
         team = list(staff.team(opened.look.person).values())
         files = queries.files_named([opened.look.person])
         may_ask_erasure = staff.may_ask_erasure(opened.look.person)
+        programmes = _programmes(request.actor, mine.purpose, opened.look.person)
     context = {
         "task": task,
+        "programmes": programmes,
         "team": team,
         "may_join": not request.actor.roles.isdisjoint(ENROLLERS),
         "correctable": [group for group in wanted if correctable(group, mine.purpose)],
@@ -176,6 +181,36 @@ def work(request: StaffRequest, task: UUID) -> HttpResponse:
     if "names" in wanted:
         context["called"] = opened.groups["names"].shown().text()  # type: ignore[union-attr]
     return render(request, "people/file.html", context)
+
+
+def _programmes(actor: Actor, purpose: str, person: UUID) -> Sequence[Offered]:
+    """Return the programmes that somebody can be enrolled in who is in none yet; none where the actor may not."""
+    if not _enrols(actor, purpose) or ledger.has(str(person), "enrolled"):
+        return ()
+    return registry.offered_programmes(actor.office)
+
+
+def _enrols(actor: Actor, purpose: str) -> bool:
+    return purpose == "case_work" and not actor.roles.isdisjoint(ENROLLERS)
+
+
+@require_POST
+@needs(*ENROLLERS)
+def programme(request: StaffRequest, task: UUID) -> HttpResponse:
+    """Have the person of a file take part in a programme, who was registered while there was none."""
+    with access.acting(request.session_secret):
+        mine = next((one for one in staff.open_tasks() if one.task == task), None)
+    if mine is None or not _enrols(request.actor, mine.purpose):
+        raise Http404
+    saved = "?corrected=birth"
+    try:
+        with access.acting(request.session_secret):
+            operations.enrol_in(task, request.POST.get("programme", ""), at=timezone.now())
+    except Refused:  # nothing was chosen, or a colleague was first: the page shows what there is to choose now
+        saved = ""
+    except Forbidden as problem:
+        return still_sealed(request, task, problem)
+    return HttpResponseRedirect(reverse("file-work", args=[task]) + saved)
 
 
 def correctable(group: str, purpose: str) -> bool:

@@ -31,5 +31,6 @@ PAGES = (
     Page(
         "files/work/<uuid:task>/correct/<str:group>", correct.correct, "file-correct", SIGN_IN_FORM, OPENERS, forms=()
     ),
+    Page("files/work/<uuid:task>/programme", files.programme, "file-programme", SIGN_IN_POST, ENROLLERS, forms=()),
     Page("files/work/<uuid:task>/seal", files.seal, "file-seal", SIGN_IN_POST, OPENERS, forms=()),
 )
