@@ -194,7 +194,8 @@ def sexes() -> Choices:
 
 def shown_sex(code: str) -> str:
     """Return what a page shows for a sex."""
-    return str(SEX_WORDS.get(code) or UNSAID_WORDS.get(code, code))
+    known: dict[str, object] = {**SEX_WORDS, **UNSAID_WORDS}
+    return str(known.get(code, code))
 
 
 def unsaid() -> Choices:
