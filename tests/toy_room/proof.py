@@ -157,7 +157,10 @@ def test_its_page_and_its_call_show_what_it_keeps():
     shown = browser(Colleague("paris", "travel_officer")).get("/toy/flights")
     assert f"{sent['flight']}: 1" in shown.content.decode()
     assert '<a href="/toy/flights" aria-current' in shown.content.decode()
-    assert browser(Colleague("paris", "counsellor")).get("/toy/flights").status_code == 404
+    assert "1 flights" in browser(Colleague("paris", "travel_officer")).get("/home").content.decode()
+    counsellor = browser(Colleague("paris", "counsellor"))
+    assert counsellor.get("/toy/flights").status_code == 404
+    assert "1 flights" not in counsellor.get("/home").content.decode()
 
 
 def test_its_purpose_opens_a_file_to_whom_it_is_for_and_says_so():

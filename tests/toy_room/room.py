@@ -11,6 +11,7 @@ ROOM = Room(
     projections="tests.toy_room.projection:PROJECTIONS",
     pages="tests.toy_room.urls:PAGES",
     api="tests.toy_room.api:ROUTERS",
+    home="tests.toy_room.home:PARTS",
     navigation="tests.toy_room.urls:ITEMS",
     purposes="tests.toy_room.purposes:PURPOSES",
     checks={"flights": "tests.toy_room.projection:check"},

@@ -39,4 +39,5 @@ ROOM = Room(
     pages="wayfare.access.web.urls:PAGES",
     api="wayfare.access.ledger_api:ROUTERS",
     navigation="wayfare.access.web.navigation:ITEMS",
+    home="wayfare.access.web.home:PARTS",
 )

@@ -43,6 +43,8 @@ class Room:
     """What it derives from entries (`registry.Projection`)."""
     pages: str = ""
     """Its pages, with who may come in (`common.web.pages.Page`)."""
+    home: str = ""
+    """What it shows on home pages, to whom (`access.web.sections.Part`)."""
     navigation: str = ""
     """What the header leads to (`common.web.navigation.Item`)."""
     api: str = ""

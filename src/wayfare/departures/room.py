@@ -28,4 +28,5 @@ ROOM = Room(
     projections="wayfare.departures.projections:PROJECTIONS",
     pages="wayfare.departures.web.urls:PAGES",
     navigation="wayfare.departures.web.navigation:ITEMS",
+    home="wayfare.departures.web.programmes:PARTS",
 )

@@ -22,4 +22,5 @@ ROOM = Room(
     checks={"vault": "wayfare.people.checks:vault"},
     pages="wayfare.people.web.urls:PAGES",
     navigation="wayfare.people.web.navigation:ITEMS",
+    home="wayfare.people.web.home:PARTS",
 )

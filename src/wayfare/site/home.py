@@ -16,11 +16,11 @@ from wayfare.access.signin import queries as signin
 from wayfare.access.signin.queries import Colleague
 from wayfare.access.signin.web import StaffRequest, signed_in
 from wayfare.access.web import home as access
-from wayfare.access.web.sections import Section
+from wayfare.access.web.sections import Part, Section, has
+from wayfare.common.rooms import load
 from wayfare.common.web.formats import number
 from wayfare.departures import queries as departures
-from wayfare.departures.web import programmes as figures
-from wayfare.people.web import home as people
+from wayfare.site import rooms
 from wayfare.tlog import witnesses
 from wayfare.tlog.notes import Malformed
 
@@ -31,36 +31,20 @@ def home(request: StaffRequest) -> HttpResponse:
     """Show what the actor does next. It opens no file, so it leaves no line in the access record."""
     actor, language = request.actor, translation.get_language() or "en"
     with operations.acting(request.session_secret):
-        sections = _sections(actor, language)
+        sections = _sections(actor)
         context = {"today": access.today(actor), "warnings": access.warnings(actor)}
     counts = [one._asdict() | {"count": number(one.waits, language)} for one in sections if one.waits is not None]
     return render(request, "wayfare/home.html", context | {"sections": sections, "counts": counts})
 
 
-def _sections(actor: Actor, language: str) -> list[Section]:
+def _sections(actor: Actor) -> list[Section]:
     """Return the sections of each role of the actor, each once. Within `acting`."""
-    roles, found = actor.roles, list[Section]()
-    approvals = access.approvals(actor)
-    if actor.confirms or not approvals.here["empty"]:
-        found.append(approvals)
-    if actor.opens:
-        found += people.sections(actor)
-    if "data_protection_officer" in roles:
-        found += access.notices(actor)
-    if "supervisor" in roles:
-        found.append(access.load())
-    if "administrator" in roles:
-        found += _administration()
-    if actor.watches:
-        found.append(access.health(actor))
-    if "auditor" in roles:
-        found += access.latest(actor)
-    if actor.reads_figures:
-        found.append(figures.programmes(actor, timezone.now(), language))
-    return found
+    parts: list[Part] = [part for room in rooms.manifests() if room.home for part in load(room.home)]
+    parts.sort(key=lambda part: part.place)
+    return [section for part in parts if part.for_whom(actor) for section in part.sections(actor)]
 
 
-def _administration() -> list[Section]:
+def _administration(_actor: Actor) -> list[Section]:
     colleagues, offices = signin.colleagues(at=timezone.now()), signin.offices()
     staff = access.staff(colleagues, offices)
     setup = _setup(colleagues)
@@ -116,3 +100,6 @@ def _has_witness() -> bool:
         return bool(witnesses.known())
     except (Malformed, OSError):
         return False
+
+
+PARTS = (Part(50, has("administrator"), _administration),)

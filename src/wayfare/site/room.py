@@ -22,4 +22,5 @@ ROOM = Room(
     },
     pages="wayfare.site.pages:PAGES",
     navigation="wayfare.site.pages:ITEMS",
+    home="wayfare.site.home:PARTS",
 )

@@ -21,7 +21,7 @@ from wayfare.access.signin import tries
 from wayfare.access.signin.queries import Colleague, Office
 from wayfare.access.visits import visits
 from wayfare.access.web import logs, looks
-from wayfare.access.web.sections import Section
+from wayfare.access.web.sections import Part, Section, has
 from wayfare.common.web.formats import number
 
 UNUSUAL = frozenset({"many_files", "many_searches", "break_glass"})
@@ -159,3 +159,18 @@ def today(actor: Actor) -> dict[str, str]:
         "at": words.clock(now, _language(), actor.timezone),
         "office": names.get(actor.office, actor.office),
     }
+
+
+def _to_approve(actor: Actor) -> list[Section]:
+    """Return approvals, for who may be asked for any, and for others while there is one."""
+    found = approvals(actor)
+    return [found] if actor.confirms or not found.here["empty"] else []
+
+
+PARTS = (
+    Part(10, lambda actor: True, _to_approve),
+    Part(30, has("data_protection_officer"), notices),
+    Part(40, has("supervisor"), lambda actor: [load()]),
+    Part(60, lambda actor: actor.watches, lambda actor: [health(actor)]),
+    Part(70, has("auditor"), latest),
+)

@@ -1,9 +1,11 @@
-"""A section of somebody's home page: what a room shows there, and how much of it waits."""
+"""Sections of somebody's home page: what a room shows there, to whom, and how much of it waits."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
+
+from wayfare.access.rules import Actor
 
 
 class Section(NamedTuple):
@@ -18,3 +20,18 @@ class Section(NamedTuple):
     counted: str = ""
     """What is counted."""
     late: bool = False
+
+
+class Part(NamedTuple):
+    """Sections that a room has for some of the staff."""
+
+    place: int
+    """Where they stand among those of all rooms; the least comes first."""
+    for_whom: Callable[[Actor], bool]
+    sections: Callable[[Actor], Sequence[Section]]
+    """Called within `acting`."""
+
+
+def has(role: str) -> Callable[[Actor], bool]:
+    """Return what tells whether somebody has a role."""
+    return lambda actor: role in actor.roles

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from django.utils import timezone, translation
+
 from wayfare.access.rules import Actor, reader
-from wayfare.access.web.sections import Section
+from wayfare.access.web.sections import Part, Section
 from wayfare.departures import live
 from wayfare.departures.web import words
 
@@ -24,3 +26,10 @@ def programmes(actor: Actor, now: datetime, language: str) -> Section:
         for line in lines
     ]
     return Section("programmes", "departures/programmes.html", {"rows": rows, "office": actor.office})
+
+
+def _sections(actor: Actor) -> list[Section]:
+    return [programmes(actor, timezone.now(), translation.get_language() or "en")]
+
+
+PARTS = (Part(80, lambda actor: actor.reads_figures, _sections),)

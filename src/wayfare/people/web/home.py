@@ -7,7 +7,7 @@ from django.utils.translation import ngettext
 
 from wayfare.access.purposes import ENROLLERS
 from wayfare.access.rules import Actor
-from wayfare.access.web.sections import Section
+from wayfare.access.web.sections import Part, Section
 from wayfare.people.web import files
 
 
@@ -33,3 +33,6 @@ def sections(actor: Actor) -> list[Section]:
         said = ngettext("answer to you", "answers to you", told)
         sections.insert(0, Section("told", "people/home/told.html", {"told": found["told"]}, told, said))
     return sections
+
+
+PARTS = (Part(20, lambda actor: actor.opens, sections),)
