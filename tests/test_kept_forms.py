@@ -242,7 +242,7 @@ def test_a_form_that_is_too_long_is_not_kept(monkeypatched_key):
 SHOWN = {"file-enrol", "file-correct", "file-take-up", "file-team", "file-erase", "file-erasure", "files"}
 SHOWN |= {"staff-requests", "staff-invite", "staff-offices"}
 WITHOUT_TEXT = {"staff-me", "staff-me-options", "staff-password", "staff-recoveries", "staff-people", "staff-colleague"}
-WITHOUT_TEXT |= {"staff-notices", "file-work", "file-seal"}
+WITHOUT_TEXT |= {"staff-notices", "file-work", "file-programme", "file-seal"}
 """Pages whose forms hold only choices, or passwords, or the name of a passkey."""
 
 
