@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -35,12 +34,6 @@ from wayfare.statistics import queries as statistics
 FORM = {"name": "Rahel Haile", "year": "1991", "month": "5", "day": "20", "nationality": "Eritrea", "sex": "female"}
 SOURCE = re.compile(r"wayfare-[0-9a-f]{8}")
 LEFT = datetime(2026, 9, 1, 12, tzinfo=UTC)
-
-
-@pytest.fixture(autouse=True)
-def own_copy(settings):
-    """A columnar copy of this test's ledger: another test, whose ledger is gone, may have left one of the same length."""
-    shutil.rmtree(settings.WAYFARE_HOME / "columns", ignore_errors=True)
 
 
 @pytest.fixture
