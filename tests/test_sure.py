@@ -38,7 +38,13 @@ def sessions(vault, counsellor, supervisor):
 def leaving(vault, counsellor, supervisor):
     boss = browser(Colleague("paris", "administrator"))
     left = "select count(*) from access_staff where left_at is null"
-    return Case(boss, f"/staff/people/{counsellor.id}", {"do": "leave"}, left, "they open nothing")
+    return Case(
+        boss,
+        f"/staff/people/{counsellor.id}",
+        {"do": "leave"},
+        left,
+        "They can open nothing from their next request on",
+    )
 
 
 def ending(vault, counsellor, supervisor):
@@ -52,7 +58,7 @@ def invitation(vault, counsellor, supervisor):
     signin.invite("Ada", "ada@example.org", "paris", ["auditor"], by=None, at=datetime.now(UTC))
     staff = counted(vault, "select staff from access_invitation where email = 'ada@example.org'")
     left = "select count(*) from access_invitation where withdrawn_at is null"
-    return Case(boss, f"/staff/people/{staff}", {"do": "withdraw"}, left, "opens nothing from now on")
+    return Case(boss, f"/staff/people/{staff}", {"do": "withdraw"}, left, "The link they were given stops working")
 
 
 def team(vault, counsellor, supervisor):
