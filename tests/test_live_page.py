@@ -117,7 +117,7 @@ def test_today_is_that_of_the_programmes_zone_for_one_and_for_all(programme):
 @pytest.mark.parametrize(
     ("language", "direction", "words"),
     [
-        ("en", "ltr", ["Departures", "Georgia", "as of entry 3"]),
+        ("en", "ltr", ["Departures", "Georgia", "in Paris <a", "as of entry 3"]),
         ("fr", "ltr", ["Départs", "Géorgie", "Rien n’est en attente"]),
         ("es", "ltr", ["Salidas", "Georgia", "Nada está en espera"]),
         ("ar", "rtl", ["حالات المغادرة", "جورجيا", "لا شيء قيد الانتظار"]),

@@ -282,7 +282,7 @@ class Found(NamedTuple):
 
 
 MATCHES = ("exact", "born", "near", "part")
-"""All as it was asked; all, but another birth near it, or none; a word in another spelling or script; not all."""
+"""All as it was asked; all, but another birth, part of it or none; a word in another spelling or script; not all."""
 
 
 def best(search: Asked, hits: Mapping[UUID, Collection[str]], limit: int) -> list[UUID]:

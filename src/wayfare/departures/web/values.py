@@ -224,7 +224,7 @@ def _moment(found: live.Cells, language: str) -> str:
         "clock": words.clock(at, language),
         "city": words.city(found.timezone, language),
     }
-    return (_("%(day)s, %(clock)s UTC.") if parts["city"] == "UTC" else _("%(day)s, %(clock)s in %(city)s.")) % parts
+    return (_("%(day)s, %(clock)s UTC") if parts["city"] == "UTC" else _("%(day)s, %(clock)s in %(city)s")) % parts
 
 
 def values(found: live.Cells, language: str) -> dict[str, Any]:

@@ -218,7 +218,17 @@ def test_what_is_not_the_same_is_said_the_spelling_or_the_birth(vault, counsello
     for (name, day, month), expected in marks.items():
         page = client.post("/files/new", {"name": name, "day": day, "month": month, "year": "1985"}).content.decode()
         assert ASKED in page
-        assert ("Spelled differently" in page, "Birth date not the same" in page) == expected, (name, day, month)
+        said = ("Spelled differently" in page, "Birth date not the same, or not complete" in page)
+        assert said == expected, (name, day, month)
+
+
+def test_a_birth_that_one_of_two_lacks_in_part_is_not_called_another(vault, counsellor):
+    client = browser(counsellor)
+    registered(client, name="Suharto")
+    registered(client, name="Farai Dube", year="1985")
+    for name in ("Suharto", "Farai Dube"):
+        page = client.post("/files/new", {"name": name, "day": "3", "month": "11", "year": "1985"}).content.decode()
+        assert "Birth date not the same, or not complete" in page, name
 
 
 def test_a_file_without_a_birth_is_asked_about(vault, counsellor):
