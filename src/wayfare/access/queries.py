@@ -462,6 +462,16 @@ class Task(NamedTuple):
     """Whether it waits for a second person's approval: nothing is open yet."""
 
 
+def ended_work(task: UUID) -> UUID | None:
+    """Return whose file a task of the actor's own was about, if it has ended; None for any other. Within `acting`."""
+    found = rows(
+        "select person from access_task where id = %s and staff = access_actor()"
+        " and (closed_at is not null or ends_at <= now())",
+        [task],
+    )
+    return found[0][0] if found else None
+
+
 def took_up(person: UUID, purpose: str) -> bool:
     """Tell whether the actor ever took up work on a person's file for a purpose. Within `acting`."""
     found = rows(

@@ -12,6 +12,7 @@ from uuid import uuid4
 
 import pytest
 from django.db import connections
+from django.utils import timezone
 
 from wayfare.access import operations as access
 from wayfare.access import queries
@@ -543,6 +544,28 @@ def test_somebody_else_s_work_and_none_look_alike(counsellor, case, role, office
         assert stored(counsellor, person, "contact")[0] == WHOLE["contact"]
     else:
         assert (answers["own", "get"][0], answers["own", "post"][0]) == (200, 302)
+
+
+@pytest.mark.parametrize("language", ["en", "ar"])
+def test_work_of_one_s_own_that_ended_says_so_and_shows_what_was_typed(counsellor, case, language):
+    """As after closing the file in another tab, or when the work's time is over."""
+    person, task, paths = case
+    client = browser(counsellor)
+    client.cookies["language"] = language
+    with counsellor.acting():
+        access.close_task(task, at=timezone.now())
+    typed = {"version": "1", "channels.0.kind": "post", "channels.0.value": "12 rue des Lilas", "languages.0": "fr"}
+    answer = client.post(paths["contact"], typed)
+    page = answer.content.decode()
+    assert answer.status_code == 409
+    assert "12 rue des Lilas" in page
+    assert f"/files/{person}" in page
+    assert ("has ended" in page) is (language == "en")
+    assert stored(counsellor, person, "contact")[0] == WHOLE["contact"]
+    for path in (paths["contact"], f"/files/work/{task}"):
+        assert client.get(path).status_code == 409
+    colleague = browser(Colleague("paris", "counsellor"))
+    assert colleague.post(paths["contact"], typed).status_code == 404, "a colleague's ended work is as none"
 
 
 @pytest.mark.parametrize("group", ["name", "x", "NAMES", "..", "all"])

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_http_methods
 from wayfare.access import operations as access
 from wayfare.access import queries as staff
 from wayfare.access import words as access_words
-from wayfare.access.purposes import OPENERS, PURPOSES
+from wayfare.access.purposes import GROUPS, OPENERS, PURPOSES
 from wayfare.access.rules import Forbidden
 from wayfare.access.signin.web import StaffRequest, from_our_pages, needs, shows_typed
 from wayfare.ledger.rules import Refused
@@ -27,7 +27,7 @@ from wayfare.people.rules import Group
 from wayfare.people.statements import Stale
 from wayfare.people.web import correcting, words
 from wayfare.people.web.correcting import Data, Form
-from wayfare.people.web.files import correctable, still_sealed
+from wayfare.people.web.files import correctable, no_work, still_sealed
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -38,6 +38,8 @@ def correct(request: StaffRequest, task: UUID, group: str) -> HttpResponse:
     """Show a field group to be corrected, as it stands; with POST, correct it. What was typed stays, whatever comes."""
     with access.acting(request.session_secret):
         mine = next((one for one in staff.open_tasks() if one.task == task), None)
+    if mine is None and group in GROUPS:
+        return no_work(request, task)
     if mine is None or group not in PURPOSES[mine.purpose].groups or not correctable(group, mine.purpose):
         raise Http404
     if request.typed is not None and group != "notes":

@@ -148,7 +148,7 @@ def work(request: StaffRequest, task: UUID) -> HttpResponse:
         tasks = staff.open_tasks()
     mine = next((one for one in tasks if one.task == task), None)
     if mine is None:
-        raise Http404
+        return no_work(request, task)
     may = PURPOSES[mine.purpose].groups
     wanted = [group for group in may if group in FIRST or group in request.POST.getlist("also")]
     try:
@@ -217,6 +217,27 @@ def correctable(group: str, purpose: str) -> bool:
     """Tell whether a purpose opens what a correction of a field group needs; names and birth need each other."""
     needed = {"names", "birth"} if group in ("names", "birth") else {group}
     return needed <= set(PURPOSES[purpose].groups)
+
+
+def no_work(request: StaffRequest, task: UUID) -> HttpResponse:
+    """Answer for work that is not in hand: of one's own that ended, say so with what was typed. Raises: Http404."""
+    with access.acting(request.session_secret):
+        person = staff.ended_work(task)
+        number = None if person is None else queries.files_named([person]).get(person)
+    if number is None:  # somebody else's, none, or of an erased file
+        raise Http404
+    typed = [text for name in request.POST if _is_text(name) for text in request.POST.getlist(name) if text.strip()]
+    return render(request, "people/ended.html", {"person": person, "number": number, "typed": typed}, status=409)
+
+
+_CHOSEN = {"use", "kind", "script", "seen", "transliterated", "allowed", "calendar", "interpreter", "estimated", "sex"}
+"""The last part of the names of fields in which nothing is typed."""
+
+
+def _is_text(name: str) -> bool:
+    """Tell whether a field of a correction holds what somebody typed."""
+    last = name.rpartition(".")[2]
+    return last not in _CHOSEN and name not in ("csrfmiddlewaretoken", "version", "do", "also", "more")
 
 
 def still_sealed(request: StaffRequest, task: UUID, problem: Forbidden) -> HttpResponse:

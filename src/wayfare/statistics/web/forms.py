@@ -34,7 +34,7 @@ class TableForm(forms.Form):
         for name, label in (labels | {"since": _("From"), "until": _("To"), "as_of": _("As of entry")}).items():
             self.fields[name].label = label
         choices = {
-            "programme": [("", _("All programmes that you may see")), *titles.items()],
+            "programme": [("", _("All your programmes")), *titles.items()],
             "measure": [(name, words.measure(name)) for name in queries.MEASURES],
             "rows": [(name, words.dimension(name)) for name in queries.DIMENSIONS],
             "columns": [("", _("None")), *((name, words.dimension(name)) for name in COLUMNS)],
