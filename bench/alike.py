@@ -56,6 +56,7 @@ DOORS = frozenset(
         "files/work/<uuid:task>/correct/<str:group>",
         "files/work/<uuid:task>",
         "files/work/<uuid:task>/seal",
+        "files/work/<uuid:task>/programme",
     }
 )
 """The doors that are asked: all below `staff/` and `files/` whose address or form names an object."""
@@ -218,6 +219,7 @@ def file_pairs(world: World) -> Iterator[Pair]:
             for path, ask, name in (
                 ("/files/work/{}", world.get, door),
                 ("/files/work/{}/seal", world.post, "files/work/<uuid:task>/seal"),
+                ("/files/work/{}/programme", world.post, "files/work/<uuid:task>/programme"),
                 ("/files/work/{}/correct/names", world.get, "files/work/<uuid:task>/correct/<str:group>"),
             ):
                 yield Pair(name, role, said, ask(key, path.format(uuid4())), ask(key, path.format(their)))

@@ -26,6 +26,7 @@ from wayfare.departures import operations as departures
 from wayfare.departures import queries
 from wayfare.ledger import operations, projections
 from wayfare.ledger import queries as ledger
+from wayfare.ledger.entries import operations as intake
 from wayfare.site import embedded
 from wayfare.site.tests.test_embedded import answers, keeper, wait
 from wayfare.site.tests.test_up import Installation
@@ -205,10 +206,10 @@ def test_clients_and_the_live_page_go_on_while_the_databases_clock_jumps(world):
 def test_what_is_recorded_earlier_than_before_comes_after_it(fresh_database):
     """Positions are the order, whatever the clock says: the count as of a position does not look at it."""
     departures.add_programme("fra", "France", "FRA", "Europe/Paris")
-    known, latest = frozenset(queries.programmes()), departures.latest_us(datetime.now(UTC))
+    known, latest = frozenset(queries.programmes()), intake.latest_us(datetime.now(UTC))
     now = datetime.now(UTC)
     for number, moment in enumerate((now, now - timedelta(days=400), now + timedelta(days=400)), 1):
-        entries = [departures._read(entry, known, latest, None) for entry in batch(2)]
+        entries = [intake._read(entry, known, latest, None) for entry in batch(2)]
         results = operations.append(entries, at=moment)
         assert [result.position for result in results] == list(range(6 * number - 5, 6 * number + 1))
         assert ledger.entries(limit=100)[-1].recorded_at == moment

@@ -17,6 +17,7 @@ from wayfare.tlog import keys, merkle, notes, operations, parts, queries, tiles
 from wayfare.tlog.operations import WouldFork
 from wayfare.tlog.parts import Source
 from wayfare.tlog.queries import NotPublished
+from wayfare.tlog.writers import writing
 
 
 def append(number):
@@ -180,7 +181,7 @@ def test_a_database_older_than_its_last_word_is_not_signed_over(held, tmp_path):
 def test_the_database_itself_refuses_to_change_what_is_published(held, statement):
     """To the owner by trigger; the application has not even the right to delete."""
     operations.keep_up(of([b"%d" % n for n in range(40)]), held)
-    with pytest.raises(DatabaseError) as refused, transaction.atomic(), connection.cursor() as cursor:
+    with pytest.raises(DatabaseError) as refused, writing(), connection.cursor() as cursor:
         cursor.execute(statement)
     assert isinstance(refused.value.__cause__, psycopg.errors.InsufficientPrivilege)
     assert "log_only_grows" in str(refused.value) or "permission denied" in str(refused.value)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import shutil
+from pathlib import Path
 
 import pytest
 from django.db import connection
@@ -21,6 +23,8 @@ from wayfare.tlog import queries as log
 @pytest.fixture
 def held(db, settings, tmp_path):
     """A ledger with its log, and a columnar copy of its own; returns the log's keys."""
+    (tmp_path / "keys").mkdir(mode=0o700)
+    shutil.copy2(Path(settings.WAYFARE_HOME) / "keys" / "staff-door", tmp_path / "keys")  # logs are written with it
     settings.WAYFARE_HOME = tmp_path
     for one in PROGRAMMES.values():
         add_programme(one.key, one.title, one.country, one.timezone, one.counts_from)
