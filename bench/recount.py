@@ -172,7 +172,7 @@ def measured(folder: Path, departures: int, spark: bool) -> dict[str, Any]:
         "bare_peak_megabytes": base["peak_megabytes"],
         "recount_seconds": ours["seconds"],
         "recount_peak_megabytes": ours["peak_megabytes"],
-        "ratio": round(ours["seconds"] / base["seconds"], 2),
+        "ratio": round(ours["seconds"] / max(base["seconds"], 0.01), 2),
         "result": ours["result"],
     }
     if spark:

@@ -501,6 +501,7 @@ class TestInABrowser(test_live_page.TestInABrowser):
 
     test_numbers_move_by_themselves = test_first_load_is_light = test_axe_finds_nothing = None
     test_a_reload_is_enough_without_javascript = test_a_lost_connection_is_said_and_found_again = None
+    test_a_connection_that_hangs_is_told_and_begun_anew = None
     test_the_keyboard_reaches_everything_and_keeps_its_place = None
 
     def test_axe_finds_nothing_and_nothing_overflows(self, installation, browser):

@@ -71,6 +71,8 @@ def cluster():
     with tempfile.TemporaryDirectory(prefix="wf") as folder:
         cluster = Cluster(folder)
         # a keeper makes its roles at each start, and here only then
+        cluster.run("create database one")
+        works(cluster.installation("first", "one"))
         yield cluster
         cluster.using.close()
         wait(lambda: not keeper(cluster.home), "the keeper ends by itself", 30)
@@ -92,7 +94,7 @@ def refused(environment, *words):
 
 
 def test_a_second_installation_leaves_the_first_ones_role_alone_and_names_the_mend(cluster):
-    cluster.run("create database one", "create database two")
+    cluster.run("create database two")
     first, second = cluster.installation("first", "one"), cluster.installation("second", "two")
     works(first)
     password = (cluster.folder / "first/keys/database-wayfare_app").read_text()
@@ -141,6 +143,15 @@ def test_settings_of_the_server_the_database_and_the_role_change_nothing(cluster
     with psycopg.connect(cluster.home.conninfo("postgres", "styled")) as link:
         found = [link.execute(f"show {name}").fetchone()[0] for name in SETTINGS]
         assert found == list(SETTINGS.values()), "control: any other connection has them"
+
+
+def test_the_first_start_in_a_database_that_says_read_only_makes_its_roles():
+    with tempfile.TemporaryDirectory(prefix="wf") as folder:
+        cluster = Cluster(folder)
+        cluster.run("create database still", "alter database still set default_transaction_read_only = on")
+        assert "added" in works(cluster.installation("first", "still"))
+        cluster.using.close()
+        wait(lambda: not keeper(cluster.home), "the keeper ends by itself", 30)
 
 
 def test_a_database_without_an_encoding_is_refused_by_name(cluster):

@@ -191,7 +191,7 @@ def test_from_search_to_seal_without_javascript(world, browser, server):  # noqa
     page.click("#results button[value=case_work]")
     page.wait_for_url("**/files/work/*")
     assert page.inner_text("h1") == "مريم كريمي"
-    page.click("text=Ways to reach the person")
+    page.click("text=Contact details")
     assert "Do not use" in page.inner_text("#contact")
     address = page.url
     page.click("text=Close file")

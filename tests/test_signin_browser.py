@@ -269,9 +269,9 @@ def test_another_passkey_is_added_and_the_first_removed(person):
     person.signs_up(invited())
     page = person.page
     page.get_by_role("button", name="Remove").click()
-    page.get_by_text("It signs you in no more").wait_for()
+    page.get_by_text("It no longer signs you in").wait_for()
     page.get_by_role("button", name="Remove passkey").click()
-    page.get_by_text("It is the only way that you come in").wait_for()
+    page.get_by_text("This is your only way to sign in").wait_for()
     person.cdp.send("WebAuthn.removeVirtualAuthenticator", {"authenticatorId": person.authenticator})
     person.authenticator = person.add_authenticator()
     page.fill("#passkey-name", "blue key")

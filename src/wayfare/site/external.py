@@ -104,6 +104,7 @@ def give_roles(database: dict[str, Any], keys: Path, password_of: Any) -> dict[s
             return None
         if APPLICATION in there and not (keys / f"database-{APPLICATION}").exists():
             raise DatabaseUnfit(_unknown(keys, "has no password for it"))
+        link.execute("set default_transaction_read_only = off")  # a database may say otherwise of itself
         for role in (APPLICATION, READER):
             if role not in there:
                 add_role(link, role, password_of(f"database-{role}"))
