@@ -1,8 +1,9 @@
 """225 kills -9 under load: what was acknowledged is there, once, and what follows from it is right; the log never forks.
 
-Nine rounds of 25, each in a home of its own: every process of an installation is killed 25 times in all, at random
-moments, while clients post and files are imported. Only what an operator's init system would do is done by the test:
-start `wayfare up` again when the supervisor itself was killed, and run an import again that did not end well.
+Nine rounds of 25, each in a home of its own; three in continuous integration, the others with `-m soak`. Every process
+of an installation is killed 25 times in all, at random moments, while clients post and files are imported. Only what an
+operator's init system would do is done by the test: start `wayfare up` again when the supervisor itself was killed, and
+run an import again that did not end well.
 """
 
 from __future__ import annotations
@@ -122,8 +123,14 @@ def test_each_process_is_killed_equally_often():
     assert {name: killed.count(name) for name in TARGETS} == dict.fromkeys(TARGETS, 25)
 
 
+SHORT = 3
+"""Rounds that continuous integration runs; the others are for `-m soak`, by hand."""
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("number", range(ROUNDS))
+@pytest.mark.parametrize(
+    "number", [*range(SHORT), *(pytest.param(n, marks=pytest.mark.soak) for n in range(SHORT, ROUNDS))]
+)
 def test_25_kills_under_load_lose_and_double_nothing(number):
     seed = SEED * 1_000 + number
     print(f"WAYFARE_TEST_SEED={SEED}, round {number}")

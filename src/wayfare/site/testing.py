@@ -72,7 +72,7 @@ def selections(slow: bool) -> dict[str, tuple[str, ...]]:
     runs = {"tests": ("-m", f"not {LONG} and not spark", *_side_by_side())}
     if slow:
         properties = ("-m", f"hypothesis and not {LONG} and not spark", "--hypothesis-profile=many")
-        runs["long proofs"] = ("-m", f"{LONG} and not spark", *_side_by_side())
+        runs["long proofs"] = ("-m", f"{LONG} and not spark and not soak", *_side_by_side())
         runs["properties with many examples"] = (*properties, *_side_by_side())
     if slow and spark_is_here():
         runs["tests on Spark"] = ("-m", "spark")

@@ -93,11 +93,14 @@ def test_every_test_runs_in_one_tier_and_spark_alone():
     """Side by side, three clusters of Spark took 13 GB, and more as they grew."""
     runs = {name: (arguments[1], "-n" in arguments) for name, arguments in testing.selections(slow=True).items()}
     once = [expression for name, (expression, _) in runs.items() if "many examples" not in name]
-    marks = ("slow", "browser", "spark")
-    for have in product((False, True), repeat=3):
+    marks = ("slow", "browser", "spark", "soak")
+    for have in product((False, True), repeat=4):
         told = dict(zip(marks, have, strict=True))
         chosen = [expression for expression in {*once, "spark"} if eval(expression, told)]
-        assert len(chosen) == 1, (told, chosen)
+        if told["soak"] and told["slow"] and not told["spark"]:
+            assert chosen == [], "what takes hours is run by hand"
+        elif not told["soak"]:
+            assert len(chosen) == 1, (told, chosen)
     assert runs.get("tests on Spark", ("spark", False)) == ("spark", False)
     assert testing.selections(slow=False).keys() == {"tests"}
 
