@@ -105,19 +105,25 @@ def run_tests(arguments: tuple[str, ...], root: Path = ROOT) -> bool:
     """Run pytest in a folder; run those that failed beside others once more, alone. Return whether all passed then.
 
     Tests of whole installations wait for processes that a busy machine may start too late. What fails twice fails, and
-    what passed only alone is named. More than a few failures are not those of a busy machine.
+    what passed only alone is named. More than a few failures are not those of a busy machine, and neither is a property
+    (Hypothesis) for which an example was found.
     """
     with TemporaryDirectory() as cache:
         kept = ("-o", f"cache_dir={cache}")
         code = _run("-m", "pytest", "-q", *arguments, *kept, quiet=False, root=root)[0]
         if code != _TESTS_FAILED or "-n" not in arguments:
             return code == 0
-        names = sorted(json.loads(Path(cache, "v", "cache", "lastfailed").read_text()))
+        noted = Path(cache, "v", "cache", "lastfailed")
+        names = sorted(json.loads(noted.read_text()))
         if len(names) > _MOST_AGAIN:
             return False
         click.echo(f"wayfare test: {len(names)} that failed beside others run again, alone", err=True)
-        alone = ("-n", "0", "--last-failed", "--last-failed-no-failures=none")
+        chosen = f"({arguments[arguments.index('-m') + 1]}) and " if "-m" in arguments else ""
+        alone = ("-n", "0", "--last-failed", "--last-failed-no-failures=none", "-m", f"{chosen}not hypothesis")
         code = _run("-m", "pytest", "-q", *arguments, *kept, *alone, quiet=False, root=root)[0]
+        if left := sorted(json.loads(noted.read_text())) if noted.exists() else []:
+            click.echo("wayfare test: failed:\n" + "\n".join(left), err=True)
+            return False
         if code == 0:
             click.echo("wayfare test: passed only when they ran alone:\n" + "\n".join(names), err=True)
         return code == 0

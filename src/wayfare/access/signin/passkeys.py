@@ -138,12 +138,22 @@ def _read(answer: str) -> dict[str, Any]:
     if len(answer) > ANSWER_MAX:
         raise ValueError("too long")
     try:
-        found = json.loads(answer)
+        found = json.loads(answer, parse_int=_small)
     except RecursionError:
         raise ValueError("too deep") from None
     if not isinstance(found, dict):
         raise ValueError("no object")
     return found
+
+
+def _small(digits: str) -> int:
+    """Return a number as answers hold them, such as -257. Raises: ValueError for another.
+
+    fido2 takes a number in the place of bytes for their count, and would hold as many.
+    """
+    if len(digits) > 6:
+        raise ValueError("a number that no answer holds")
+    return int(digits)
 
 
 def _not_framed(cross_origin: bool) -> None:

@@ -51,6 +51,24 @@ def test_what_fails_twice_fails(tmp_path, capfd):
     assert "passed only" not in capfd.readouterr().err
 
 
+PROPERTY = """
+import pathlib
+from hypothesis import given, strategies as st
+mark = pathlib.Path(__file__).with_name("ran")
+
+@given(st.just(1))
+def test_that_fails_the_first_time(number):
+    if not mark.exists():
+        mark.touch()
+        raise AssertionError
+"""
+
+
+def test_a_property_for_which_an_example_was_found_is_not_excused(tmp_path):
+    (tmp_path / "test_property.py").write_text(PROPERTY)
+    assert not testing.run_tests(("-m", "hypothesis", *SPREAD), tmp_path)
+
+
 def test_many_failures_are_those_of_no_busy_machine(tmp_path):
     (tmp_path / "test_many.py").write_text(MANY.format(13))
     assert not testing.run_tests(SPREAD, tmp_path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import struct
+import tracemalloc
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +15,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from fido2 import cbor
 from fido2.cose import ES256
 from fido2.utils import websafe_encode
-from fido2.webauthn import Aaguid, AttestedCredentialData
+from fido2.webauthn import Aaguid, AttestedCredentialData, AuthenticationResponse
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -177,6 +178,24 @@ def test_whatever_is_sent_is_refused_by_one_name(answer):
         passkeys.proved(HERE, state, answer, lambda _: None)
     with pytest.raises(NotProved):
         passkeys.made(HERE, state, answer)
+
+
+@pytest.mark.parametrize("number", [10**7, 2**40, 2**62, -(10**9)])
+def test_a_number_in_the_place_of_bytes_holds_no_memory(number):
+    _, state = passkeys.asked_to_prove(HERE)
+    answer = json.dumps({"rawId": number, "response": dict.fromkeys(_NAMES, number), "type": "public-key"})
+    tracemalloc.start()
+    try:
+        with pytest.raises(NotProved):
+            passkeys.proved(HERE, state, answer, lambda _: None)
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_control_the_library_would_hold_as_many_bytes():
+    with pytest.raises(MemoryError):
+        AuthenticationResponse.from_dict({"rawId": 2**62, "response": {}, "type": "public-key"})
 
 
 @given(st.integers(0, 400), st.integers(0, 255))
