@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from django.http import HttpResponse
@@ -39,9 +40,14 @@ def home(request: StaffRequest) -> HttpResponse:
 
 def _sections(actor: Actor) -> list[Section]:
     """Return the sections of each role of the actor, each once. Within `acting`."""
-    parts: list[Part] = [part for room in rooms.manifests() if room.home for part in load(room.home)]
-    parts.sort(key=lambda part: part.place)
-    return [section for part in parts if part.for_whom(actor) for section in part.sections(actor)]
+    return [section for part in _parts() if part.for_whom(actor) for section in part.sections(actor)]
+
+
+@cache
+def _parts() -> list[Part]:
+    """Return what all rooms show on home pages, in its order."""
+    parts = (part for room in rooms.manifests() if room.home for part in load(room.home))
+    return sorted(parts, key=lambda part: part.place)
 
 
 def _administration(_actor: Actor) -> list[Section]:

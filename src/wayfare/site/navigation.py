@@ -36,7 +36,8 @@ def links(request: HttpRequest) -> list[Link]:
     match = request.resolver_match
     here = match.url_name if match else None
     if actor is not None:
-        found = [one for one in ITEMS if one.for_whom is not None and one.for_whom(actor)]
+        told = {who: who is not None and who(actor) for who in {one.for_whom for one in STAFF}}  # items may share one
+        found = [one for one in STAFF if told[one.for_whom]]
     else:
         found = [one for one in ITEMS if one.for_guests is not None and one.for_guests()]
     return [Link(reverse(one.page), str(one.title), here == one.page or here in one.under) for one in found]
