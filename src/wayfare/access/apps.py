@@ -20,7 +20,6 @@ class AccessConfig(AppConfig):
         from wayfare.tlog.source import SOURCES
 
         SOURCES[ACCESS.log] = ACCESS
-        if log_door not in writers.PROOFS:
-            writers.PROOFS.append(log_door)
+        writers.prove = log_door
         if note_read_by_command not in registry.readings:
             registry.readings.append(note_read_by_command)

@@ -7,20 +7,16 @@ What a log has published stays: nobody could take them out again.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from django.db import connection, transaction
 
-PROOFS: list[Callable[[], AbstractContextManager[None]]] = []
-"""What opens a transaction in which the database takes what a log writes; none: any transaction does."""
+prove: Callable[[], AbstractContextManager[None]] = nullcontext
+"""Shows the database, for the transaction it is called in, that a log may be written; a room above sets it."""
 
 
 @contextmanager
 def writing() -> Iterator[None]:
-    """Open a transaction that may write a log's tables. Raises: what the proof raises, such as `keys.KeyProblem`."""
-    with connection.wrap_database_errors, transaction.atomic():
-        if not PROOFS:
-            yield
-            return
-        with PROOFS[-1]():
-            yield
+    """Open a transaction that may write a log's tables. Raises: what `prove` raises, such as `keys.KeyProblem`."""
+    with connection.wrap_database_errors, transaction.atomic(), prove():
+        yield
