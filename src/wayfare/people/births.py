@@ -103,16 +103,17 @@ def read_birth(reader: Reader) -> Birth:
 
 def _read_nationality(reader: Reader) -> str | None:
     value = reader.perhaps("nationality")
-    if value is not None and value not in UNSAID and not _COUNTRY.fullmatch(value) and not reader.stored:
+    if value is not None and value not in UNSAID:
         mend = "three capital letters (ISO 3166-1 alpha-3), XXA for stateless, or one of " + ", ".join(UNSAID)
-        raise reader.refuse("nationality", f"{value!r} is not {mend}")
+        reader.require(_COUNTRY.fullmatch(value) is not None, "nationality", f"{value!r} is not {mend}")
     return value
 
 
 def _read_sex(reader: Reader) -> str | None:
     value = reader.perhaps("sex")
-    if value is not None and value not in SEXES and value not in UNSAID and not reader.stored:
-        raise reader.refuse("sex", f"{value!r} is not known; one of " + ", ".join((*SEXES, *UNSAID)))
+    if value is not None:
+        known = (*SEXES, *UNSAID)
+        reader.require(value in known, "sex", f"{value!r} is not known; one of " + ", ".join(known))
     return value
 
 

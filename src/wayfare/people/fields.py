@@ -65,6 +65,11 @@ class Reader:
         """Return the refusal of one field."""
         return Refused(f"{self._at}{name}", reason)
 
+    def require(self, good: bool, name: str, reason: str) -> None:
+        """Refuse a field that breaks a rule for new input. What was stored earlier is not held to it."""
+        if not (good or self.stored):
+            raise self.refuse(name, reason)
+
     def text(self, name: str, *, limit: int = TEXT_LIMIT, lines: bool = False) -> str:
         """Return a text that must be there. Raises: Refused."""
         return self._text(name, self._take(name), limit, lines)

@@ -71,24 +71,25 @@ def _written(reader: Reader) -> Written:
     if script is None:
         raise reader.refuse("script", "is missing; write a script's code (ISO 15924) such as Latn or Arab")
     parts = reader.many("parts", _part, least=1)
-    if len(parts) > 1 and any(part.kind == "whole" for part in parts) and not reader.stored:
-        raise reader.refuse("parts", "has a whole name beside others; write one `whole`, or its parts")
+    alone = len(parts) == 1 or all(part.kind != "whole" for part in parts)
+    reader.require(alone, "parts", "has a whole name beside others; write one `whole`, or its parts")
     return Written(script, parts, reader.flag("transliterated"))
 
 
 def _name(reader: Reader) -> Name:
     found = Name(reader.one_of("use", USES), reader.many("written", _written, least=1))
     scripts = [(written.script, written.transliterated) for written in found.written]
-    if len(set(scripts)) < len(scripts) and not reader.stored:
-        raise reader.refuse("written", "has a script twice; write a second spelling as a name of its own")
+    once = len(set(scripts)) == len(scripts)
+    reader.require(once, "written", "has a script twice; write a second spelling as a name of its own")
     return found
 
 
 def read_names(reader: Reader) -> Names:
     """Return the field group `names`. Raises: Refused."""
     found = reader.many("names", _name, least=1)
-    if (spellings := sum(len(name.written) for name in found)) > SPELLINGS_LIMIT and not reader.stored:
-        raise reader.refuse("names", f"has {spellings} written forms; {SPELLINGS_LIMIT} at most")
+    spellings = sum(len(name.written) for name in found)
+    few = spellings <= SPELLINGS_LIMIT
+    reader.require(few, "names", f"has {spellings} written forms; {SPELLINGS_LIMIT} at most")
     return Names(found, reader.perhaps("address"))
 
 

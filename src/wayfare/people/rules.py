@@ -139,10 +139,12 @@ class TooShort(Refused):
 
 def _channel(reader: Reader) -> Channel:
     kind, value = reader.one_of("kind", CHANNELS), reader.text("value", limit=CHANNEL_LIMIT, lines=True)
-    if not reader.stored and kind in ("phone", "text_message") and not is_phone(value):
-        raise reader.refuse("value", "is no telephone number; write it as it is dialled, such as +33 1 23 45 67 89")
-    if not reader.stored and kind == "email" and not re.fullmatch(r"[^@\s]+@[^@\s]+", value):
-        raise reader.refuse("value", "is not an address; write name@example.org")
+    if kind in ("phone", "text_message"):
+        mend = "is no telephone number; write it as it is dialled, such as +33 1 23 45 67 89"
+        reader.require(is_phone(value), "value", mend)
+    if kind == "email":
+        is_address = re.fullmatch(r"[^@\s]+@[^@\s]+", value) is not None
+        reader.require(is_address, "value", "is not an address; write name@example.org")
     return Channel(kind, value, reader.flag("allowed"), reader.perhaps("note"))
 
 
@@ -155,11 +157,12 @@ def _document(reader: Reader) -> Document:
     kind, seen = reader.one_of("kind", DOCUMENTS), reader.one_of("seen", SEEN)
     country = reader.matching("country", _COUNTRY, "three capital letters (ISO 3166-1 alpha-3)")
     country = None if country is None else countries.of_document(country)
-    if country is not None and country not in countries.ISSUERS and not reader.stored:
-        raise reader.refuse("country", f"{country!r} is no country's code (ISO 3166-1 alpha-3, or ICAO 9303)")
+    if country is not None:
+        problem = f"{country!r} is no country's code (ISO 3166-1 alpha-3, or ICAO 9303)"
+        reader.require(country in countries.ISSUERS, "country", problem)
     valid_from, valid_until = reader.day("valid_from"), reader.day("valid_until")
-    if valid_from is not None and valid_until is not None and valid_until < valid_from and not reader.stored:
-        raise reader.refuse("valid_until", f"{valid_until} is before valid_from, {valid_from}")
+    if valid_from is not None and valid_until is not None:
+        reader.require(valid_from <= valid_until, "valid_until", f"{valid_until} is before valid_from, {valid_from}")
     return Document(kind, seen, country, reader.perhaps("number", limit=60), valid_from, valid_until)
 
 

@@ -194,8 +194,7 @@ def sexes() -> Choices:
 
 def shown_sex(code: str) -> str:
     """Return what a page shows for a sex."""
-    known: dict[str, object] = {**SEX_WORDS, **UNSAID_WORDS}
-    return str(known.get(code, code))
+    return str((SEX_WORDS | UNSAID_WORDS).get(code, code))
 
 
 def unsaid() -> Choices:
