@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import uuid
@@ -17,7 +16,7 @@ import pytest
 from django.conf import settings
 from django.db import connections
 
-from wayfare.access import door, keyfiles
+from wayfare.common.tests.homes import bring_door_key
 from wayfare.ledger.entries.operations import append_own
 from wayfare.site import embedded
 
@@ -50,8 +49,7 @@ class Installation:
 @pytest.fixture
 def filled(fresh_database, tmp_path) -> Installation:
     here = Installation(tmp_path / "home", connections["default"].settings_dict["NAME"])
-    (tmp_path / "home" / "keys").mkdir(mode=0o700, parents=True)
-    shutil.copy(keyfiles.path_of(door.NAME), tmp_path / "home" / "keys")  # the database knows this key
+    bring_door_key(tmp_path / "home")
     history, programmes = str(tmp_path / "history.jsonl"), str(tmp_path / "programmes.json")
     here.run("simulate", "--out", history, "--programmes-out", programmes, "--scale", "0.2", "--trouble", "1")
     here.run("programme", "import", programmes)

@@ -17,10 +17,10 @@ from pathlib import Path
 
 import psutil
 import pytest
-from django.conf import settings
 from django.db import connections
 from django.test import Client
 
+from wayfare.common.tests.homes import of_the_sessions_database
 from wayfare.site import asgi, bodies
 
 ENTRIES = "/api/v1/ledger/entries"
@@ -35,12 +35,7 @@ def web(fresh_database):
     def started(**more: str):
         here, owner = connections["default"].settings_dict, connections["owner"].settings_dict
         home = Path(os.environ["WAYFARE_HOME"]) / "bodies"
-        (home / "keys").mkdir(mode=0o700, parents=True, exist_ok=True)
-        (home / "keys" / "database-wayfare_app").write_text(here["PASSWORD"])
-        (home / "keys" / "database-roles-apart").touch()
-        door_key = Path(settings.WAYFARE_HOME) / "keys" / "staff-door"
-        (home / "keys" / "staff-door").write_bytes(door_key.read_bytes())
-        (home / "keys" / "staff-door").chmod(0o600)
+        of_the_sessions_database(home)
         url = f"postgresql://wayfare_owner:{owner['PASSWORD']}@/{here['NAME']}?host={here['HOST']}"
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))

@@ -23,11 +23,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from babel.messages.pofile import read_po
-from django.conf import settings
 from django.db import connections
 from django.test import Client
 
 from wayfare.access.rules import EVERYTHING
+from wayfare.common.tests.homes import of_the_sessions_database
 from wayfare.departures import live, operations
 from wayfare.ledger.entries import operations as intake
 from wayfare.site import asgi
@@ -184,12 +184,7 @@ def serving(demo: str) -> Iterator[str]:
         port = probe.getsockname()[1]
     url = f"postgresql://wayfare_owner:{owner['PASSWORD']}@/{here['NAME']}?host={here['HOST']}"
     home = Path(os.environ["WAYFARE_HOME"]) / "web"
-    (home / "keys").mkdir(mode=0o700, parents=True, exist_ok=True)
-    (home / "keys" / "database-wayfare_app").write_text(here["PASSWORD"])
-    (home / "keys" / "database-roles-apart").touch()
-    door_key = Path(settings.WAYFARE_HOME) / "keys" / "staff-door"
-    (home / "keys" / "staff-door").write_bytes(door_key.read_bytes())
-    (home / "keys" / "staff-door").chmod(0o600)
+    of_the_sessions_database(home)
     (home / "demo-home").touch()
     environment = {**os.environ, "DATABASE_URL": url, "WAYFARE_HOME": str(home), "WAYFARE_DEMO": demo}
     command = [sys.executable, "-m", "granian", "--interface", "asgi", "--port", str(port), "--no-ws"]

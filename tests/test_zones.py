@@ -13,9 +13,9 @@ from importlib import resources
 from pathlib import Path
 
 import pytest
-from django.conf import settings
 from django.db import connections
 
+from wayfare.common.tests.homes import of_the_sessions_database
 from wayfare.departures import operations, rules
 from wayfare.ledger import zones
 from wayfare.ledger.rules import Refused, instant_us
@@ -64,12 +64,7 @@ def installation(fresh_database, tmp_path) -> Callable[..., subprocess.Completed
     """Give a function that runs a command on a database of its own, with the system's time zones in some folder."""
     here, owner = connections["default"].settings_dict, connections["owner"].settings_dict
     home = tmp_path / "home"
-    (home / "keys").mkdir(mode=0o700, parents=True)
-    (home / "keys" / "database-wayfare_app").write_text(here["PASSWORD"])
-    (home / "keys" / "database-roles-apart").touch()
-    door_key = Path(settings.WAYFARE_HOME) / "keys" / "staff-door"
-    (home / "keys" / "staff-door").write_bytes(door_key.read_bytes())
-    (home / "keys" / "staff-door").chmod(0o600)
+    of_the_sessions_database(home)
     url = f"postgresql://wayfare_owner:{owner['PASSWORD']}@/{here['NAME']}?host={here['HOST']}"
     common = {**os.environ, "DATABASE_URL": url, "WAYFARE_HOME": str(home), "WAYFARE_SPARK_MEMORY": "512m"}
     entries = tmp_path / "entries.jsonl"

@@ -9,12 +9,13 @@ from uuid import uuid4
 import pytest
 from django.db import transaction
 
-from wayfare.access import door, keyfiles, operations, queries, words
+from wayfare.access import operations, queries, words
 from wayfare.access.operations import acting
 from wayfare.access.purposes import PURPOSES, ROLES, WATCHERS
 from wayfare.access.rules import Forbidden
 from wayfare.access.source import ACCESS
 from wayfare.access.tests.cast import Colleague, browser, file_of
+from wayfare.common.tests.homes import bring_door_key
 from wayfare.tlog import health, keys
 from wayfare.tlog import operations as log
 from wayfare.tlog.health import Extent
@@ -29,10 +30,7 @@ NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 @pytest.fixture
 def home(tmp_path, settings):
-    (tmp_path / "keys").mkdir(mode=0o700)
-    (tmp_path / "keys" / door.NAME).write_bytes(keyfiles.path_of(door.NAME).read_bytes())
-    (tmp_path / "keys" / door.NAME).chmod(0o600)
-    settings.WAYFARE_HOME = tmp_path
+    settings.WAYFARE_HOME = bring_door_key(tmp_path)
     return tmp_path
 
 

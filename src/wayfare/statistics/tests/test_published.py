@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import random
-import shutil
-from pathlib import Path
 
 import pytest
 from django.db import connection
 
+from wayfare.common.tests.homes import bring_door_key
 from wayfare.departures.operations import add_programme
 from wayfare.ledger import zones
 from wayfare.ledger.entries.operations import record
@@ -23,9 +22,7 @@ from wayfare.tlog import queries as log
 @pytest.fixture
 def held(db, settings, tmp_path):
     """A ledger with its log, and a columnar copy of its own; returns the log's keys."""
-    (tmp_path / "keys").mkdir(mode=0o700)
-    shutil.copy2(Path(settings.WAYFARE_HOME) / "keys" / "staff-door", tmp_path / "keys")  # logs are written with it
-    settings.WAYFARE_HOME = tmp_path
+    settings.WAYFARE_HOME = bring_door_key(tmp_path)
     for one in PROGRAMMES.values():
         add_programme(one.key, one.title, one.country, one.timezone, one.counts_from)
     record(history(3, people=12, length=80))

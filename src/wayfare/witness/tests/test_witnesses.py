@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from django.db import connection, transaction
 
+from wayfare.common.tests.homes import bring_door_key
 from wayfare.tlog import keys, notes, operations, policy, queries, witnesses
 from wayfare.tlog.notes import COSIGNATURE_ED25519, Checkpoint, Malformed, Note
 from wayfare.tlog.parts import Source
@@ -75,13 +76,6 @@ def pair():
             running.append(Running(home))
             stack.callback(running[-1].stop)
         yield running
-
-
-def move_home(settings, folder):
-    """Let a folder be the home; the key that the database asks of who writes a log comes along."""
-    (folder / "keys").mkdir(mode=0o700, exist_ok=True)
-    shutil.copy2(Path(settings.WAYFARE_HOME) / "keys" / "staff-door", folder / "keys")
-    settings.WAYFARE_HOME = folder
 
 
 def introduced(running, held):
@@ -412,7 +406,7 @@ def test_a_witness_that_sends_byte_by_byte_is_cut_off(held, tmp_path, secured, m
 @pytest.fixture
 def home(fresh_database, settings, tmp_path, monkeypatch):
     """Return a function that writes the list of witnesses of an installation whose database commits."""
-    move_home(settings, tmp_path)
+    settings.WAYFARE_HOME = bring_door_key(tmp_path)
     tellers: dict[tuple[str, str, Witness], witnesses._Teller] = {}
     monkeypatch.setattr(witnesses, "_tellers", tellers)
 
@@ -538,7 +532,7 @@ def test_a_bad_list_is_told_and_stops_nothing(home, held, tmp_path, caplog, text
 
 @pytest.mark.django_db
 def test_what_has_enough_witnesses_is_published(settings, held, tmp_path):
-    move_home(settings, tmp_path)
+    settings.WAYFARE_HOME = bring_door_key(tmp_path)
     some = [signers(tmp_path / str(n), f"witness.example/{n}") for n in range(3)]
     listed = [f"https://w{n}.example {' '.join(str(one.verifier) for one in keys)}\n" for n, keys in enumerate(some)]
     (tmp_path / "witnesses").write_text("".join(listed))
@@ -587,7 +581,7 @@ def test_what_has_enough_witnesses_is_published(settings, held, tmp_path):
 @pytest.mark.django_db
 def test_what_one_witness_cosigned_since_hides_nothing(settings, held, tmp_path):
     """However long the second of two is away, the last checkpoint that both cosigned stays published."""
-    move_home(settings, tmp_path)
+    settings.WAYFARE_HOME = bring_door_key(tmp_path)
     settings.WITNESS_QUORUM = 2
     one, two = (signers(tmp_path / name, f"witness.example/{name}") for name in ("one", "two"))
     rows = [
