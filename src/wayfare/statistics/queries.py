@@ -61,6 +61,12 @@ class Period(NamedTuple):
 
 
 EVER = Period()
+
+
+class Backwards(Refused):
+    """A period that ends before it begins."""
+
+
 _MONTH = re.compile(r"([0-9]{4})(?:-(0[1-9]|1[0-2]))?", re.ASCII)
 
 
@@ -71,7 +77,7 @@ def period(since: str = "", until: str = "") -> Period:
     """
     found = Period(_edge("from", since, last=False), _edge("to", until, last=True))
     if found.first and found.last and found.first > found.last:
-        raise Refused("to", f"{until!r} is before {since!r}; write a later month or year")
+        raise Backwards("to", f"{until!r} is before {since!r}; write a later month or year")
     return found
 
 

@@ -44,8 +44,9 @@ def tables(request: StaffRequest) -> HttpResponse:
     """Show the form, and the table that it asks for; at first departures of this year by month."""
     programmes, form = _form(request)
     language = translation.get_language() or "en"
-    context: dict[str, Any] = {"form": form, "office": request.actor.office, "programmes": programmes}
     well = bool(programmes) and form.is_valid()
+    errors = {name: f"{form[name].label}: {said[0]}" for name, said in form.errors.items()} if programmes else {}
+    context: dict[str, Any] = {"form": form, "errors": errors, "office": request.actor.office, "programmes": programmes}
     if well:
         context |= _result(request, form, programmes, language)
     response = render(request, "statistics/builder.html", context, status=200 if well or not programmes else 422)
@@ -93,21 +94,21 @@ def _one_moment(form: TableForm) -> AbstractContextManager[None]:
     return ledger.one_look() if form.cleaned_data["as_of"] is None else nullcontext()
 
 
-def _totals(request: StaffRequest, form: TableForm) -> Totals:
-    """Count what does not add up: persons of each row, of each column, of all."""
-    rows, columns, whole = (
-        {row[0]: row[-1] for row in _table(request, form, by).rows}
-        for by in (form.by[:1], form.by[1:], [])
-    )  # fmt: skip
-    return Totals(rows, columns if form.by[1:] else {}, sum(whole.values()))
+def _totals(request: StaffRequest, form: TableForm, table: Any) -> Totals:
+    """Return the numbers at the edges of a table. Persons do not add up: each row, each column and all are counted."""
+    if table.measure == "departures":
+        return added(table.rows)
+    rows, columns = table.rows, {}
+    if len(form.by) > 1:
+        rows, columns = _table(request, form, form.by[:1]).rows, dict(_table(request, form, form.by[1:]).rows)
+    return Totals(dict(rows), columns, sum(n for (n,) in _table(request, form, []).rows))
 
 
 def _result(request: StaffRequest, form: TableForm, programmes: dict[str, Programme], language: str) -> dict[str, Any]:
     asked = form.cleaned_data
     with _one_moment(form):
         table = _table(request, form, form.by)
-        totals = added(table.rows) if asked["measure"] == "departures" else _totals(request, form)
-    found = wide(table.rows, totals)
+        found = wide(table.rows, _totals(request, form, table))
     shown, columns = [number(found.totals.columns.get(name, 0), language) for name in found.columns], asked["columns"]
     picked = [programmes[asked["programme"]]] if asked["programme"] else list(programmes.values())
     return {
@@ -120,7 +121,7 @@ def _result(request: StaffRequest, form: TableForm, programmes: dict[str, Progra
             "columns": [words.value(columns, name, language, programmes) for name in found.columns],
             "rows": _rows(found, asked["rows"], language, programmes),
             "sums": shown,
-            "whole": number(totals.whole, language),
+            "whole": number(found.totals.whole, language),
             "left_rows": number(found.left_rows, language) if found.left_rows else "",
             "left_columns": number(found.left_columns, language) if found.left_columns else "",
             "chart": _chart(found, asked["rows"], language, programmes),

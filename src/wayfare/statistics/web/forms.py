@@ -43,10 +43,7 @@ class TableForm(forms.Form):
             field = self.fields[name]
             assert isinstance(field, forms.ChoiceField)
             field.choices = offered
-            field.error_messages |= {
-                "invalid_choice": _("Choose one of the list."),
-                "required": _("Choose one of the list."),
-            }
+            field.error_messages |= dict.fromkeys(("invalid_choice", "required"), _("Choose one of the list."))
         month = _("Write a month such as 2026-01, or a year such as 2026.")
         for name in ("since", "until"):
             self.fields[name].error_messages["max_length"] = month
@@ -66,10 +63,10 @@ class TableForm(forms.Form):
             self.add_error("as_of", self.messages["entry"])
         try:
             found["period"] = queries.period(found.get("since") or "", found.get("until") or "")
+        except queries.Backwards:
+            self.add_error("until", _("Write a month that is not before the first."))
         except Refused as refusal:
-            late = refusal.field == "to" and "before" in refusal.reason
-            words_of_it = _("Write a month that is not before the first.") if late else self.messages["month"]
-            self.add_error("since" if refusal.field == "from" else "until", words_of_it)
+            self.add_error("since" if refusal.field == "from" else "until", self.messages["month"])
         return found
 
     @property
